@@ -1,1 +1,5 @@
-"""Run the Python scripts of local Snakemake jobs in children forked from a warm process."""
+"""Snakemake executor plugin: Python scripts run in processes forked from one that has imported."""
+
+from snakemake.executors.local import Executor, common_settings
+
+__all__ = ["Executor", "common_settings"]
