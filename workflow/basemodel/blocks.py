@@ -1,0 +1,58 @@
+"""Walk through featuremaps a few images at a time, in float64.
+
+A dump of featuremaps is larger than memory allows at paper scale (VGG16: 100,352 numbers an
+image), so the metrics read it from a memory map and hold only one small block of it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+BLOCK_ELEMENTS = 2**18  # 2 MiB in float64: two images of VGG16, and it stays in the CPU's cache
+
+
+def check(metric: str, featuremaps: np.ndarray, labels: np.ndarray) -> None:
+    """Raise ValueError, naming `metric`, unless featuremaps [n, C, H, W] and labels [n] agree."""
+    if featuremaps.ndim != 4 or 0 in featuremaps.shape:
+        raise ValueError(
+            f"{metric}: featuremaps must be a non-empty [n, C, H, W] array, not {featuremaps.shape}"
+        )
+    if labels.shape != featuremaps.shape[:1]:
+        raise ValueError(
+            f"{metric}: {len(featuremaps)} featuremaps need as many labels, one each, "
+            f"but the labels have the shape {labels.shape}"
+        )
+
+
+def blocks(
+    metric: str, featuremaps: np.ndarray, images: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """Yield float64 [b, C, H, W] copies of the given images, in order, b small.
+
+    `images` are indices into featuremaps, int [m]; None stands for all. Raises ValueError,
+    naming `metric` and the image, at the first value that is NaN or infinite.
+    """
+    if images is None:
+        images = np.arange(len(featuremaps))
+    size = max(1, BLOCK_ELEMENTS // featuremaps[0].size)
+    for start in range(0, len(images), size):
+        chosen = images[start : start + size]
+        block = featuremaps[chosen].astype(np.float64)
+        if not np.isfinite(block).all():
+            bad = chosen[~np.isfinite(block).all(axis=(1, 2, 3))][0]
+            raise ValueError(f"{metric}: the featuremaps of image {bad} hold NaN or infinity")
+        yield block
+
+
+def by_class(labels: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the indices of each class's images, int64 [n_k], in the order of the class numbers."""
+    for label in np.unique(labels):
+        yield np.flatnonzero(labels == label)
+
+
+def mean_map(metric: str, featuremaps: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """The mean featuremap of the given images, float64 [C, H, W]."""
+    total = np.zeros(featuremaps.shape[1:])
+    for block in blocks(metric, featuremaps, images):
+        total += block.sum(axis=0)
+    return total / len(images)

@@ -1,0 +1,152 @@
+"""Spearman's ρ between a metric and the fine-tuned accuracy, over base models (PAPER.md).
+
+A *cell* is one (architecture, target); its ρ is taken over the base models of that architecture.
+Every metric is turned so that larger is better before ρ, as in the published Figure 2.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from basemodel import metrics as metric_modules
+
+HIGH = 0.7  # |ρ| from here on counts as high (PAPER.md, Evaluation)
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's ρ along the last axis, ties with average ranks; float64, other axes broadcast.
+
+    NaN where x or y is constant or holds a NaN. Infinity is a value like others: it ranks at an end.
+    """
+    return rho_of_ranks(centred_ranks(x), centred_ranks(y))
+
+
+def centred_ranks(x: np.ndarray) -> np.ndarray:
+    """Average ranks along the last axis less their mean: multiples of 1/2, exact in float64."""
+    return stats.rankdata(x, axis=-1) - (np.shape(x)[-1] + 1) / 2
+
+
+def rho_of_ranks(r: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of centred ranks along the last axis; NaN for constant ranks."""
+    scale = np.sqrt((r * r).sum(axis=-1) * (s * s).sum(axis=-1))
+    with np.errstate(invalid="ignore"):  # 0/0, a constant, is NaN
+        return (r * s).sum(axis=-1) / scale
+
+
+def p_value(rho: float, n: int) -> float:
+    """Two-sided p of ρ over n models, by Student's t with n−2 degrees (as scipy's spearmanr).
+
+    NaN where ρ is undefined or n < 3.
+    """
+    if n < 3 or np.isnan(rho):
+        return np.nan
+    if abs(rho) == 1:
+        return 0.0
+    t = abs(rho) * np.sqrt((n - 2) / ((1 + rho) * (1 - rho)))
+    return float(2 * stats.t.sf(t, n - 2))
+
+
+def gather(
+    fine_tuning: pd.DataFrame,
+    base_models: pd.DataFrame,
+    values: dict[tuple[str, str, str], pd.DataFrame],
+    architectures: Sequence[str],
+    targets: Sequence[str],
+    metrics: Sequence[str],
+) -> pd.DataFrame:
+    """One row a fine-tuning: architecture, target, subset, policy, accuracy and each raw metric.
+
+    fine_tuning: architecture, target, subset, accuracy (0 to 1); base_models: architecture,
+    subset, policy; values: for each (metric, architecture, target) a table subset, value.
+    Rows go by architecture, then target, then subset, the subsets in the order of base_models.
+    Raises ValueError, naming the row, where one is missing, double, or an accuracy is no number.
+    """
+    subsets = list(dict.fromkeys(base_models["subset"]))
+    policy = _column(base_models, ["architecture", "subset"], "policy", "base models")
+    accuracy = _column(
+        fine_tuning, ["architecture", "target", "subset"], "accuracy", "fine-tuning accuracies"
+    )
+    scores = {
+        cell: _column(table, ["subset"], "value", "values of " + ", ".join(cell))
+        for cell, table in values.items()
+    }
+    rows = []
+    for architecture, target, subset in product(architectures, targets, subsets):
+        row = {
+            "architecture": architecture,
+            "target": target,
+            "subset": subset,
+            "policy": _get(policy, (architecture, subset), "base models"),
+            "accuracy": _get(accuracy, (architecture, target, subset), "fine-tuning accuracies"),
+        }
+        if not 0 <= row["accuracy"] <= 1:
+            raise ValueError(
+                f"fine-tuning accuracies: {architecture}, {target}, {subset} has "
+                f"{row['accuracy']}, not a fraction from 0 to 1"
+            )
+        for metric in metrics:
+            cell = (metric, architecture, target)
+            column = _get(scores, cell, "metrics")
+            row[metric] = _get(column, (subset,), "values of " + ", ".join(cell))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _column(table: pd.DataFrame, keys: list[str], value: str, what: str) -> dict[tuple, object]:
+    doubled = table.duplicated(keys)
+    if doubled.any():
+        first = table.loc[doubled, keys].iloc[0]
+        raise ValueError(f"{what}: two rows for {', '.join(map(str, first))}")
+    return dict(zip(table[keys].itertuples(index=False, name=None), table[value], strict=True))
+
+
+def _get(column: dict, key: tuple[str, ...], what: str) -> object:
+    if key not in column:
+        raise ValueError(f"{what}: no row for {', '.join(key)}")
+    return column[key]
+
+
+def cell_names(architectures: Sequence[str], targets: Sequence[str]) -> list[tuple[str, str]]:
+    """The (architecture, target) cells, in the order of every array over cells."""
+    return list(product(architectures, targets))
+
+
+def by_cell(scores: pd.DataFrame, column: str) -> np.ndarray:
+    """One column of gather's table as float64 [cells, models]."""
+    cells = scores[["architecture", "target"]].drop_duplicates()
+    return scores[column].to_numpy(np.float64).reshape(len(cells), -1)
+
+
+def oriented(scores: pd.DataFrame, metric: str) -> np.ndarray:
+    """A metric turned so that larger is better, float64 [cells, models]."""
+    sign = 1 if metric_modules.load(metric).LARGER_IS_BETTER else -1
+    return sign * by_cell(scores, metric)
+
+
+def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """ρ of each metric in each cell: one row an (architecture, target, metric).
+
+    Columns: architecture, target, metric; rho, of the metric turned so that larger is better;
+    p_value, two-sided; n, the number of base models; and rho_<policy>, ρ among the base models
+    of one subset policy alone. A ρ is NaN (an empty field in CSV) where metric or accuracy is
+    constant or the metric undefined.
+    """
+    policies = sorted(scores["policy"].unique())
+    rows = []
+    for (architecture, target), cell in scores.groupby(["architecture", "target"], sort=False):
+        for metric in metrics:
+            row = {"architecture": architecture, "target": target, "metric": metric}
+            row["rho"] = _rho(cell, metric)
+            row["p_value"] = p_value(row["rho"], len(cell))
+            row["n"] = len(cell)
+            for policy in policies:
+                row[f"rho_{policy}"] = _rho(cell[cell["policy"] == policy], metric)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _rho(cell: pd.DataFrame, metric: str) -> float:
+    return float(spearman(oriented(cell, metric)[0], by_cell(cell, "accuracy")[0]))

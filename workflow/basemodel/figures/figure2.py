@@ -1,0 +1,98 @@
+"""Figure 2: Spearman's ρ of each metric with the fine-tuned accuracy, by target."""
+
+from collections.abc import Sequence
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from basemodel.correlation import HIGH
+from basemodel.figures import style
+from basemodel.metrics import load
+from basemodel.names import architecture_title
+
+GROUP = 0.84  # of the room of a target, what its bars take
+LETTER = 0.058  # inches: about the width of a letter at the size of tick labels
+
+
+@style.printed
+def draw(
+    correlation: pd.DataFrame,
+    architectures: Sequence[str],
+    targets: Sequence[tuple[str, str]],
+    metrics: Sequence[str],
+) -> Figure:
+    """One panel an architecture, one group a target (name, title), one bar a metric.
+
+    correlation: columns architecture, target, metric, rho (larger metric is better, as
+    correlation.rho_table has it). A ρ that is undefined is a cross in place of a bar.
+    """
+    rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
+    figure = Figure(figsize=(style.WIDTH, 1.1 + 1.9 * len(architectures)), layout="constrained")
+    panels = figure.subplots(len(architectures), 1, sharex=True, squeeze=False)[:, 0]
+    groups = np.arange(len(targets))
+    width = GROUP / len(metrics)
+    handles, undefined = [], False
+    for panel, architecture in zip(panels, architectures, strict=True):
+        handles = []
+        for i, metric in enumerate(metrics):
+            heights = np.array([rho[architecture, target, metric] for target, _ in targets])
+            centres = groups + (i - (len(metrics) - 1) / 2) * width
+            handles.append(
+                panel.bar(
+                    centres,
+                    heights,
+                    width,
+                    color=style.colour(i),
+                    hatch=style.hatch(i),
+                    edgecolor="black",
+                    linewidth=0.4,
+                    label=_label(metric),
+                )
+            )
+            missing = centres[np.isnan(heights)]
+            undefined |= len(missing) > 0
+            panel.plot(missing, np.zeros_like(missing), "x", color="black", markersize=3)
+        _axes(panel, architecture_title(architecture), len(targets))
+    _name_targets(panels[-1], [title for _, title in targets])
+    handles.append(Line2D([], [], color="black", linewidth=0.7, linestyle="--"))
+    labels = [_label(metric) for metric in metrics] + [f"|ρ| = {HIGH}"]
+    if undefined:
+        handles.append(Line2D([], [], color="black", marker="x", markersize=3, linestyle=""))
+        labels.append("undefined")
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _label(metric: str) -> str:
+    module = load(metric)
+    turned = "" if module.LARGER_IS_BETTER else "−"
+    return f"{turned}{module.LABEL}  {module.NAME}"
+
+
+def _axes(panel, title: str, groups: int) -> None:
+    panel.set_title(title, loc="left")
+    panel.tick_params(axis="x", length=0)
+    panel.set_ylabel("Spearman's ρ")
+    panel.set_ylim(-1, 1)
+    panel.set_yticks([-1, -0.5, 0, 0.5, 1])
+    panel.set_xlim(-0.5, groups - 0.5)
+    panel.axhline(0, color="black", linewidth=0.6)
+    for level in (-HIGH, HIGH):
+        panel.axhline(level, color="black", linewidth=0.7, linestyle="--", zorder=0.5)
+    for border in np.arange(1, groups) - 0.5:
+        panel.axvline(border, color="0.85", linewidth=0.6, zorder=0.4)
+
+
+def _name_targets(panel, titles: list[str]) -> None:
+    """Label the groups, wrapped to their room; slanted where not even a word fits."""
+    letters = int((style.WIDTH - 0.8) / len(titles) / LETTER)
+    wrapped = [fill(title, max(letters, 1), break_long_words=False) for title in titles]
+    if max(len(line) for title in wrapped for line in title.split("\n")) <= letters:
+        panel.set_xticks(range(len(titles)), wrapped)
+    else:
+        panel.set_xticks(
+            range(len(titles)), titles, rotation=35, ha="right", rotation_mode="anchor"
+        )

@@ -1,0 +1,148 @@
+"""Figure 3: Spearman's ρ of every pair of metrics, (1−α)·S_i + α·S_j, against α."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from basemodel.correlation import cell_names
+from basemodel.figures import style
+from basemodel.metrics import load
+from basemodel.names import architecture_title
+from basemodel.pairs import best_row, mean_over_cells
+
+COLUMNS = 3
+MEAN_WIDTH = 2
+BEST_FRAME = 1.8
+MAXIMUM = {
+    "linestyle": "",
+    "marker": "o",
+    "color": "white",
+    "markeredgecolor": "black",
+    "markeredgewidth": 1.3,
+    "markersize": 5.5,
+}
+
+
+@style.printed
+def draw(
+    curves: np.ndarray,
+    pairs: pd.DataFrame,
+    alphas: np.ndarray,
+    architectures: Sequence[str],
+    targets: Sequence[tuple[str, str]],
+) -> Figure:
+    """One panel a pair, one curve a cell, the mean over cells in black with its maximum marked.
+
+    curves: float64 [pairs, alphas, cells] and pairs: the table, both of pairs.search; alphas:
+    float64 [alphas]; targets: (name, title). The panel of the best pair has a heavy frame.
+    Raises ValueError where the arrays do not fit each other or there is no pair to show.
+    """
+    table = pairs[pairs["second"].fillna("") != ""]
+    cells = cell_names(architectures, [target for target, _ in targets])
+    if curves.shape != (len(table), len(alphas), len(cells)) or len(table) == 0:
+        raise ValueError(
+            f"curves of {len(table)} pairs, {len(alphas)} values of alpha and {len(cells)} cells "
+            f"are needed, at least one pair, but the array is {curves.shape}"
+        )
+    best = best_row(pairs)
+    rows = -(-len(table) // COLUMNS)
+    columns = min(COLUMNS, len(table))
+    figure = Figure(figsize=(style.WIDTH, 1.1 + 1.72 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    panels = grid.ravel()
+    for panel, curve, (index, row) in zip(panels, curves, table.iterrows(), strict=False):
+        _draw_cells(panel, alphas, curve, architectures, len(targets))
+        panel.plot(alphas, mean_over_cells(curve), color="black", linewidth=MEAN_WIDTH, zorder=4)
+        _mark(panel, row, is_best=best is not None and index == best.name)
+        panel.set_xlim(0, 1)
+        panel.set_ylim(-1, 1)
+        panel.set_yticks([-1, -0.5, 0, 0.5, 1])
+        panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
+        panel.axhline(0, color="0.6", linewidth=0.5, zorder=0.5)
+    for panel in panels[len(table) :]:
+        panel.remove()
+    for panel in panels[max(0, len(table) - columns) : len(table)]:
+        panel.tick_params(labelbottom=True)  # also above a gap in the last row
+        panel.set_xlabel("α")
+    for panel in grid[:, 0]:
+        panel.set_ylabel("Spearman's ρ")
+    _legend(figure, architectures, [title for _, title in targets])
+    return figure
+
+
+def _draw_cells(panel, alphas: np.ndarray, curve: np.ndarray, architectures, targets: int) -> None:
+    """Curves in the order of cell_names: by architecture, then target."""
+    step = max(1, len(alphas) // 4)
+    for cell in range(curve.shape[1]):
+        architecture, target = divmod(cell, targets)
+        panel.plot(
+            alphas,
+            curve[:, cell],
+            color=style.colour(target),
+            linestyle=style.architecture_line(architectures[architecture]),
+            linewidth=0.9,
+            marker=style.marker(target),
+            markersize=2.6,
+            markevery=(int(step * (cell + 0.5) / curve.shape[1]), step),  # not one over another
+        )
+
+
+def _mark(panel, row: pd.Series, is_best: bool) -> None:
+    first, second = load(row["first"]).LABEL, load(row["second"]).LABEL
+    # Above the panel, as any place in it would hide curves
+    panel.set_title(
+        f"(1−α)·{first} + α·{second}", pad=14, fontweight="bold" if is_best else "normal"
+    )
+    if is_best:
+        for spine in panel.spines.values():
+            spine.set_linewidth(BEST_FRAME)
+    note = "undefined"
+    if not np.isnan(row["mean_rho"]):
+        note = f"mean ρ {row['mean_rho']:.3f} at α = {row['alpha']:g}".replace("-", "−")
+        panel.plot(row["alpha"], row["mean_rho"], **MAXIMUM, zorder=5, clip_on=False)
+    panel.annotate(
+        note,
+        (0.5, 1),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        fontsize=7.5,
+    )
+
+
+def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str]) -> None:
+    lines = [
+        Line2D(
+            [],
+            [],
+            color="0.2",
+            linewidth=1.1,
+            linestyle=style.architecture_line(architecture),
+            label=architecture_title(architecture),
+        )
+        for architecture in architectures
+    ]
+    lines.append(Line2D([], [], color="black", linewidth=MEAN_WIDTH, label="mean"))
+    lines.append(Line2D([], [], **MAXIMUM, label="its maximum"))
+    lines.append(
+        Patch(facecolor="none", edgecolor="black", linewidth=BEST_FRAME, label="best pair")
+    )
+    figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False)
+    colours = [
+        Line2D(
+            [],
+            [],
+            color=style.colour(i),
+            marker=style.marker(i),
+            markersize=4,
+            linewidth=1.5,
+            label=title,
+        )
+        for i, title in enumerate(titles)
+    ]
+    figure.legend(handles=colours, loc="outside lower center", ncols=4, frameon=False)

@@ -1,0 +1,75 @@
+"""What the figures share: a print style, names and looks of series, files with equal bytes.
+
+Colours are those of Okabe and Ito, told apart by colour-blind readers, less the black (kept for
+means) and with the yellow darkened; whatever a colour says, a hatch, marker or line style says too,
+for print in grey.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from basemodel.files import whole
+
+WIDTH = 7.2  # inches: the text width of A4 and letter, so that no font shrinks in print
+PRINT = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    "axes.linewidth": 0.6,
+    "hatch.linewidth": 0.5,
+    "pdf.fonttype": 42,  # letters stay letters
+    "svg.hashsalt": "basemodel",  # else the ids in an SVG are random
+}
+NO_DATES = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {},
+}
+
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8500", "#777777"]
+HATCHES = ["", "////", "....", "\\\\\\\\", "xxxx", "----", "oo", "++++"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p"]
+ARCHITECTURE_LINES = {"alexnet": "-", "vgg16": ":", "resnet18": "--"}  # as published
+
+
+def architecture_line(name: str) -> str:
+    return ARCHITECTURE_LINES.get(name, "-.")
+
+
+def colour(i: int) -> str:
+    return COLOURS[i % len(COLOURS)]
+
+
+def hatch(i: int) -> str:
+    """The hatch of series i; shifted on every round of the colours, so that no pair recurs."""
+    return HATCHES[(i + i // len(COLOURS)) % len(HATCHES)]
+
+
+def marker(i: int) -> str:
+    return MARKERS[i % len(MARKERS)]
+
+
+def printed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Make `draw` create its figure in the print style."""
+
+    @wraps(draw)
+    def styled(*args, **kwargs) -> Figure:
+        with mpl.rc_context(PRINT):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def save(figure: Figure, paths: dict[str, str | Path], dpi: int) -> None:
+    """Write `figure` to a path for each of svg, pdf and png; equal figures give equal bytes."""
+    with mpl.rc_context(PRINT):
+        for kind, path in paths.items():
+            with whole(path) as part:
+                figure.savefig(part, format=kind, dpi=dpi, metadata=NO_DATES[kind])

@@ -1,0 +1,44 @@
+"""S4, channel correlation: how much the channels of a featuremap repeat each other."""
+
+import math
+
+import numpy as np
+
+from basemodel.blocks import blocks, check
+
+LABEL = "S4"
+NAME = "channel correlation"
+LARGER_IS_BETTER = False
+NEEDS_LABELS = False
+
+
+def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Σ_n Σ_{i<j} |cor(F_n(i,:,:), F_n(j,:,:))|, Pearson's over the positions (PAPER.md, S4).
+
+    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. Each pair of channels counts
+    once; a channel that is constant over an image has correlation 0 with every other one.
+    "value" is the sum, which grows with n and C; "mean" is the sum per image and pair, 0 to 1
+    (NaN if there is one channel only). Raises ValueError for NaN, infinity, or labels that do
+    not fit.
+    """
+    check(LABEL, featuremaps, labels)
+    n, channels = featuremaps.shape[:2]
+    value = 0.0
+    for block in blocks(LABEL, featuremaps):
+        for image in block:
+            value += _correlation_sum(image.reshape(channels, -1))
+    pairs = channels * (channels - 1) // 2
+    return {"value": value, "mean": value / (n * pairs) if pairs else math.nan}
+
+
+def _correlation_sum(image: np.ndarray) -> float:
+    """Σ_{i<j} |cor| for one image, float64 [C, positions]: one matrix product."""
+    # By its extremes, as rounding may give a constant channel a variance that is not quite 0
+    varies = image.max(axis=1) > image.min(axis=1)
+    unit = image[varies]
+    unit -= unit.mean(axis=1, keepdims=True)
+    unit /= np.sqrt(np.einsum("cp,cp->c", unit, unit))[:, None]
+    # numpy knows a product with its own transpose and computes one half of it
+    correlation = unit @ unit.T
+    np.abs(correlation, out=correlation)
+    return float(correlation.sum() - correlation.trace()) / 2

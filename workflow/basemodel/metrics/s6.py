@@ -1,0 +1,29 @@
+"""S6, steepness: how many values lie near a featuremap's maximum, for each zero in it."""
+
+import numpy as np
+
+from basemodel.blocks import blocks, check
+
+LABEL = "S6"
+NAME = "steepness"
+LARGER_IS_BETTER = False
+NEEDS_LABELS = False
+
+
+def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i #{x ∈ F_i : max(F_i) − x < 1} / #zeros(F_i), without a unit (PAPER.md, S6).
+
+    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. An image without any zero is
+    divided by 1 instead; "images_without_zeros" says how many images that was.
+    The 1 is in the unit of the maps: scaling them changes S6.
+    Raises ValueError for NaN, infinity, or labels that do not fit.
+    """
+    check(LABEL, featuremaps, labels)
+    total, without_zeros = 0.0, 0
+    for block in blocks(LABEL, featuremaps):
+        flat = block.reshape(len(block), -1)
+        steep = np.count_nonzero(flat.max(axis=1, keepdims=True) - flat < 1, axis=1)
+        zeros = np.count_nonzero(flat == 0, axis=1)
+        without_zeros += int(np.count_nonzero(zeros == 0))
+        total += float((steep / np.maximum(zeros, 1)).sum())
+    return {"value": total / len(featuremaps), "images_without_zeros": without_zeros}

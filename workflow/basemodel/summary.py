@@ -1,0 +1,189 @@
+"""The outcome of an experiment as a page of text, at most 100 columns wide."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from basemodel import published
+from basemodel.correlation import HIGH
+from basemodel.figures.style import architecture_title
+from basemodel.pairs import best_row
+
+# An experiment whose networks learned nothing, or all the same, says nothing about their order
+SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 5 × chance and 60 %
+TARGET_RATIO = 3  # mean fine-tuned accuracy ≥ 3 × chance
+TARGET_SPAN = 0.10  # best less worst fine-tuned accuracy ≥ 10 points
+
+METRICS_A_ROW = 8  # of the table of ρ, within 100 columns
+
+
+def summarise(
+    base_models: pd.DataFrame,
+    fine_tuning: pd.DataFrame,
+    targets: pd.DataFrame,
+    correlation: pd.DataFrame,
+    pairs: pd.DataFrame,
+    comparable: bool,
+    why: str,
+) -> str:
+    """Does the experiment carry information, every ρ, and the best pair beside the published one.
+
+    base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
+    accuracy; targets: target, title, classes; correlation: of correlation.rho_table; pairs: of
+    pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings
+    are the paper's; `why` says on what that rests.
+    """
+    titles = dict(zip(targets["target"], targets["title"], strict=True))
+    met: list[bool] = []
+    lines = [
+        "1. DO THE NETWORKS DIFFER, AND DID THEY LEARN?",
+        "",
+        *_sources(base_models, met),
+        "",
+        *_targets(fine_tuning, targets, met),
+        "",
+        f"All {len(met)} bounds are met."
+        if all(met)
+        else f"{met.count(False)} of {len(met)} bounds are NOT MET.",
+        "",
+        "2. SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY",
+        "",
+        *_correlations(correlation, titles, comparable),
+        "",
+        "3. THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second",
+        "",
+        *_best_pair(pairs, titles),
+        "",
+        f"Comparable with the published numbers: {'yes' if comparable else 'NO'} ({why})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(met: list[bool], value: bool) -> str:
+    met.append(bool(value))
+    return "met" if value else "NOT MET"
+
+
+def _sources(base_models: pd.DataFrame, met: list[bool]) -> Iterator[str]:
+    yield f"Source tasks: test accuracy, median over the subsets of a policy; bound: {SOURCE_RATIO} x"
+    yield f"chance, or {SOURCE_CAP:.0%} if that is less."
+    yield f"{'architecture':14}{'policy':12}{'models':>8}{'median':>9}{'chance':>9}{'bound':>9}"
+    for (architecture, policy), group in base_models.groupby(
+        ["architecture", "policy"], sort=False
+    ):
+        median = group["test_accuracy"].median()
+        chance = (1 / group["classes"]).median()
+        bound = min(SOURCE_RATIO * chance, SOURCE_CAP)
+        yield (
+            f"{architecture_title(architecture):14}{policy:12}{len(group):8}"
+            f"{median:9.2%}{chance:9.2%}{bound:9.2%}   {_verdict(met, median >= bound)}"
+        )
+
+
+def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame, met: list[bool]) -> Iterator[str]:
+    classes = dict(zip(targets["target"], targets["classes"], strict=True))
+    titles = dict(zip(targets["target"], targets["title"], strict=True))
+    yield f"Target tasks: fine-tuned accuracy; bounds: mean / chance at least {TARGET_RATIO}, and best"
+    yield f"less worst base model at least {100 * TARGET_SPAN:.0f} points."
+    yield (
+        f"{'architecture':14}{'target':24}{'mean':>8}{'chance':>8}{'ratio':>7}{'':10}{'points':>8}"
+    )
+    for (architecture, target), group in fine_tuning.groupby(
+        ["architecture", "target"], sort=False
+    ):
+        accuracy = group["accuracy"]
+        mean, chance = accuracy.mean(), 1 / classes[target]
+        span = accuracy.max() - accuracy.min()
+        ratio = _verdict(met, mean >= TARGET_RATIO * chance)
+        yield (
+            f"{architecture_title(architecture):14}{titles[target][:23]:24}{mean:8.2%}{chance:8.2%}"
+            f"{mean / chance:7.1f} {ratio:9}{100 * span:8.1f} {_verdict(met, span >= TARGET_SPAN)}"
+        )
+
+
+def _correlations(
+    correlation: pd.DataFrame, titles: dict[str, str], comparable: bool
+) -> Iterator[str]:
+    yield "Every metric is turned so that larger is better, as in the published Figure 2."
+    yield f"* marks |rho| of at least {HIGH}; a dash, a rho that is undefined."
+    metrics = list(dict.fromkeys(correlation["metric"]))
+    rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
+    cells = list(dict.fromkeys(rho.index.droplevel("metric")))
+    for start in range(0, len(metrics), METRICS_A_ROW):
+        row = metrics[start : start + METRICS_A_ROW]
+        yield ""
+        yield f"{'architecture':14}{'target':22}" + "".join(f"{m[:6]:>7} " for m in row)
+        for architecture, target in cells:
+            yield f"{architecture_title(architecture):14}{titles[target][:21]:22}" + "".join(
+                _rho(rho[architecture, target, metric]) for metric in row
+            )
+        for architecture in dict.fromkeys(architecture for architecture, _ in cells):
+            signs = published.SIGNS.get(architecture, {}) if comparable else {}
+            if signs:
+                yield f"{architecture_title(architecture):14}{'published sign':22}" + "".join(
+                    f"{signs.get(metric, ''):>7} " for metric in row
+                )
+    defined = correlation["rho"].notna()
+    high = (correlation["rho"].abs() >= HIGH).groupby(correlation["metric"], sort=False).sum()
+    yield ""
+    yield f"|rho| >= {HIGH}: {high.sum()} of {defined.sum()} ({len(correlation)} less the undefined)"
+    for start in range(0, len(metrics), METRICS_A_ROW):
+        yield "  " + ", ".join(f"{m} {high[m]}" for m in metrics[start : start + METRICS_A_ROW])
+
+
+def _rho(value: float) -> str:
+    return f"{'-':>7} " if pd.isna(value) else f"{value:7.3f}{'*' if abs(value) >= HIGH else ' '}"
+
+
+def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
+    best = best_row(pairs)
+    if best is None:
+        yield "No pair of metrics has a defined rho."
+        return
+    singles = pairs[pairs["second"].fillna("") == ""].sort_values(
+        "mean_rho", ascending=False, kind="stable"
+    )
+    single = singles.iloc[0]
+    yield f"{'':22}{'this experiment':38}published"
+    here, there = _columns(best, titles), _published()
+    for label, ours, theirs in zip(_LABELS, here, there, strict=True):
+        yield f"{label:22}{ours:38}{theirs}"
+    yield ""
+    yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells that"
+    yield "they are reported on, and so look better than they would on a new target."
+    yield f"Best single metric: {single['first']}, mean rho {single['mean_rho']:.4f}"
+
+
+_LABELS = ("pair", "alpha", "mean rho", "variance", "maximum", "minimum", "cells")
+
+
+def _columns(row: pd.Series, titles: dict[str, str]) -> tuple[str, ...]:
+    return (
+        f"{row['first']}, {row['second']}",
+        f"{row['alpha']:g}",
+        f"{row['mean_rho']:.4f}",
+        f"{row['variance_rho']:.6f}",
+        *(
+            f"{row[f'{end}_rho']:.4f} {architecture_title(row[f'{end}_architecture'])}, "
+            f"{titles[row[f'{end}_target']][:18]}"
+            for end in ("max", "min")
+        ),
+        str(row["cells"]),
+    )
+
+
+def _published() -> tuple[str, ...]:
+    return (
+        f"{published.FIRST}, {published.SECOND}",
+        f"{published.ALPHA}",
+        f"{published.MEAN_RHO:.4f}",
+        f"{published.VARIANCE_RHO:.6f}",
+        *(
+            f"{rho:.4f} {architecture_title(cell[0])}, {cell[1]}"
+            for rho, cell in (
+                (published.MAX_RHO, published.MAX_CELL),
+                (published.MIN_RHO, published.MIN_CELL),
+            )
+        ),
+        "24",
+    )

@@ -1,0 +1,43 @@
+"""Spearman's ρ of every metric with the fine-tuned accuracy, and the search for the best pair.
+
+input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
+        base_models: csv architecture, subset, policy, …
+        metrics: csv subset, value, …; one for each of params.cells, in that order
+params: cells: list of [metric, architecture, target]; alpha_step; architectures; targets; metrics
+output: scores: csv, a row a fine-tuning with its accuracy and raw metrics (correlation.gather)
+        correlation: csv, a row an (architecture, target, metric) (correlation.rho_table)
+        pairs: csv, a row a pair at its best α, then one a single metric (pairs.search)
+        curves: npy float64 [pairs, alphas, cells], cells by architecture, then target
+"""
+
+import numpy as np
+from basemodel.correlation import by_cell, cell_names, gather, oriented, rho_table
+from basemodel.files import write_npy
+from basemodel.pairs import alpha_grid, scale, search
+from basemodel.tables import read_csv, write_csv
+
+params = snakemake.params
+values = {
+    tuple(cell): read_csv(path)
+    for cell, path in zip(params.cells, snakemake.input.metrics, strict=True)
+}
+scores = gather(
+    read_csv(snakemake.input.fine_tuning),
+    read_csv(snakemake.input.base_models),
+    values,
+    params.architectures,
+    params.targets,
+    params.metrics,
+)
+pairs, curves = search(
+    scale(np.stack([oriented(scores, metric) for metric in params.metrics])),
+    by_cell(scores, "accuracy"),
+    alpha_grid(params.alpha_step),
+    params.metrics,
+    cell_names(params.architectures, params.targets),
+)
+
+write_csv(snakemake.output.scores, scores)
+write_csv(snakemake.output.correlation, rho_table(scores, params.metrics))
+write_csv(snakemake.output.pairs, pairs)
+write_npy(snakemake.output.curves, curves)

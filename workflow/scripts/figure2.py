@@ -1,0 +1,15 @@
+"""Figure 2: Spearman's ρ of each metric, by architecture and target.
+
+input:  correlation: csv of scripts/correlation.py
+params: architectures; targets: list of [name, title]; metrics; dpi
+output: svg, pdf, png
+"""
+
+from basemodel.figures import figure2, style
+from basemodel.tables import read_csv
+
+params = snakemake.params
+figure = figure2.draw(
+    read_csv(snakemake.input.correlation), params.architectures, params.targets, params.metrics
+)
+style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)

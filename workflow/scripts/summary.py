@@ -1,0 +1,20 @@
+"""The outcome of the experiment as a page of text.
+
+input:  base_models: csv architecture, subset, policy, classes, …, test_accuracy
+        fine_tuning: csv architecture, target, subset, accuracy
+        targets: csv target, title, classes, …; correlation, pairs: csv of scripts/correlation.py
+params: comparable: bool, whether source, targets and settings are the paper's; why: str
+output: txt
+"""
+
+from basemodel.files import write_text
+from basemodel.summary import summarise
+from basemodel.tables import read_csv
+
+tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
+text = summarise(
+    *(read_csv(snakemake.input.get(name)) for name in tables),
+    comparable=snakemake.params.comparable,
+    why=snakemake.params.why,
+)
+write_text(snakemake.output[0], text)
