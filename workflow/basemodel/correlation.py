@@ -19,7 +19,7 @@ HIGH = 0.7  # |ρ| from here on counts as high (PAPER.md, Evaluation)
 def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's ρ along the last axis, ties with average ranks; float64, other axes broadcast.
 
-    NaN where x or y is constant or holds a NaN. Infinity is a value like others: it ranks at an end.
+    NaN where x or y is constant or holds a NaN. Infinity is a value that ranks at an end.
     """
     return rho_of_ranks(centred_ranks(x), centred_ranks(y))
 

@@ -1,12 +1,13 @@
 """The outcome of an experiment as a page of text, at most 100 columns wide."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 import pandas as pd
 
 from basemodel import published
 from basemodel.correlation import HIGH
-from basemodel.figures.style import architecture_title
+from basemodel.names import architecture_title
 from basemodel.pairs import best_row
 
 # An experiment whose networks learned nothing, or all the same, says nothing about their order
@@ -54,9 +55,11 @@ def summarise(
         "",
         *_best_pair(pairs, titles),
         "",
-        f"Comparable with the published numbers: {'yes' if comparable else 'NO'} ({why})",
+        *wrap(
+            f"Comparable with the published numbers: {'yes' if comparable else 'NO'}. {why}", 100
+        ),
     ]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _verdict(met: list[bool], value: bool) -> str:
@@ -65,8 +68,8 @@ def _verdict(met: list[bool], value: bool) -> str:
 
 
 def _sources(base_models: pd.DataFrame, met: list[bool]) -> Iterator[str]:
-    yield f"Source tasks: test accuracy, median over the subsets of a policy; bound: {SOURCE_RATIO} x"
-    yield f"chance, or {SOURCE_CAP:.0%} if that is less."
+    yield "Source tasks: test accuracy, the median over the subsets of a policy."
+    yield f"Bound: {SOURCE_RATIO} x chance, or {SOURCE_CAP:.0%} if that is less."
     yield f"{'architecture':14}{'policy':12}{'models':>8}{'median':>9}{'chance':>9}{'bound':>9}"
     for (architecture, policy), group in base_models.groupby(
         ["architecture", "policy"], sort=False
@@ -83,8 +86,11 @@ def _sources(base_models: pd.DataFrame, met: list[bool]) -> Iterator[str]:
 def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame, met: list[bool]) -> Iterator[str]:
     classes = dict(zip(targets["target"], targets["classes"], strict=True))
     titles = dict(zip(targets["target"], targets["title"], strict=True))
-    yield f"Target tasks: fine-tuned accuracy; bounds: mean / chance at least {TARGET_RATIO}, and best"
-    yield f"less worst base model at least {100 * TARGET_SPAN:.0f} points."
+    yield "Target tasks: fine-tuned accuracy over the base models of an architecture."
+    yield (
+        f"Bounds: mean at least {TARGET_RATIO} x chance; best less worst base model at least "
+        f"{100 * TARGET_SPAN:.0f} points."
+    )
     yield (
         f"{'architecture':14}{'target':24}{'mean':>8}{'chance':>8}{'ratio':>7}{'':10}{'points':>8}"
     )
@@ -126,7 +132,10 @@ def _correlations(
     defined = correlation["rho"].notna()
     high = (correlation["rho"].abs() >= HIGH).groupby(correlation["metric"], sort=False).sum()
     yield ""
-    yield f"|rho| >= {HIGH}: {high.sum()} of {defined.sum()} ({len(correlation)} less the undefined)"
+    yield (
+        f"|rho| >= {HIGH}: {high.sum()} of {defined.sum()}, "
+        f"{len(correlation) - defined.sum()} more being undefined"
+    )
     for start in range(0, len(metrics), METRICS_A_ROW):
         yield "  " + ", ".join(f"{m} {high[m]}" for m in metrics[start : start + METRICS_A_ROW])
 
@@ -149,8 +158,8 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
     for label, ours, theirs in zip(_LABELS, here, there, strict=True):
         yield f"{label:22}{ours:38}{theirs}"
     yield ""
-    yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells that"
-    yield "they are reported on, and so look better than they would on a new target."
+    yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells"
+    yield "that they are reported on, and so look better than they would on a new target."
     yield f"Best single metric: {single['first']}, mean rho {single['mean_rho']:.4f}"
 
 

@@ -129,9 +129,8 @@ def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str])
     ]
     lines.append(Line2D([], [], color="black", linewidth=MEAN_WIDTH, label="mean"))
     lines.append(Line2D([], [], **MAXIMUM, label="its maximum"))
-    lines.append(
-        Patch(facecolor="none", edgecolor="black", linewidth=BEST_FRAME, label="best pair")
-    )
+    frame = {"facecolor": "none", "edgecolor": "black", "linewidth": BEST_FRAME}
+    lines.append(Patch(**frame, label="best pair"))
     figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False)
     colours = [
         Line2D(
