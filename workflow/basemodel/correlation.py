@@ -134,19 +134,20 @@ def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     of one subset policy alone. A ρ is NaN (an empty field in CSV) where metric or accuracy is
     constant or the metric undefined.
     """
+    cells = scores[["architecture", "target"]].drop_duplicates()
     policies = sorted(scores["policy"].unique())
+    policy_of = scores["policy"].to_numpy().reshape(len(cells), -1)
+    accuracy = by_cell(scores, "accuracy")
+    values = {metric: oriented(scores, metric) for metric in metrics}
     rows = []
-    for (architecture, target), cell in scores.groupby(["architecture", "target"], sort=False):
+    for c, (architecture, target) in enumerate(cells.itertuples(index=False, name=None)):
         for metric in metrics:
+            x, y = values[metric][c], accuracy[c]
+            rho = float(spearman(x, y))
             row = {"architecture": architecture, "target": target, "metric": metric}
-            row["rho"] = _rho(cell, metric)
-            row["p_value"] = p_value(row["rho"], len(cell))
-            row["n"] = len(cell)
+            row |= {"rho": rho, "p_value": p_value(rho, len(x)), "n": len(x)}
             for policy in policies:
-                row[f"rho_{policy}"] = _rho(cell[cell["policy"] == policy], metric)
+                chosen = policy_of[c] == policy
+                row[f"rho_{policy}"] = float(spearman(x[chosen], y[chosen]))
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _rho(cell: pd.DataFrame, metric: str) -> float:
-    return float(spearman(oriented(cell, metric)[0], by_cell(cell, "accuracy")[0]))

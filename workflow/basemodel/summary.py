@@ -35,17 +35,21 @@ def summarise(
     are the paper's; `why` says on what that rests.
     """
     titles = dict(zip(targets["target"], targets["title"], strict=True))
-    met: list[bool] = []
+    source_lines, source_met = _sources(base_models)
+    target_lines, target_met = _targets(fine_tuning, targets)
+    met = source_met + target_met
+    verdict = f"{met.count(False)} of {len(met)} bounds are NOT MET."
+    if all(met):
+        verdict = f"All {len(met)} bounds are met."
+    comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}. {why}"
     lines = [
         "1. DO THE NETWORKS DIFFER, AND DID THEY LEARN?",
         "",
-        *_sources(base_models, met),
+        *source_lines,
         "",
-        *_targets(fine_tuning, targets, met),
+        *target_lines,
         "",
-        f"All {len(met)} bounds are met."
-        if all(met)
-        else f"{met.count(False)} of {len(met)} bounds are NOT MET.",
+        verdict,
         "",
         "2. SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY",
         "",
@@ -55,56 +59,58 @@ def summarise(
         "",
         *_best_pair(pairs, titles),
         "",
-        *wrap(
-            f"Comparable with the published numbers: {'yes' if comparable else 'NO'}. {why}", 100
-        ),
+        *wrap(comparison, 100),
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _verdict(met: list[bool], value: bool) -> str:
-    met.append(bool(value))
-    return "met" if value else "NOT MET"
+def _verdict(met: bool) -> str:
+    return "met" if met else "NOT MET"
 
 
-def _sources(base_models: pd.DataFrame, met: list[bool]) -> Iterator[str]:
-    yield "Source tasks: test accuracy, the median over the subsets of a policy."
-    yield f"Bound: {SOURCE_RATIO} x chance, or {SOURCE_CAP:.0%} if that is less."
-    yield f"{'architecture':14}{'policy':12}{'models':>8}{'median':>9}{'chance':>9}{'bound':>9}"
-    for (architecture, policy), group in base_models.groupby(
-        ["architecture", "policy"], sort=False
-    ):
+def _sources(base_models: pd.DataFrame) -> tuple[list[str], list[bool]]:
+    """Lines of text, and for each bound whether it is met."""
+    lines = [
+        "Source tasks: test accuracy, the median over the subsets of a policy.",
+        f"Bound: {SOURCE_RATIO} x chance, or {SOURCE_CAP:.0%} if that is less.",
+        f"{'architecture':14}{'policy':12}{'models':>8}{'median':>9}{'chance':>9}{'bound':>9}",
+    ]
+    met = []
+    by = ["architecture", "policy"]
+    for (architecture, policy), group in base_models.groupby(by, sort=False):
         median = group["test_accuracy"].median()
         chance = (1 / group["classes"]).median()
         bound = min(SOURCE_RATIO * chance, SOURCE_CAP)
-        yield (
+        met.append(bool(median >= bound))
+        lines.append(
             f"{architecture_title(architecture):14}{policy:12}{len(group):8}"
-            f"{median:9.2%}{chance:9.2%}{bound:9.2%}   {_verdict(met, median >= bound)}"
+            f"{median:9.2%}{chance:9.2%}{bound:9.2%}   {_verdict(met[-1])}"
         )
+    return lines, met
 
 
-def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame, met: list[bool]) -> Iterator[str]:
+def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame) -> tuple[list[str], list[bool]]:
+    """Lines of text, and for each bound whether it is met: two a cell."""
     classes = dict(zip(targets["target"], targets["classes"], strict=True))
     titles = dict(zip(targets["target"], targets["title"], strict=True))
-    yield "Target tasks: fine-tuned accuracy over the base models of an architecture."
-    yield (
-        f"Bounds: mean at least {TARGET_RATIO} x chance; best less worst base model at least "
-        f"{100 * TARGET_SPAN:.0f} points."
-    )
-    yield (
-        f"{'architecture':14}{'target':24}{'mean':>8}{'chance':>8}{'ratio':>7}{'':10}{'points':>8}"
-    )
-    for (architecture, target), group in fine_tuning.groupby(
-        ["architecture", "target"], sort=False
-    ):
-        accuracy = group["accuracy"]
-        mean, chance = accuracy.mean(), 1 / classes[target]
-        span = accuracy.max() - accuracy.min()
-        ratio = _verdict(met, mean >= TARGET_RATIO * chance)
-        yield (
+    points = f"{100 * TARGET_SPAN:.0f} points"
+    lines = [
+        "Target tasks: fine-tuned accuracy over the base models of an architecture.",
+        f"Bounds: mean at least {TARGET_RATIO} x chance; best less worst at least {points}.",
+        f"{'architecture':14}{'target':24}{'mean':>8}{'chance':>8}{'ratio':>7}{'':10}{'points':>8}",
+    ]
+    met = []
+    by = ["architecture", "target"]
+    for (architecture, target), group in fine_tuning.groupby(by, sort=False):
+        mean, chance = group["accuracy"].mean(), 1 / classes[target]
+        span = group["accuracy"].max() - group["accuracy"].min()
+        learned, differ = bool(mean >= TARGET_RATIO * chance), bool(span >= TARGET_SPAN)
+        met += [learned, differ]
+        lines.append(
             f"{architecture_title(architecture):14}{titles[target][:23]:24}{mean:8.2%}{chance:8.2%}"
-            f"{mean / chance:7.1f} {ratio:9}{100 * span:8.1f} {_verdict(met, span >= TARGET_SPAN)}"
+            f"{mean / chance:7.1f} {_verdict(learned):9}{100 * span:8.1f} {_verdict(differ)}"
         )
+    return lines, met
 
 
 def _correlations(
