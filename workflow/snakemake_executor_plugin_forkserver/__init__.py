@@ -1,5 +1,10 @@
-"""Snakemake executor plugin: Python scripts run in processes forked from one that has imported."""
+"""Snakemake executor plugin: Python scripts are forked from a process that has imported already.
 
-from snakemake.executors.local import Executor, common_settings
+See README.md beside this file.
+"""
 
-__all__ = ["Executor", "common_settings"]
+from snakemake.executors.local import common_settings
+
+from .executor import Executor, ExecutorSettings
+
+__all__ = ["Executor", "ExecutorSettings", "common_settings"]

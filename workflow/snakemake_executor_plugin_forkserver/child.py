@@ -1,0 +1,146 @@
+"""What happens in a forked child: it turns itself into the Python process of one script.
+
+Everything that a new Python would have fresh, and a forked one inherits, is made fresh here; and
+at the end everything is flushed that a leaving Python flushes.
+"""
+
+import atexit
+import builtins
+import contextlib
+import gc
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+import types
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import NoReturn
+
+TAIL = 12  # lines of a traceback that go into Snakemake's error message
+
+
+def become_job(connection: socket.socket, pools, libc) -> NoReturn:
+    """Run the script that the connection asks for, as `python SCRIPT` would, and exit."""
+    code = 1
+    try:
+        os.setpgid(0, 0)  # one group a job: ended together with the processes it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        send(connection, pid=os.getpid())
+        with connection.makefile("rb") as stream:
+            request = json.load(stream)
+        os.chdir(request["cwd"])
+        if request["log"]:
+            redirect(request["log"])
+        set_environment(request["env"])
+        set_threads(request["threads"], pools)
+        set_random_state()
+        code = run_script(request["script"], connection)
+    except BaseException:
+        traceback.print_exc()  # of this file, not of the script
+    finally:
+        leave(code, libc)
+
+
+def send(connection: socket.socket, **message) -> None:
+    """Tell the executor something; it may be gone, or the script has closed the socket."""
+    with contextlib.suppress(OSError):
+        connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def redirect(log: str) -> None:
+    """Let both streams, of subprocesses and C libraries too, end in the log file."""
+    # O_APPEND: a script that opens its log as well and this process do not overwrite each other.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def set_environment(env: dict[str, str]) -> None:
+    """Make the environment the job's, which the server's is not."""
+    for name in os.environ.keys() - env.keys():
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # may hold the server's TMPDIR
+
+
+def set_threads(threads: int, pools) -> None:
+    """Tell the libraries that read their number of threads when the server loaded them."""
+    if pools is not None and threads > 1:  # one is what the server loaded them with
+        pools.limit(limits=threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def set_random_state() -> None:
+    """Unseeded numbers differ from job to job, as in processes of their own.
+
+    Python's own generator is seeded anew at every fork; numpy's and torch's are not.
+    """
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()
+
+
+def run_script(path: str, connection: socket.socket) -> int:
+    """Run a file as the main program and return the exit code that Python would give it."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __file__=path,
+        __builtins__=builtins,
+        __annotations__={},
+        __cached__=None,
+        __loader__=SourceFileLoader("__main__", path),
+    )
+    sys.modules["__main__"] = main
+    sys.argv[:] = [path]
+    sys.path.insert(0, str(Path(path).parent))
+    try:
+        exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), main.__dict__)
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        shown = error.with_traceback(error.__traceback__.tb_next)  # without this function
+        lines = "".join(traceback.format_exception(shown)).splitlines()
+        send(connection, traceback="\n".join(lines[-TAIL:]))
+        sys.excepthook(type(shown), shown, shown.__traceback__)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def leave(code: int, libc) -> NoReturn:
+    """Exit as Python does, but for freeing the memory of all that was imported."""
+    try:
+        threading._shutdown()  # waits for threads that are no daemons
+        atexit._run_exitfuncs()
+        # Objects that only the script's global names hold may have something to finish when they
+        # are deleted, as an open gzip file has. A daemon thread may still use these names.
+        if threading.active_count() == 1:
+            sys.modules["__main__"].__dict__.clear()
+            gc.collect()
+        for item in gc.get_objects():
+            if isinstance(item, io.IOBase) and not item.closed and item.writable():
+                item.flush()
+    except BaseException:
+        traceback.print_exc()
+        code = code or 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 120  # as Python does on a full disk
+    libc.fflush(None)
+    os._exit(code)

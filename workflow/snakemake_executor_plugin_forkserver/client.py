@@ -1,0 +1,104 @@
+"""The executor's end of the fork server: starts it, asks it for children, ends it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# The variables that Snakemake sets to a rule's `threads` for every shell command that it starts.
+THREAD_VARIABLES = [
+    f"{library}_THREADS"
+    for library in (
+        "OMP_NUM",
+        "GOTO_NUM",
+        "OPENBLAS_NUM",
+        "MKL_NUM",
+        "VECLIB_MAXIMUM",
+        "NUMEXPR_NUM",
+    )
+]
+SERVER = Path(__file__).with_name("server.py")
+
+
+@dataclass
+class Child:
+    """A running job: its process, and the socket on which it and the server report."""
+
+    connection: socket.socket
+    reports: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._stream = self.connection.makefile("rb")
+
+    def wait_for(self, key: str):
+        """Return what is reported by this name, or None if the server dies before it is."""
+        while key not in self.reports:
+            line = self._stream.readline()
+            if not line:
+                return None
+            self.reports.update(json.loads(line))
+        return self.reports[key]
+
+    def close(self) -> None:
+        self._stream.close()
+        self.connection.close()
+
+
+class ForkServer:
+    """A server process that is started when the first job needs it, and again if it dies."""
+
+    def __init__(self, preload: list[str]) -> None:
+        self.preload = preload
+        self.closed = False
+        self.process: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def fork(self, request: Mapping) -> Child:
+        """Start a job in a new child. OSError: the server has just died."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if self.closed:
+                raise KeyboardInterrupt  # for which Snakemake prints no error of the job
+            if self.process is None or self.process.poll() is not None:
+                self._start()
+            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        ours.sendall(json.dumps(request).encode())
+        ours.shutdown(socket.SHUT_WR)  # the child reads to the end
+        return Child(ours)
+
+    def _start(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._control, theirs = socket.socketpair()
+        # Libraries start their thread pools when they are loaded, and threads do not survive a
+        # fork: load them with one. The children set the number again, once it is known.
+        env = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
+        # With the same order of sets in all runs the same job writes the same bytes.
+        env.setdefault("PYTHONHASHSEED", "0")
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, str(SERVER), str(theirs.fileno()), *self.preload],
+                pass_fds=[theirs.fileno()],
+                env=env,
+                start_new_session=True,  # Ctrl-C is for the executor: it ends the children
+            )
+
+    def close(self) -> None:
+        """End all children and the server."""
+        with self._lock:
+            self.closed = True
+            if self.process is None:
+                return
+            self._control.close()
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGKILL)
+                self.process.wait()

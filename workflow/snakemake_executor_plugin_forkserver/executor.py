@@ -1,0 +1,82 @@
+"""The executor: Snakemake's local one, whose Python scripts are forked instead of started."""
+
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psutil
+from snakemake.executors.local import Executor as LocalExecutor
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
+from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+
+from . import hooks
+from .client import ForkServer
+from .gpus import Gpus
+from .processes import end_processes
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):
+    """What a user can set; Snakemake makes a command line option of each field."""
+
+    preload: str | None = field(
+        default=None,
+        metadata={
+            "help": "Modules to import once, before any script runs, separated by commas or "
+            "spaces. Name what your scripts import and what takes long to import, such as torch.",
+            "type": str,
+        },
+    )
+
+
+class Executor(LocalExecutor):
+    """Runs jobs as Snakemake's local executor does, but for how Python scripts start."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        preload = (self.executor_settings and self.executor_settings.preload) or ""
+        self.server = ForkServer(preload.replace(",", " ").split())
+        self.gpus = Gpus()
+        # A workflow that knows of no GPUs is left alone with them, as under Snakemake's executor.
+        self.assigns_gpus = any("gpu" in rule.resources for rule in self.workflow.rules)
+
+    def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
+        """Start jobs; called in the main thread, after Snakemake has set its signal handlers."""
+        # End the run on SIGTERM as on Ctrl-C. Snakemake would wait for the running jobs to end,
+        # which takes hours with a long one, and who sends SIGTERM sends SIGKILL soon after.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        super().run_jobs(jobs)
+
+    def cached_or_run(self, job: JobExecutorInterface, run_func, *args) -> None:
+        """Run a job in this thread of the pool, with GPUs of its own and scripts forked."""
+        with hooks.active(self.server):
+            if not self.assigns_gpus:
+                super().cached_or_run(job, run_func, *args)
+                return
+            # Jobs that are connected by a pipe have to run at once and cannot wait for each other.
+            wait = job.pipe_group is None
+            with self.gpus.lent(int(job.resources.get("gpu") or 0), wait) as env:
+                hooks.this_thread.env = env
+                super().cached_or_run(job, run_func, *args)
+
+    def get_job_exec_prefix(self, job: JobExecutorInterface) -> str:
+        """Begin the command of a job that has a Snakemake process of its own (`run:`)."""
+        return f"{super().get_job_exec_prefix(job)}{hooks.exports(' && ')}"
+
+    def shutdown(self) -> None:
+        """End after the running jobs have ended."""
+        super().shutdown()
+        self.server.close()
+
+    def cancel(self) -> None:
+        """End at once. Snakemake's executor waits here for jobs that had no Ctrl-C themselves."""
+        self.gpus.close()
+        own = self.server.process
+        others = [p for p in psutil.Process().children() if own is None or p.pid != own.pid]
+        ending = threading.Thread(target=self.server.close)
+        ending.start()
+        end_processes(others)
+        ending.join()
+        super().cancel()

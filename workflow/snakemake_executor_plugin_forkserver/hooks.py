@@ -1,0 +1,134 @@
+"""The two places in Snakemake where a job's command starts, and what is done there.
+
+Snakemake has no hook between a rule and the process that runs its script: the compiled rule calls
+`script()`, which writes the preamble and the script to a file and calls `execute_script()`. To
+replace this last step keeps all that comes before it Snakemake's own: the preamble and with it the
+`snakemake` object, sources from the web, wrappers, benchmarks, shadow directories, caching. The
+replacements do nothing but call the originals in threads that do not run jobs of this executor.
+"""
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from snakemake.benchmark import benchmarked
+from snakemake.script import PythonScript
+from snakemake.shell import shell
+
+from .client import THREAD_VARIABLES, ForkServer
+
+_start_python = PythonScript.execute_script
+_shell_prefix = shell._get_process_prefix
+_SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh"}
+
+
+class ThisThread(threading.local):
+    """What the job that runs in this thread is to get."""
+
+    server: ForkServer | None = None
+    env: dict[str, str] = {}
+
+
+this_thread = ThisThread()
+
+
+class ScriptError(Exception):
+    """A script has failed; the message says all that is known."""
+
+
+@contextmanager
+def active(server: ForkServer) -> Iterator[None]:
+    """Fork the scripts that this thread starts from this server."""
+    this_thread.server = server
+    try:
+        yield
+    finally:
+        this_thread.__dict__.clear()
+
+
+def exports(end: str) -> str:
+    """Shell code that sets the variables that the thread's job is to see."""
+    return "".join(f"{end}export {k}={shlex.quote(v)}" for k, v in this_thread.env.items())
+
+
+def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
+    """Run a Python script: forked, unless something asks for another interpreter or shell."""
+    server = this_thread.server
+    if (
+        server is None
+        or script.conda_env is not None
+        or script.container_img is not None
+        or script.env_modules is not None
+        # Set by a workflow to run code before or after every command, a script's Python too.
+        or shell._process_prefix
+        or shell._process_suffix
+        or script.resources.get("shell_exec") is not None
+    ):
+        _start_python(script, fname, edit)
+        return
+    log = script.log[0] if script.log else None
+    tmpdir = script.resources.get("tmpdir")
+    request = {
+        "script": str(Path(fname).absolute()),
+        "cwd": str(Path.cwd()),
+        "log": log,
+        "threads": int(script.threads),
+        # The same as for a shell command, see snakemake.shell.
+        "env": {
+            **os.environ,
+            **dict.fromkeys(THREAD_VARIABLES, str(script.threads)),
+            **(dict.fromkeys(["TMPDIR", "TMP", "TEMPDIR", "TEMP"], tmpdir) if tmpdir else {}),
+            **this_thread.env,
+        },
+    }
+    try:
+        child = server.fork(request)
+        try:
+            pid = child.wait_for("pid")
+            record = script.bench_record
+            with benchmarked(pid, record) if pid and record is not None else nullcontext():
+                code = child.wait_for("code")
+        finally:
+            child.close()
+    except OSError:
+        code = None
+    if server.closed:
+        raise KeyboardInterrupt  # the run was cancelled: no error of this job's
+    if code != 0:
+        tail = child.reports.get("traceback") if code is not None else None
+        path = script.path.get_path_or_uri(secret_free=True)
+        raise ScriptError(explain(code, script.rulename, path, log, tail))
+
+
+def explain(code: int | None, rule: str, path: str, log: str | None, tail: str | None) -> str:
+    """Say how a script has failed."""
+    if code is None:
+        how = "was lost: the fork server that it ran in has died (out of memory?)"
+    elif code >= 0:
+        how = f"ended with exit code {code}"
+    else:
+        how = f"was killed by {signal.Signals(-code).name}"
+        if code == -signal.SIGKILL:
+            how += " (by the system, if nobody else did, when memory ran out)"
+    lines = [f"Script {path} of rule {rule} {how}."]
+    if log:
+        lines.append(f"Its output is in {log}")
+    if tail:
+        lines.append(tail)
+    return "\n".join(lines)
+
+
+def _get_process_prefix(cls, shell_exec: str | None = None) -> str:
+    """What a shell command begins with: the job's GPUs, for a shell that can say so."""
+    prefix = _shell_prefix(shell_exec)
+    if this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS:
+        return f"{exports('')}; {prefix}"
+    return prefix
+
+
+PythonScript.execute_script = _execute_script
+shell._get_process_prefix = classmethod(_get_process_prefix)
