@@ -12,13 +12,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from basemodel import metrics
+from basemodel.tables import read_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import calinski_harabasz_score
-
-from basemodel import metrics
-from basemodel.tables import read_csv
 
 SIX = ["S1", "S2", "S3", "S4", "S5", "S6"]
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/metric.py"
@@ -105,8 +104,8 @@ def test_s4_is_numpys_corrcoef():
 def test_formulas_as_written_in_the_paper():
     maps = relu_maps(seed=3)
     flat = maps.reshape(12, -1).astype(np.float64)
-    means = {k: flat[LABELS == k].mean(axis=0) for k in range(3)}
-    s1 = sum((LABELS == k).sum() * ((flat.mean(axis=0) - means[k]) ** 2).sum() for k in range(3))
+    means = {k: flat[k == LABELS].mean(axis=0) for k in range(3)}
+    s1 = sum((k == LABELS).sum() * ((flat.mean(axis=0) - means[k]) ** 2).sum() for k in range(3))
     s2 = sum(((flat[i] - means[LABELS[i]]) ** 2).sum() for i in range(12))
     s5 = np.mean([1 - (row == 0).sum() / row.size for row in flat])
     s6 = np.mean([(row.max() - row < 1).sum() / (row == 0).sum() for row in flat])
@@ -298,7 +297,7 @@ def test_available_and_load():
     assert [name for name in metrics.available() if name.startswith("S")] == SIX
     for name in SIX:
         module = metrics.load(name)
-        assert module.LABEL == name
+        assert name == module.LABEL
     better = [name for name in SIX if metrics.load(name).LARGER_IS_BETTER]
     with_labels = [name for name in SIX if metrics.load(name).NEEDS_LABELS]
     assert better == ["S1", "S3"] and with_labels == ["S1", "S2", "S3"]

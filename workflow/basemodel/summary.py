@@ -38,7 +38,7 @@ def summarise(
     source_lines, source_met = _sources(base_models)
     target_lines, target_met = _targets(fine_tuning, targets)
     met = source_met + target_met
-    verdict = f"{met.count(False)} of {len(met)} bounds are NOT MET."
+    verdict = f"Bounds NOT MET: {met.count(False)} of {len(met)}."
     if all(met):
         verdict = f"All {len(met)} bounds are met."
     comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}. {why}"
@@ -148,8 +148,7 @@ def _correlations(
         f"|rho| >= {HIGH}: {high.sum()} of {defined.sum()}, "
         f"{len(correlation) - defined.sum()} more being undefined"
     )
-    for start in range(0, len(metrics), METRICS_A_ROW):
-        yield "  " + ", ".join(f"{m} {high[m]}" for m in metrics[start : start + METRICS_A_ROW])
+    yield from wrap(", ".join(f"{metric} {high[metric]}" for metric in metrics), 100)
 
 
 def _rho(value: float) -> str:
