@@ -1,0 +1,1 @@
+"""Tests of the logger plugin: what a user sees of a run."""

@@ -1,0 +1,134 @@
+"""What has happened in this run so far: jobs by stage (rule), their times, what failed."""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SMOOTHING_SECONDS = 30  # how far back "jobs at a time" looks
+
+
+@dataclass
+class Stage:
+    """All jobs of one rule."""
+
+    name: str
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    running: int = 0
+    seconds: float = 0.0  # summed over the jobs that are done
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.total
+
+    @property
+    def started(self) -> bool:
+        return bool(self.done or self.failed or self.running)
+
+
+class Job(NamedTuple):
+    stage: Stage
+    start: float
+    wildcards: dict[str, str]
+
+
+@dataclass
+class Failure:
+    job: str  # "metric (pair=a-b)"
+    stage: Stage
+    logs: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """Counts and times; every method is given the time, so that nothing here reads the clock."""
+
+    start: float
+    stages: dict[str, Stage] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)  # those running now, by Snakemake's id
+    failures: dict[int, Failure] = field(default_factory=dict)
+    at_a_time: float = 0.0  # smoothed number of jobs running together
+    last_change: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        return all(stage.complete for stage in self.stages.values())
+
+    def plan(self, counts: dict[str, int]) -> None:
+        """Take Snakemake's job counts, which come in the order in which stages first run.
+
+        The target rule `all` is left out: it has nothing to do.
+        """
+        for rule, count in counts.items():
+            if rule not in ("total", "all"):
+                self.stages[rule] = Stage(rule, count)
+
+    def job_started(self, jobid: int, rule: str, wildcards: dict[str, str], now: float) -> None:
+        """Note that a job started; one that had failed is being tried again."""
+        self._smooth(now)
+        if previous := self.failures.pop(jobid, None):
+            previous.stage.failed -= 1
+        stage = self.stages.setdefault(rule, Stage(rule))
+        stage.running += 1
+        self.jobs[jobid] = Job(stage, now, wildcards)
+        # A checkpoint adds jobs while the workflow runs.
+        stage.total = max(stage.total, stage.done + stage.failed + stage.running)
+
+    def job_ended(self, jobid: int, now: float) -> Job | None:
+        """Note that a job runs no more, whatever became of it; returns it if it was running."""
+        self._smooth(now)
+        if job := self.jobs.pop(jobid, None):
+            job.stage.running -= 1
+        return job
+
+    def job_finished(self, jobid: int, now: float) -> Stage | None:
+        """Note that a job is done; returns its stage."""
+        if (job := self.job_ended(jobid, now)) is None:
+            return None
+        job.stage.done += 1
+        job.stage.seconds += now - job.start
+        return job.stage
+
+    def job_failed(self, jobid: int, logs: list[str], now: float) -> Failure | None:
+        """Note that a job failed."""
+        if (job := self.job_ended(jobid, now)) is None:
+            return None
+        job.stage.failed += 1
+        wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
+        name = f"{job.stage.name} ({wildcards})" if wildcards else job.stage.name
+        self.failures[jobid] = Failure(name, job.stage, logs)
+        return self.failures[jobid]
+
+    def _smooth(self, now: float) -> None:
+        """Bring the average number of jobs running together up to date, before it changes."""
+        weight = math.exp(-max(0.0, now - self.last_change) / SMOOTHING_SECONDS)
+        current = len(self.jobs)
+        self.at_a_time = weight * self.at_a_time + (1 - weight) * current
+        if self.last_change == 0.0:
+            self.at_a_time = current
+        self.last_change = now
+
+    def seconds_left(self, stage: Stage, now: float) -> float | None:
+        """How long a stage still takes at the present number of jobs at a time.
+
+        None as long as none of its jobs is done: then nothing is known of how long one takes.
+        """
+        if stage.complete:
+            return 0.0
+        if not stage.done:
+            return None
+        mean = stage.seconds / stage.done
+        waiting = stage.total - stage.done - stage.failed - stage.running
+        ages = (now - job.start for job in self.jobs.values() if job.stage is stage)
+        work = waiting * mean + sum(max(0.0, mean - age) for age in ages)
+        return work / max(1.0, self.at_a_time)
+
+    def all_seconds_left(self, now: float) -> tuple[float, bool]:
+        """The sum over stages, and whether it is only a lower bound."""
+        left = [self.seconds_left(stage, now) for stage in self.stages.values()]
+        return sum(seconds or 0.0 for seconds in left), None in left
+
+    def sum(self, attribute: str) -> float:
+        """The sum of a number over all stages: run.sum("done")."""
+        return sum(getattr(stage, attribute) for stage in self.stages.values())

@@ -1,0 +1,124 @@
+"""What failed, what was done, what a dry run would do. Returns text and prints nothing."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from .progress import clock, jobs
+from .run import Failure, Run
+
+LOG_TAIL_LINES = 8
+LONGEST_LINE = 200  # of a log's tail
+FAILURES_LISTED = 10
+TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+# Why jobs were not run, by what stopped the run
+NOT_RUN = {
+    "": " (waiting for what failed; everything else went on)",
+    "user": " (stopped by the user)",
+    "failure": " (stopped at the first failure; with --keep-going the others go on)",
+}
+
+# The phrases of snakemake.jobs.Reason; what follows them (files, values) differs job by job.
+REASONS = re.compile(
+    "Forced execution|Missing output files|Incomplete output files|Updated input files"
+    "|Input files updated by another job"
+    "|(?:Set of input files|Code|Software environment definition) has changed"
+    " since last execution"
+    "|Params have changed since last execution"
+)
+
+
+def failure(failed: Failure, reason: str) -> str:
+    """Which job failed, and the end of its log, or where that says nothing Snakemake's reason."""
+    lines = [f"FAILED: {failed.job}"]
+    tails = {log: _tail(_content(Path(log))) for log in failed.logs}
+    for log, tail in tails.items():
+        lines += [f"  log: {log}{'' if tail else ' (nothing in it)'}", *tail]
+    if not any(tails.values()):
+        lines += _tail(reason)
+    return "\n".join(lines)
+
+
+def _content(log: Path) -> str:
+    """The end of a file, or nothing if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_TAIL_LINES * LONGEST_LINE * 2))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _tail(content: str) -> list[str]:
+    """The last lines that are not blank, cut to a readable length, with a mark before each."""
+    content = TERMINAL_CODE.sub("", content)  # a log's colours must not reach this terminal
+    lines = ("".join(c for c in line if c.isprintable()) for line in content.splitlines())
+    kept = [f"  | {line[:LONGEST_LINE]}" for line in lines if line.strip()]
+    return kept[-LOG_TAIL_LINES:]
+
+
+def at_end(run: Run, now: float, stopped_by: str, results: str | None, full_log: str) -> str:
+    """All that the user is told when the run is over."""
+    done, total = run.sum("done"), run.sum("total")
+    not_run = total - done - len(run.failures)
+    lines = _counts(run)
+    if run.failures:
+        lines += ["", *_failures(run)]
+    everything = "all " if done == total else f"{done:,} of "
+    spent = f"{clock(now - run.start)}; time in jobs {clock(run.sum('seconds'))}"
+    lines += ["", f"Done: {everything}{jobs(total)}. Wall time {spent}."]
+    if not_run:
+        lines.append(f"Not run: {jobs(not_run)}{NOT_RUN[stopped_by]}.")
+    if done == total and results:
+        lines.append(f"Results: {results}")
+    if full_log:
+        lines.append(f"Full log: {full_log}")
+    if done < total:
+        lines.append("To go on, run the same command again: jobs that are done are kept.")
+    return "\n".join(["", *lines])
+
+
+def _counts(run: Run) -> list[str]:
+    """Jobs and time by stage."""
+    stages = [stage for stage in run.stages.values() if stage.started]
+    width = max([len(stage.name) for stage in stages] + [5])
+    lines = [f"{'stage':{width}} {'done':>8} {'time in jobs':>13} {'a job':>9}"]
+    for stage in stages:
+        mean = f"{stage.seconds / stage.done:.2f} s" if stage.done else "-"
+        failed = f"   {stage.failed:,} failed" if stage.failed else ""
+        row = f"{stage.name:{width}} {stage.done:>8,} {clock(stage.seconds):>13} {mean:>9}"
+        lines.append(row + failed)
+    return lines
+
+
+def _failures(run: Run) -> list[str]:
+    """The failed jobs and their logs, the first few of them."""
+    failed = list(run.failures.values())
+    lines = [f"Failed: {jobs(len(failed))}"]
+    lines += [f"  {f.job}  {' '.join(f.logs)}".rstrip() for f in failed[:FAILURES_LISTED]]
+    if len(failed) > FAILURES_LISTED:
+        lines.append(f"  and {len(failed) - FAILURES_LISTED:,} more")
+    return lines
+
+
+def dry_run(run: Run, reasons: dict[str, Counter[str]]) -> str:
+    """What would run, and why, by stage."""
+    width = max([len(name) for name in run.stages] + [5])
+    lines = [
+        f"{jobs(run.sum('total'))} would run:",
+        "",
+        f"{'stage':{width}} {'jobs':>8}{'  why' if reasons else ''}",
+    ]
+    for stage in run.stages.values():
+        why = reasons.get(stage.name, Counter()).most_common()
+        texts = [reason if len(why) == 1 else f"{number:,}: {reason}" for reason, number in why]
+        first, *others = texts or [""]
+        lines.append(f"{stage.name:{width}} {stage.total:>8,}  {first}".rstrip())
+        lines += [f"{'':{width}} {'':>8}  {text}" for text in others]
+    return "\n".join([*lines, "", "Nothing was run (-n). To list every job: -n -p"])
+
+
+def short_reason(reason: str) -> str:
+    """Snakemake's reason for a job without the files and values that it names."""
+    return "; ".join(REASONS.findall(reason)) or reason.partition(":")[0]
