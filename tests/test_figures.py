@@ -163,11 +163,12 @@ def many(count: int) -> list[tuple[str, str]]:
 SIZES = [
     (["resnet18"], many(2), ["S4", "S5"]),  # one pair
     (ARCHITECTURES, many(8), ["S1", "S2", "S3", "S4"]),
+    (ARCHITECTURES, [("a", "A Rather Long Title of a Data Set"), *many(8)], ["S1", "S2", "S3"]),
     (ARCHITECTURES[:2], many(13), ["S1", "S2", "S3", "S4", "S5", "S6"]),
 ]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["small", "usual", "large"])
+@pytest.mark.parametrize("size", SIZES, ids=["small", "usual", "long", "large"])
 def test_nothing_is_clipped_or_too_small_and_no_legend_covers_data(size):
     architectures, targets, metrics = size
     table, curves = searched(*size)

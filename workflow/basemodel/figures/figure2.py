@@ -14,7 +14,6 @@ from basemodel.metrics import load
 from basemodel.names import architecture_title
 
 GROUP = 0.84  # of the room of a target, what its bars take
-LETTER = 0.058  # inches: about the width of a letter at the size of tick labels
 
 
 @style.printed
@@ -88,7 +87,7 @@ def _axes(panel, title: str, groups: int) -> None:
 
 def _name_targets(panel, titles: list[str]) -> None:
     """Label the groups, wrapped to their room; slanted where not even a word fits."""
-    letters = int((style.WIDTH - 0.8) / len(titles) / LETTER)
+    letters = int((style.WIDTH - 0.8) / len(titles) / style.LETTER)
     wrapped = [fill(title, max(letters, 1), break_long_words=False) for title in titles]
     if max(len(line) for title in wrapped for line in title.split("\n")) <= letters:
         panel.set_xticks(range(len(titles)), wrapped)

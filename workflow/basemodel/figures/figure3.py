@@ -144,4 +144,6 @@ def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str])
         )
         for i, title in enumerate(titles)
     ]
-    figure.legend(handles=colours, loc="outside lower center", ncols=4, frameon=False)
+    entry = 0.6 + style.LETTER * max(len(title) for title in titles)
+    columns = max(1, min(4, int(style.WIDTH / entry)))
+    figure.legend(handles=colours, loc="outside lower center", ncols=columns, frameon=False)

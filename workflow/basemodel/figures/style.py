@@ -27,6 +27,7 @@ PRINT = {
     "pdf.fonttype": 42,  # letters stay letters
     "svg.hashsalt": "basemodel",  # else the ids in an SVG are random
 }
+LETTER = 0.062  # inches: about the width of a letter at 7 to 7.5 points
 NO_DATES = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
