@@ -1,6 +1,7 @@
 """The executor: Snakemake's local one, whose Python scripts are forked instead of started."""
 
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,7 +48,20 @@ class Executor(LocalExecutor):
         # which takes hours with a long one, and who sends SIGTERM sends SIGKILL soon after.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._lift_rate_limit()
         super().run_jobs(jobs)
+
+    def _lift_rate_limit(self) -> None:
+        """Undo Snakemake's default of at most 100 jobs a second, meant for clusters.
+
+        While it is on, every round of the scheduler starts a thread that asks for another round a
+        second later, and that one does too: with N jobs done there are N rounds a second.
+        """
+        scheduler = self.workflow.scheduler
+        limit = getattr(scheduler, "job_rate_limiter", None)
+        if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+            scheduler.job_rate_limiter = None
+            scheduler.resources["_job_count"] = sys.maxsize  # as without a limit
 
     def cached_or_run(self, job: JobExecutorInterface, run_func, *args) -> None:
         """Run a job in this thread of the pool, with GPUs of its own and scripts forked."""

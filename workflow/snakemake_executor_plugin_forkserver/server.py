@@ -24,12 +24,14 @@ import signal
 import socket
 import sys
 import time
+import weakref
 from pathlib import Path
 
 from child import become_job
 
 GRACE = 3.0  # seconds between asking a job to end and killing it
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
+MADV_HUGEPAGE, MADV_COLLAPSE, HUGE = 14, 25, 2 << 20  # from linux/mman.h; bytes of a huge page
 LINUX = sys.platform == "linux"
 libc = ctypes.CDLL(None)
 
@@ -49,9 +51,7 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)
     faulthandler.enable()  # a segfault leaves a traceback in the log
     pools = preload(sys.argv[2:])
-    # Keeps the collector of every child from touching, and so copying, what was imported here.
-    gc.collect()
-    gc.freeze()
+    make_forks_cheap()
     serve(control, pools)
 
 
@@ -68,6 +68,27 @@ def preload(modules: list[str]):
     except ImportError:
         return None
     return ThreadpoolController() if modules else None
+
+
+def make_forks_cheap() -> None:
+    """Spare the children work on what was imported here: with torch, 19 of 28 ms of CPU a job."""
+    # The collector of a child would touch, and so copy, all memory.
+    gc.collect()
+    gc.freeze()
+    # What imported modules have registered to be undone at exit (torch: 149 operator libraries)
+    # is undone when this process exits, not by each child.
+    for finalizer in weakref.finalize._registry:
+        finalizer.atexit = False
+    if LINUX:
+        # A fork copies page tables, a leaving child frees them: 2 MiB pages have 512 times fewer.
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, access, _, _, inode, *name = line.split()
+            if access == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
+                start, stop = (int(address, 16) for address in addresses.split("-"))
+                start, stop = -(-start // HUGE) * HUGE, stop // HUGE * HUGE
+                for advice in (MADV_HUGEPAGE, MADV_COLLAPSE) if start < stop else ():
+                    # Where the kernel cannot, all goes on with small pages.
+                    libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(stop - start), advice)
 
 
 def serve(control: socket.socket, pools) -> None:
