@@ -9,6 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
 from basemodel import published
 from basemodel.correlation import (
     by_cell,
@@ -21,10 +26,6 @@ from basemodel.correlation import (
 )
 from basemodel.pairs import alpha_grid, best_row, curves, scale, search
 from basemodel.tables import read_csv, write_csv
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from scipy import stats
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/correlation.py"
 ARCHITECTURES = ["alexnet", "resnet18"]

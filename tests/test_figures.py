@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+
 from basemodel.correlation import cell_names
 from basemodel.figures import figure2, figure3, style
 from basemodel.pairs import alpha_grid, search
 from basemodel.tables import write_csv
-from matplotlib.figure import Figure
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 ARCHITECTURES = ["alexnet", "vgg16", "resnet18"]

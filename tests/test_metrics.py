@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from basemodel import metrics
-from basemodel.tables import read_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import calinski_harabasz_score
+
+from basemodel import metrics
+from basemodel.tables import read_csv
 
 SIX = ["S1", "S2", "S3", "S4", "S5", "S6"]
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/metric.py"

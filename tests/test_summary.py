@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+
 from basemodel.correlation import gather, oriented, rho_table
 from basemodel.pairs import alpha_grid, scale, search
 from basemodel.summary import summarise

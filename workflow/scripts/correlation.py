@@ -11,6 +11,7 @@ output: scores: csv, a row a fine-tuning with its accuracy and raw metrics (corr
 """
 
 import numpy as np
+
 from basemodel.correlation import by_cell, cell_names, gather, oriented, rho_table
 from basemodel.files import write_npy
 from basemodel.pairs import alpha_grid, scale, search

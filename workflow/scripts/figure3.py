@@ -6,6 +6,7 @@ output: svg, pdf, png
 """
 
 import numpy as np
+
 from basemodel.figures import figure3, style
 from basemodel.pairs import alpha_grid
 from basemodel.tables import read_csv

@@ -8,6 +8,7 @@ output:   csv with a row a subset: subset, value, and what else the metric gives
 
 import numpy as np
 import pandas as pd
+
 from basemodel.metrics import load
 from basemodel.tables import write_csv
 

@@ -1,0 +1,65 @@
+# Which pre-trained model should I start from? The experiment of "A Base Model Selection Methodology
+# for Efficient Fine-Tuning", from data to figures. README.md tells how to use it.
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# ------------------------------------------------------------------------------------------------
+# Settings
+# ------------------------------------------------------------------------------------------------
+
+
+configfile: Path(workflow.basedir) / "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=config["results"],
+
+
+# A rule's gpu is counted on each machine, not over a whole cluster.
+resource_scopes:
+    gpu="local",
+
+
+# ------------------------------------------------------------------------------------------------
+# Targets
+# ------------------------------------------------------------------------------------------------
+
+
+rule all:
+    input:
+        "<results>/summary.txt",
+        expand("<results>/figures/figure{number}.{kind}", number=[2, 3], kind=FIGURE_KINDS),
+        expand("<results>/tables/{table}.csv", table=["scores", "correlation", "pairs"]),
+    default_target: True
+
+
+rule pretrain_all:
+    input:
+        expand(
+            "<results>/models/{architecture}/{subset}.safetensors",
+            architecture=ARCHITECTURES,
+            subset=SUBSETS,
+        ),
+
+
+rule finetune_all:
+    input:
+        FINE_TUNINGS,
+
+
+# ------------------------------------------------------------------------------------------------
+# Stages
+# ------------------------------------------------------------------------------------------------
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/figures.smk"

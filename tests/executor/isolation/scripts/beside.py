@@ -1,0 +1,3 @@
+"""A module beside the scripts, which they find by Snakemake's search path."""
+
+STATE = ["clean"]

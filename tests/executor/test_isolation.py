@@ -1,0 +1,59 @@
+"""A forked script finds what a new Python would give it, whatever the scripts before it did."""
+
+import json
+
+ARGUMENTS = ["--cores", "1", "--config", "setting=3", "--set-threads", "after=2"]
+PRELOAD = ["--forkserver-preload", "torch, numpy"]
+
+
+def test_nothing_leaks(workflow):
+    own = workflow.run(*ARGUMENTS, "out/after.json", executor="local")
+    assert own.returncode == 0, own.stderr
+    expected = json.loads(workflow.read("out/after.json"))
+    assert expected["forked"]["by"] != [] and not expected["forked"]["torch_loaded"]
+    workflow.clear()
+
+    forked = workflow.run(*ARGUMENTS, *PRELOAD)
+    assert forked.returncode == 0, forked.stderr
+    after = json.loads(workflow.read("out/after.json"))
+    assert after["forked"]["by"][0].endswith("snakemake_executor_plugin_forkserver/server.py")
+    assert after["forked"]["torch_loaded"]
+    assert after["forked"]["server_threads"] == 1
+
+    for key, value in expected["seen"].items():
+        assert normal(after["seen"][key]) == normal(value), key
+    assert after["seen"]["beside"] == ["clean"]
+
+    unseeded = [json.loads(workflow.read(f"out/random-{i}.json")) for i in range(2)]
+    for one, other in zip(*unseeded, strict=True):
+        assert one != other
+
+    same = [workflow.read(f"out/same-{i}.txt") for i in range(2)]
+    assert same[0] == same[1]
+    workflow.clear()
+    workflow.run("out/same-0.txt", *PRELOAD)
+    assert workflow.read("out/same-0.txt") == same[0]
+
+
+def test_threads(workflow):
+    assert workflow.run("out/after.json", "--cores", "2", *PRELOAD).returncode == 0
+    seen = json.loads(workflow.read("out/after.json"))["seen"]
+    assert seen["threads"] == 2
+    assert seen["pools"] == [2]
+    assert {seen["env"][f"{name}_NUM_THREADS"] for name in ("OMP", "MKL", "OPENBLAS")} == {"2"}
+    seen = json.loads(workflow.read("out/before.json"))["seen"]
+    assert (seen["threads"], seen["pools"], seen["env"]["OMP_NUM_THREADS"]) == (1, [1], "1")
+
+
+def test_preloading_what_is_not_there_is_a_warning(workflow):
+    result = workflow.run("out/spoilt.txt", "--forkserver-preload", "no_such_module")
+    assert result.returncode == 0
+    assert "cannot preload no_such_module" in result.stderr
+
+
+def normal(value):
+    """Without what differs between two runs of Snakemake's own executor too."""
+    if isinstance(value, dict):
+        # SHLVL and _ are set by the shell that Snakemake's own executor starts Python with.
+        return {k: v for k, v in value.items() if k not in ("SHLVL", "_")}
+    return value

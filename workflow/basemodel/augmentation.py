@@ -1,0 +1,78 @@
+"""From packed bytes to network inputs, a batch at a time, on whatever device holds the batch."""
+
+import torch
+from torch import Tensor
+
+# Means and standard deviations of ImageNet's channels, as in every torchvision recipe.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def centre_crop(images: Tensor, side: int) -> Tensor:
+    """uint8 [n, H, W, 3] -> normalised float32 [n, 3, side, side], the middle of each image."""
+    top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
+    return normalise(images[:, top : top + side, left : left + side].permute(0, 3, 1, 2))
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Values 0..255, [n, 3, H, W] -> float32 with ImageNet's means and deviations taken out."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    return images.float().sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def random_crop_flip(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Random resized crop and horizontal flip: uint8 [n, H, W, 3] -> float32 [n, 3, side, side]."""
+    boxes = crop_boxes(len(images), images.shape[1], images.shape[2], generator)
+    flip = torch.rand(len(images), generator=generator) < 0.5
+    crops = resized_crop(images.permute(0, 3, 1, 2), boxes, side)
+    crops[flip.to(crops.device)] = crops[flip.to(crops.device)].flip(3)
+    return normalise(crops)
+
+
+def crop_boxes(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Boxes (top, left, height, width) in whole pixels, int64 [count, 4].
+
+    The distribution is that of torchvision's RandomResizedCrop: area uniform in 0.08..1 of the
+    image, aspect ratio log-uniform in 3/4..4/3, ten tries, then the largest central box.
+    """
+    tries = 10
+    draw = torch.rand(4, count, tries, generator=generator, dtype=torch.float64)
+    area = height * width * (0.08 + 0.92 * draw[0])
+    low, high = torch.log(torch.tensor([3 / 4, 4 / 3], dtype=torch.float64))
+    ratio = torch.exp(low + (high - low) * draw[1])
+    w, h = torch.sqrt(area * ratio).round().long(), torch.sqrt(area / ratio).round().long()
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    first = fits.int().argmax(1, keepdim=True)
+    w, h = w.gather(1, first)[:, 0], h.gather(1, first)[:, 0]
+    top = (draw[2, :, 0] * (height - h + 1)).long()
+    left = (draw[3, :, 0] * (width - w + 1)).long()
+    boxes = torch.stack([top, left, h, w], 1)
+    fallback_h, fallback_w = min(height, round(width * 4 / 3)), min(width, round(height * 4 / 3))
+    centre = [(height - fallback_h) // 2, (width - fallback_w) // 2, fallback_h, fallback_w]
+    boxes[~fits.any(1)] = torch.tensor(centre)
+    return boxes
+
+
+def resized_crop(images: Tensor, boxes: Tensor, side: int) -> Tensor:
+    """Crop each image to its box and resize it: [n, c, H, W] -> float32 [n, c, side, side].
+
+    Bilinear with antialiasing, as torchvision's resize. Resizing is linear in rows and in columns,
+    so a batch of crops of different sizes is two batched matrix products.
+    """
+    boxes = boxes.to(images.device)
+    rows = _weights(boxes[:, 0], boxes[:, 2], images.shape[2], side)
+    columns = _weights(boxes[:, 1], boxes[:, 3], images.shape[3], side)
+    return rows[:, None] @ images.float() @ columns[:, None].mT
+
+
+def _weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
+    """Antialiased bilinear weights, float32 [n, side, size]; each row sums to 1."""
+    start, length = start.float()[:, None, None], length.float()[:, None, None]
+    scale = length / side
+    support = scale.clamp(min=1)
+    pixel = torch.arange(size, device=start.device) + 0.5 - start
+    centre = (torch.arange(side, device=start.device)[:, None] + 0.5) * scale
+    weights = (1 - (pixel - centre).abs() / support).clamp(min=0)
+    weights = weights * ((pixel > 0) & (pixel < length))
+    return weights / weights.sum(2, keepdim=True)

@@ -1,0 +1,1 @@
+"""Image data sets in one packed format, whatever they are made from."""

@@ -1,0 +1,127 @@
+"""Check an experiment's settings before anything runs: one line that names the setting and a remedy.
+
+Every cluster job parses the Snakefile again, so nothing in here may be slow: no torch.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from basemodel import metrics, subsets
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot work; the message is for the user."""
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise SettingsError for the first setting that cannot work."""
+    _check_schema(config)
+    _check_names(config)
+    _check_sizes(config)
+    _check_folder(Path(config["results"]))
+
+
+def pretrain_settings(config: dict[str, Any], architecture: str) -> dict[str, Any]:
+    """The settings of `pretrain`, with the architecture's own values in place of the common."""
+    return {**config["pretrain"], **config["architectures"][architecture].get("pretrain", {})}
+
+
+def classes(dataset: dict[str, Any]) -> int:
+    """How many classes a data set has, from its settings."""
+    return len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
+
+
+def _check_schema(config: dict[str, Any]) -> None:
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(config))
+    if error is None:
+        return
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known), key=str)[0]
+        path = f"{where}.{unknown}" if where else unknown
+        raise SettingsError(f"{path}: there is no such setting; {_nearest(unknown, known)}")
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance][0]
+        path = f"{where}.{missing}" if where else missing
+        raise SettingsError(f"{path}: is missing; config.yaml shows a value")
+    described = error.schema.get("description")
+    raise SettingsError(f"{where}: {error.message}" + (f" ({described})" if described else ""))
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    datasets = config["datasets"]
+    if config["source"] not in datasets:
+        raise SettingsError(
+            f"source: no data set is named {config['source']!r}; "
+            f"{_nearest(config['source'], list(datasets))}"
+        )
+    for target in config["targets"]:
+        if target not in datasets:
+            raise SettingsError(
+                f"targets: no data set is named {target!r}; {_nearest(target, list(datasets))}"
+            )
+    for metric in config["metrics"]:
+        if metric not in metrics.available():
+            raise SettingsError(
+                f"metrics: there is no metric {metric!r}; {_nearest(metric, metrics.available())}"
+            )
+
+
+def _check_sizes(config: dict[str, Any]) -> None:
+    if config["image"]["crop"] > config["image"]["size"]:
+        raise SettingsError("image.crop: larger than image.size; lower it")
+    steps = 1 / config["correlation"]["alpha_step"]
+    if abs(steps - round(steps)) > 1e-9:
+        raise SettingsError("correlation.alpha_step: does not divide 1; take 0.001 or 0.01")
+    used = {config["source"], *config["targets"]}
+    for name in sorted(used):
+        characters = "".join(config["datasets"][name].get("characters", []))
+        twice = sorted({c for c in characters if characters.count(c) > 1})
+        if twice:
+            raise SettingsError(f"datasets.{name}.characters: {''.join(twice)} twice; name it once")
+    source = config["datasets"][config["source"]]
+    if not subsets.names(config["subsets"]):
+        raise SettingsError("subsets: no source task at all; give class or image a number of parts")
+    for parts in config["subsets"].get("class", []):
+        if classes(source) % parts:
+            raise SettingsError(
+                f"subsets.class: {parts} does not divide the {classes(source)} classes of "
+                f"{config['source']}; take a divisor, or change datasets.{config['source']}"
+            )
+    for parts in config["subsets"].get("image", []):
+        if source["train"] < parts:
+            raise SettingsError(
+                f"subsets.image: {parts} parts of the {source['train']} training images of a class "
+                f"leave some empty; take fewer parts or raise datasets.{config['source']}.train"
+            )
+    wanted = config["probe"]["images_per_class"]
+    for target in config["targets"]:
+        if config["datasets"][target]["train"] < wanted:
+            raise SettingsError(
+                f"datasets.{target}.train: {config['datasets'][target]['train']} training images of "
+                f"a class are fewer than the {wanted} of probe.images_per_class; "
+                "raise the first or lower the second"
+            )
+
+
+def _check_folder(folder: Path) -> None:
+    existing = next(p for p in [folder.absolute(), *folder.absolute().parents] if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"results: cannot write to {existing}; name another folder or change its permissions"
+        )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"

@@ -1,0 +1,53 @@
+"""Source tasks: subsets of the source data set (PAPER, "Design").
+
+A name says what a subset is: `class10-03` is the third tenth of the classes with all their images,
+`image20-17` all the classes with the seventeenth twentieth of each one's images.
+"""
+
+import re
+
+import numpy as np
+
+from basemodel.seeds import seed_of
+
+
+def names(divisions: dict[str, list[int]]) -> list[str]:
+    """All subsets' names: {"class": [10, 20], "image": [10, 20]} gives the paper's 60."""
+    return [
+        f"{kind}{parts}-{part:0{len(str(parts))}d}"
+        for kind, counts in divisions.items()
+        for parts in counts
+        for part in range(1, parts + 1)
+    ]
+
+
+def policy(name: str) -> str:
+    """The division that a subset belongs to: `class10-03` -> `class10`."""
+    return name.split("-")[0]
+
+
+def parse(name: str) -> tuple[str, int, int]:
+    """`class10-03` -> ("class", 10, 3): kind, number of parts, part counted from 1."""
+    kind, parts, part = re.fullmatch(r"(class|image)(\d+)-(\d+)", name).groups()
+    return kind, int(parts), int(part)
+
+
+def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list[int], np.ndarray]:
+    """The classes of a subset and the rows of its images, both ascending.
+
+    `labels`: int64 [N], the source's training labels, 0..classes-1. Class-wise parts are runs of
+    consecutive classes. Horizontal parts share out each class's images at random, as evenly as
+    their number allows; the parts of one division are disjoint and make up the whole.
+    """
+    kind, parts, part = parse(name)
+    if kind == "class":
+        chosen = np.array_split(np.arange(classes), parts)[part - 1]
+        return chosen.tolist(), np.flatnonzero(np.isin(labels, chosen))
+    rows = []
+    for label in range(classes):
+        of_class = np.flatnonzero(labels == label)
+        rng = np.random.default_rng(seed_of("subset", kind, parts, label, seed))
+        # Which parts get the odd image turns with the class, so that part sizes stay level.
+        shares = np.array_split(rng.permutation(of_class), parts)
+        rows.append(shares[(part - 1 + label) % parts])
+    return list(range(classes)), np.sort(np.concatenate(rows))

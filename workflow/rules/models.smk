@@ -1,0 +1,70 @@
+# Base models: trained on the source tasks, looked into and fine-tuned on the target tasks.
+
+
+rule pretrain:
+    input:
+        subset="<results>/subsets/{subset}.json",
+        train=f"<results>/data/{config['source']}/train/images.npy",
+        train_labels=f"<results>/data/{config['source']}/train/labels.npy",
+        test=f"<results>/data/{config['source']}/test/images.npy",
+        test_labels=f"<results>/data/{config['source']}/test/labels.npy",
+    output:
+        weights="<results>/models/{architecture}/{subset}.safetensors",
+        card="<results>/models/{architecture}/{subset}.json",
+    log:
+        "<results>/logs/pretrain/{architecture}/{subset}.log",
+    params:
+        code=fingerprint("pretrain.py"),
+        network=lambda wildcards: {
+            key: config["architectures"][wildcards.architecture][key] for key in ("width", "stem")
+        },
+        pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
+        crop=config["image"]["crop"],
+        seed=config["seed"],
+    resources:
+        gpu=1,
+    script:
+        "../scripts/pretrain.py"
+
+
+rule featuremaps:
+    input:
+        weights="<results>/models/{architecture}/{subset}.safetensors",
+        card="<results>/models/{architecture}/{subset}.json",
+        probe="<results>/probes/{target}/images.npy",
+        images="<results>/data/{target}/train/images.npy",
+    output:
+        "<results>/featuremaps/{architecture}/{subset}/{target}.npy",
+    log:
+        "<results>/logs/featuremaps/{architecture}/{subset}/{target}.log",
+    params:
+        code=fingerprint("featuremaps.py"),
+        crop=config["image"]["crop"],
+    resources:
+        gpu=1,
+    script:
+        "../scripts/featuremaps.py"
+
+
+rule finetune:
+    input:
+        weights="<results>/models/{architecture}/{subset}.safetensors",
+        card="<results>/models/{architecture}/{subset}.json",
+        meta="<results>/data/{target}/meta.json",
+        train="<results>/data/{target}/train/images.npy",
+        train_labels="<results>/data/{target}/train/labels.npy",
+        test="<results>/data/{target}/test/images.npy",
+        test_labels="<results>/data/{target}/test/labels.npy",
+    output:
+        "<results>/finetune/{architecture}/{subset}/{target}.json",
+    log:
+        "<results>/logs/finetune/{architecture}/{subset}/{target}.log",
+    params:
+        code=fingerprint("finetune.py"),
+        finetune=config["finetune"],
+        crop=config["image"]["crop"],
+        seed=config["seed"],
+    resources:
+        gpu=1,
+    script:
+        "../scripts/finetune.py"

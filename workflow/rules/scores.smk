@@ -1,0 +1,100 @@
+# Metrics of the featuremaps, accuracies of the fine-tunings, and how the two agree.
+
+# One job scores all base models of one architecture on one target: metrics are cheap to compute
+# again, and a new target is scored without touching the others.
+CELLS = [
+    [metric, architecture, target]
+    for metric in METRICS
+    for architecture in ARCHITECTURES
+    for target in TARGETS
+]
+
+
+rule metric:
+    input:
+        featuremaps=expand(
+            "<results>/featuremaps/{{architecture}}/{subset}/{{target}}.npy", subset=SUBSETS
+        ),
+        labels="<results>/probes/{target}/labels.npy",
+    output:
+        "<results>/metrics/{metric}/{architecture}/{target}.csv",
+    log:
+        "<results>/logs/metric/{metric}/{architecture}/{target}.log",
+    params:
+        code=lambda wildcards: fingerprint(
+            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
+        ),
+        subsets=SUBSETS,
+    script:
+        "../scripts/metric.py"
+
+
+rule accuracies:
+    input:
+        cards=expand(
+            "<results>/models/{architecture}/{subset}.json",
+            architecture=ARCHITECTURES,
+            subset=SUBSETS,
+        ),
+        targets=expand("<results>/data/{target}/meta.json", target=TARGETS),
+        fine_tunings=FINE_TUNINGS,
+    output:
+        base_models="<results>/tables/base_models.csv",
+        targets="<results>/tables/targets.csv",
+        fine_tuning="<results>/tables/fine_tuning.csv",
+    log:
+        "<results>/logs/accuracies.log",
+    params:
+        code=fingerprint("accuracies.py"),
+    script:
+        "../scripts/accuracies.py"
+
+
+rule correlation:
+    input:
+        fine_tuning="<results>/tables/fine_tuning.csv",
+        base_models="<results>/tables/base_models.csv",
+        metrics=[
+            f"<results>/metrics/{metric}/{architecture}/{target}.csv"
+            for metric, architecture, target in CELLS
+        ],
+    output:
+        scores="<results>/tables/scores.csv",
+        correlation="<results>/tables/correlation.csv",
+        pairs="<results>/tables/pairs.csv",
+        curves="<results>/tables/pair_curves.npy",
+    log:
+        "<results>/logs/correlation.log",
+    params:
+        # The script asks each metric's module whether larger is better.
+        code=fingerprint("correlation.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        cells=CELLS,
+        alpha_step=config["correlation"]["alpha_step"],
+        architectures=ARCHITECTURES,
+        targets=TARGETS,
+        metrics=METRICS,
+    script:
+        "../scripts/correlation.py"
+
+
+rule summary:
+    input:
+        base_models="<results>/tables/base_models.csv",
+        fine_tuning="<results>/tables/fine_tuning.csv",
+        targets="<results>/tables/targets.csv",
+        correlation="<results>/tables/correlation.csv",
+        pairs="<results>/tables/pairs.csv",
+    output:
+        report(
+            "<results>/summary.txt",
+            caption="../report/summary.rst",
+            category="Summary",
+        ),
+    log:
+        "<results>/logs/summary.log",
+    params:
+        code=fingerprint("summary.py"),
+        comparable=False,
+        why=f"the source is {config['datasets'][config['source']]['title']}, not ImageNet",
+    script:
+        "../scripts/summary.py"

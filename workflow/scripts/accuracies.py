@@ -1,0 +1,29 @@
+"""Gather what the base models, the targets and the fine-tunings are worth into three tables."""
+
+import pandas as pd
+
+from basemodel.files import read_json, write_text
+
+
+def table(path, rows, columns):
+    write_text(path, pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n"))
+
+
+models = [read_json(path) for path in snakemake.input.cards]
+table(
+    snakemake.output.base_models,
+    models,
+    ["architecture", "subset", "policy", "classes", "images", "train_accuracy", "test_accuracy"],
+)
+targets = [read_json(path) for path in snakemake.input.targets]
+table(
+    snakemake.output.targets,
+    [
+        (t["dataset"], t["title"], len(t["classes"]), t["images"]["train"], t["images"]["test"])
+        for t in targets
+    ],
+    ["target", "title", "classes", "train", "test"],
+)
+fine_tunings = [read_json(path) for path in snakemake.input.fine_tunings]
+table(snakemake.output.fine_tuning, fine_tunings, ["architecture", "target", "subset", "accuracy"])
+print(f"{len(models)} base models, {len(targets)} targets, {len(fine_tunings)} fine-tunings")

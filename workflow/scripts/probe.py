@@ -1,0 +1,24 @@
+"""Choose the target images that the metrics look at: the same for every base model."""
+
+import numpy as np
+
+from basemodel.files import write_npy
+from basemodel.seeds import seed_of
+
+target = snakemake.wildcards.target
+count = snakemake.params.images_per_class
+labels = np.load(snakemake.input.labels)
+rows = []
+for label in np.unique(labels):
+    of_class = np.flatnonzero(labels == label)
+    if len(of_class) < count:
+        raise SystemExit(
+            f"{target}: class {label} has {len(of_class)} training images, fewer than the "
+            f"{count} that probe.images_per_class asks for: lower it or leave the class out"
+        )
+    rng = np.random.default_rng(seed_of("probe", target, label, snakemake.params.seed))
+    rows.append(np.sort(rng.choice(of_class, count, replace=False)))
+rows = np.concatenate(rows)
+write_npy(snakemake.output.images, rows)
+write_npy(snakemake.output.labels, labels[rows])
+print(f"{target}: {len(rows)} images")
