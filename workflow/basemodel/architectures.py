@@ -61,9 +61,9 @@ class AlexNet(nn.Module):
     def last(self) -> nn.Linear:
         return self.classifier[-1]
 
-    @last.setter
-    def last(self, layer: nn.Linear) -> None:
-        self.classifier[-1] = layer
+    def renew_last(self, classes: int) -> None:
+        """Put a new, untrained last layer for `classes` classes in the place of the old."""
+        self.classifier[-1] = nn.Linear(self.last.in_features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(torch.flatten(self.avgpool(self.features(images)), 1))
@@ -159,9 +159,9 @@ class ResNet18(nn.Module):
     def last(self) -> nn.Linear:
         return self.fc
 
-    @last.setter
-    def last(self, layer: nn.Linear) -> None:
-        self.fc = layer
+    def renew_last(self, classes: int) -> None:
+        """Put a new, untrained last layer for `classes` classes in the place of the old."""
+        self.fc = nn.Linear(self.last.in_features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))

@@ -1,4 +1,4 @@
-"""Check an experiment's settings before anything runs: one line that names the setting and a remedy.
+"""Check an experiment's settings before anything runs: one line names the setting and a remedy.
 
 Every cluster job parses the Snakefile again, so nothing in here may be slow: no torch.
 """
@@ -108,8 +108,8 @@ def _check_sizes(config: dict[str, Any]) -> None:
     for target in config["targets"]:
         if config["datasets"][target]["train"] < wanted:
             raise SettingsError(
-                f"datasets.{target}.train: {config['datasets'][target]['train']} training images of "
-                f"a class are fewer than the {wanted} of probe.images_per_class; "
+                f"datasets.{target}.train: {config['datasets'][target]['train']} training images "
+                f"of a class are fewer than the {wanted} of probe.images_per_class; "
                 "raise the first or lower the second"
             )
 

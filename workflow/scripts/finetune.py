@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from basemodel import models
@@ -21,8 +22,7 @@ generator = seed_everything(
     seed_of("finetune", name.architecture, name.subset, name.target, snakemake.params.seed)
 )
 model = models.load(snakemake.input.weights, snakemake.input.card)
-classes = len(read_json(snakemake.input.meta)["classes"])
-model.last = torch.nn.Linear(model.last.in_features, classes)
+model.renew_last(len(read_json(snakemake.input.meta)["classes"]))
 initialise(model.last, settings["initialisation"])
 model = model.to(where, memory_format=torch.channels_last)
 frozen, trained = divide(model, settings["trainable"])
@@ -30,7 +30,7 @@ frozen, trained = divide(model, settings["trainable"])
 
 def split(folder):
     images, labels = packed.load(Path(folder).parent)
-    return torch.from_numpy(images[:]), torch.from_numpy(labels)
+    return torch.from_numpy(np.array(images)), torch.from_numpy(labels)
 
 
 def prepare(augment, batch):
