@@ -1,0 +1,34 @@
+# make run: the default experiment. make test: the tests. Both set up .venv the first time.
+
+PYTHON ?= python3
+CORES ?= all
+INSTALLED := .venv/.installed
+
+.PHONY: run test install lint clean
+
+run: $(INSTALLED)
+	.venv/bin/snakemake --cores $(CORES)
+
+test: $(INSTALLED)
+	.venv/bin/python -m pytest
+
+lint: $(INSTALLED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/snakefmt --check Snakefile workflow/rules
+	.venv/bin/snakemake --lint
+
+install: $(INSTALLED)
+
+# uv installs the several GB of torch in well under a minute. Byte-code is compiled here, once:
+# starting Python with torch takes twice as long without.
+$(INSTALLED): envs/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r envs/requirements.txt
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .snakemake results/*
