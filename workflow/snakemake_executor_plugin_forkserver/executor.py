@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import psutil
 from snakemake.executors.local import Executor as LocalExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
@@ -14,7 +13,7 @@ from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 from . import hooks
 from .client import ForkServer
 from .gpus import Gpus
-from .processes import end_processes
+from .processes import adopt_orphans, end_descendants
 
 
 @dataclass
@@ -39,6 +38,7 @@ class Executor(LocalExecutor):
         preload = (self.executor_settings and self.executor_settings.preload) or ""
         self.server = ForkServer(preload.replace(",", " ").split())
         self.gpus = Gpus()
+        adopt_orphans()
         # A workflow that knows of no GPUs is left alone with them, as under Snakemake's executor.
         self.assigns_gpus = any("gpu" in rule.resources for rule in self.workflow.rules)
 
@@ -87,10 +87,9 @@ class Executor(LocalExecutor):
     def cancel(self) -> None:
         """End at once. Snakemake's executor waits here for jobs that had no Ctrl-C themselves."""
         self.gpus.close()
-        own = self.server.process
-        others = [p for p in psutil.Process().children() if own is None or p.pid != own.pid]
-        ending = threading.Thread(target=self.server.close)
+        ending = threading.Thread(target=self.server.close)  # both take their time, at once
         ending.start()
-        end_processes(others)
+        server = self.server.process
+        end_descendants(but=server and server.pid)
         ending.join()
         super().cancel()

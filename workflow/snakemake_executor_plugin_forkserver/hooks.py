@@ -70,16 +70,18 @@ def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> Non
     ):
         _start_python(script, fname, edit)
         return
+    cwd = str(Path.cwd())
     log = script.log[0] if script.log else None
     tmpdir = script.resources.get("tmpdir")
     request = {
         "script": str(Path(fname).absolute()),
-        "cwd": str(Path.cwd()),
+        "cwd": cwd,
         "log": log,
         "threads": int(script.threads),
         # The same as for a shell command, see snakemake.shell.
         "env": {
             **os.environ,
+            "PWD": cwd,
             **dict.fromkeys(THREAD_VARIABLES, str(script.threads)),
             **(dict.fromkeys(["TMPDIR", "TMP", "TEMPDIR", "TEMP"], tmpdir) if tmpdir else {}),
             **this_thread.env,

@@ -1,34 +1,54 @@
-"""Ending the processes of a cancelled run."""
+"""Ending the processes of a cancelled run that are not the fork server's."""
 
 import contextlib
+import ctypes
 import signal
+import sys
 import time
 
 import psutil
 
 STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))  # signal, seconds
+PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 
 
-def end_processes(roots: list[psutil.Process]) -> None:
-    """End processes and all that they have started: ask first, then insist."""
-    running = list(roots)
-    for root in roots:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            running += root.children(recursive=True)
+def adopt_orphans() -> None:
+    """Become the parent of processes whose own has died, so that they can be found.
+
+    Ctrl-C in a terminal kills a shell, and not what the shell has put into the background.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_descendants(but: int | None) -> None:
+    """End all that this process has started, but for one child's family: ask, then insist."""
     for number, patience in STEPS:
-        for process in running:
+        for process in running_descendants(but):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
         deadline = time.monotonic() + patience
         # Not psutil.wait_procs: it would take the exit codes that the jobs' threads wait for.
-        while (running := [p for p in running if is_running(p)]) and time.monotonic() < deadline:
+        while left := running_descendants(but):
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.05)
-        if not running:
+        if not left:
             return
+
+
+def running_descendants(but: int | None) -> list[psutil.Process]:
+    """The living children and their children, without one child and its own."""
+    found = []
+    for child in psutil.Process().children():
+        if child.pid != but:
+            with contextlib.suppress(psutil.Error):
+                found += [child, *child.children(recursive=True)]
+    return [process for process in found if is_running(process)]
 
 
 def is_running(process: psutil.Process) -> bool:
     """Whether a process is more than an entry that its parent has not yet read."""
     with contextlib.suppress(psutil.Error):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -8,6 +8,6 @@ logging.basicConfig(filename=snakemake.log[0], level=logging.INFO, format="%(mes
 logging.info("by logging")
 print("by print")
 logging.info("by logging again")
-sys.stdout = sys.stderr = open(snakemake.log[0], "a")  # noqa: SIM115
+sys.stdout = sys.stderr = Path(snakemake.log[0]).open("a")  # noqa: SIM115
 print("by a replaced stream")
 Path(snakemake.output[0]).write_text("x")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 print("python stdout")
 print("python stderr", file=sys.stderr)
@@ -14,5 +15,4 @@ ctypes.CDLL(None).printf(b"library stdout\n")
 print("last line")
 if "killed" in snakemake.output[0]:
     os.kill(os.getpid(), signal.SIGKILL)
-with open(snakemake.output[0], "w") as file:
-    file.write("x")
+Path(snakemake.output[0]).write_text("x")

@@ -18,7 +18,7 @@ import beside  # noqa: E402  what was loaded before it is seen first
 seen = {
     "name": __name__,
     "file": __file__,
-    "real_file_is_argv": [__real_file__] == sys.argv,
+    "real_file_is_argv": [globals()["__real_file__"]] == sys.argv,
     "main": sys.modules["__main__"].__dict__ is globals(),
     "main_names": sorted(name for name in globals() if name.startswith("__")),
     "cwd": str(Path.cwd()),

@@ -1,0 +1,1 @@
+echo "${snakemake[rule]}" > "${snakemake_output[0]}"

@@ -1,0 +1,5 @@
+rule none:
+    output:
+        "out/none.txt",
+    script:
+        "record.py"
