@@ -7,6 +7,7 @@ INSTALLED := .venv/.installed
 .PHONY: run test install lint clean
 
 run: $(INSTALLED)
+	.venv/bin/python -m basemodel.unlock
 	.venv/bin/snakemake --cores $(CORES)
 
 test: $(INSTALLED)

@@ -98,6 +98,13 @@ class VGG16(AlexNet):
             nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout),
             nn.Linear(hidden, classes),
         )  # fmt: skip
+        for layer in self.modules():  # as torchvision makes them
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+            elif isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, 0.01)
+                nn.init.zeros_(layer.bias)
 
 
 class BasicBlock(nn.Module):
@@ -145,6 +152,9 @@ class ResNet18(nn.Module):
             before = channels
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(before, classes)
+        for layer in self.modules():  # as torchvision makes them
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     @property
     def trunk(self) -> nn.Sequential:

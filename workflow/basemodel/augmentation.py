@@ -18,7 +18,7 @@ def normalise(images: Tensor) -> Tensor:
     """Values 0..255, [n, 3, H, W] -> float32 with ImageNet's means and deviations taken out."""
     mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
     std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
-    return images.float().sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def random_crop_flip(images: Tensor, side: int, generator: torch.Generator) -> Tensor:

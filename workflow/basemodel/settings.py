@@ -13,6 +13,7 @@ import yaml
 
 from basemodel import metrics, subsets
 
+DIGITS = 174  # scans of the rarest digit in scikit-learn's set
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 
@@ -89,6 +90,12 @@ def _check_sizes(config: dict[str, Any]) -> None:
         twice = sorted({c for c in characters if characters.count(c) > 1})
         if twice:
             raise SettingsError(f"datasets.{name}.characters: {''.join(twice)} twice; name it once")
+        of_digit = config["datasets"][name]
+        if of_digit["kind"] == "digits" and of_digit["train"] + of_digit["test"] > DIGITS:
+            raise SettingsError(
+                f"datasets.{name}: train and test add up to more than the {DIGITS} scans that there "
+                "are of the rarest digit; lower one"
+            )
     source = config["datasets"][config["source"]]
     if not subsets.names(config["subsets"]):
         raise SettingsError("subsets: no source task at all; give class or image a number of parts")

@@ -25,10 +25,10 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def initialise(model: nn.Module, how: str) -> None:
-    """`torchvision`: as the layers were made. `kaiming`: normal, by fan-in, biases zero.
+    """`torchvision`: as the network was made. `kaiming`: normal, by fan-in, biases zero.
 
-    Without batch normalisation torch's own default shrinks the signal layer by layer, and a deep,
-    narrow network may never start to learn; He et al. (2015) keep its scale.
+    Without batch normalisation torch's own default, which is AlexNet's, shrinks the signal layer
+    by layer, and a narrow network may never start to learn; He et al. (2015) keep its scale.
     """
     if how == "kaiming":
         for layer in model.modules():

@@ -22,7 +22,7 @@ if settings["kind"] == "glyphs":
         splits[split] = images, np.repeat(np.arange(len(classes)), count)
 else:
     classes = list("0123456789")
-    splits = digits.splits(settings["train"], size)
+    splits = digits.splits(settings["train"], settings["test"], size)
 
 for split, (images, labels) in splits.items():
     packed.save(folder / split, images, labels)

@@ -9,23 +9,21 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 
-def splits(train: int, size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The first `train` scans of each digit to train on, the rest to test on.
+def splits(train: int, test: int, size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The first `train` scans of each digit to train on, the `test` after them to test on.
 
-    Returns images uint8 [N, size, size, 3] and labels int64 [N] by split.
+    Returns images uint8 [N, size, size, 3] and labels int64 [N] by split, class after class.
     """
     bunch = load_digits()
     grey = np.rint(255 * (1 - bunch.images / 16)).astype(np.uint8)
-    images = np.stack(
-        [
-            np.asarray(Image.fromarray(g).resize((size, size), Image.Resampling.BICUBIC))
-            for g in grey
-        ]
-    )[..., None].repeat(3, axis=3)
-    labels = bunch.target.astype(np.int64)
-    nth = np.zeros(len(labels), dtype=int)  # how many of the same digit come before
-    for digit in range(10):
-        nth[labels == digit] = np.arange(np.sum(labels == digit))
-    order = np.argsort(labels, kind="stable")  # class after class, as every packed data set
-    chosen = {"train": order[nth[order] < train], "test": order[nth[order] >= train]}
-    return {split: (images[rows], labels[rows]) for split, rows in chosen.items()}
+    scans = [Image.fromarray(g).resize((size, size), Image.Resampling.BICUBIC) for g in grey]
+    images = np.stack([np.asarray(scan) for scan in scans])[..., None].repeat(3, axis=3)
+    of_digit = [np.flatnonzero(bunch.target == digit) for digit in range(10)]
+    chosen = {"train": slice(train), "test": slice(train, train + test)}
+    return {
+        split: (
+            images[np.concatenate([rows[which] for rows in of_digit])],
+            np.repeat(np.arange(10), [len(rows[which]) for rows in of_digit]),
+        )
+        for split, which in chosen.items()
+    }

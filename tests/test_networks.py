@@ -1,0 +1,266 @@
+"""Networks, the inputs they get, and how they are trained."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torchvision.transforms import v2
+
+from basemodel import models
+from basemodel.architectures import NETWORKS
+from basemodel.augmentation import (
+    centre_crop,
+    crop_boxes,
+    normalise,
+    random_crop_flip,
+    resized_crop,
+)
+from basemodel.finetuning import divide
+from basemodel.training import accuracy, apply, fit, initialise, learning_rate, seed_everything
+
+RECIPE = {
+    "epochs": 3, "batch": 8, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9,
+    "weight_decay": 0, "warmup_epochs": 0, "step_epochs": 7, "gamma": 0.1,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def small(architecture, classes=4):
+    return models.build(architecture, classes, width=0.125, stem="small", dropout=0)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shape"),
+    [("alexnet", (256, 13, 13)), ("vgg16", (512, 14, 14)), ("resnet18", (512, 7, 7))],
+)
+def test_full_size_networks_are_torchvisions(architecture, shape):
+    ours = NETWORKS[architecture](10).eval()
+    theirs = getattr(torchvision.models, architecture)(num_classes=10).eval()
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    image = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        expected = theirs(image)
+        maps = ours.trunk(image)
+        assert torch.equal(ours(image), expected)
+        assert torch.equal(ours.head(maps), expected)
+    assert maps.shape == (1, *shape)
+    assert maps.min() == 0  # after the ReLU
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_small_networks_keep_sixteen_positions_of_a_small_image(architecture):
+    network = small(architecture).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        maps = network.trunk(images)
+        assert maps.shape[2:] == (4, 4)
+        assert torch.equal(network.head(maps), network(images))
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_a_saved_base_model_comes_back_with_the_same_output(architecture, tmp_path):
+    network = {"architecture": architecture, "classes": 4, "width": 0.125, "stem": "small"}
+    network["dropout"] = 0.5
+    model = models.build(**network).eval()
+    paths = tmp_path / "a.safetensors", tmp_path / "a.json"
+    models.save(model, *paths, {"network": network})
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(models.load(*paths)(images), model(images))
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("trainable", ["last", "head", "all"])
+def test_fine_tuning_changes_the_layers_that_it_names_and_no_other(architecture, trainable):
+    model = small(architecture)
+    model.renew_last(3)
+    before = copy.deepcopy(model.state_dict())
+    frozen, trained = divide(model, trainable)
+    images, labels = torch.randn(12, 3, 32, 32), torch.arange(12) % 3
+    with torch.no_grad():
+        seen = frozen(images)
+    fit(trained, seen, labels, RECIPE, seed_everything(1))
+    changed = {
+        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    }
+    last = {name for name in before if name.startswith(("classifier.6", "fc."))}
+    head = {name for name in before if name.startswith(("classifier", "fc."))}
+    assert changed == {"last": last, "head": head, "all": set(before)}[trainable]
+    assert model(images).shape == (12, 3)
+
+
+def test_caching_what_is_frozen_changes_nothing():
+    images, labels = torch.randn(20, 3, 32, 32), torch.arange(20) % 4
+    results = []
+    for cached in (True, False):
+        torch.manual_seed(0)
+        frozen, trained = divide(small("alexnet").eval(), "last")
+        generator = seed_everything(5)
+        if cached:
+            features = torch.cat(list(apply(frozen, images, torch.device("cpu")))).clone()
+            results.append(fit(trained, features, labels, RECIPE, generator))
+        else:
+            results.append(
+                fit(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
+            )
+    for with_cache, without in zip(*results, strict=True):
+        assert with_cache["loss"] == pytest.approx(without["loss"], rel=1e-5)
+
+
+def test_the_papers_schedule():
+    settings = {**RECIPE, "learning_rate": 0.01, "warmup_epochs": 0}
+    rates = [learning_rate(epoch, 0, 10, settings) for epoch in range(30)]
+    assert rates[:7] == [0.01] * 7
+    assert rates[7] == pytest.approx(0.001) and rates[28] == pytest.approx(1e-6)
+
+
+def test_the_rate_grows_linearly_over_the_warm_up():
+    settings = {**RECIPE, "learning_rate": 1.0, "warmup_epochs": 2}
+    rates = [learning_rate(epoch, step, 5, settings) for epoch in range(3) for step in range(5)]
+    assert rates[:10] == pytest.approx([0.1 * n for n in range(1, 11)])
+    assert rates[10:] == [1.0] * 5
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_training_learns_what_can_be_learnt_and_reports_it(optimizer):
+    rng = np.random.default_rng(0)
+    labels = torch.from_numpy(rng.integers(0, 3, 200))
+    inputs = torch.from_numpy(rng.normal(size=(200, 5)).astype("f4"))
+    inputs[torch.arange(200), labels] += 4
+    model = nn.Linear(5, 3)
+    history = fit(
+        model, inputs, labels, {**RECIPE, "optimizer": optimizer, "epochs": 10}, seed_everything(0)
+    )
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert len(history) == 10
+    expected = (model(inputs).argmax(1) == labels).double().mean().item()
+    assert accuracy(model, inputs, labels) == expected > 0.9
+
+
+def test_one_step_is_torchs_own_sgd():
+    inputs, labels = torch.randn(8, 5), torch.arange(8) % 3
+    ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    fit(ours, inputs, labels, {**RECIPE, "epochs": 1}, seed_everything(0))
+    optimizer = torch.optim.SGD(theirs.parameters(), 0.05, momentum=0.9)
+    nn.functional.cross_entropy(theirs(inputs), labels).backward()
+    optimizer.step()
+    assert torch.allclose(ours.weight, theirs.weight, atol=1e-6)
+
+
+def test_every_image_is_seen_once_an_epoch():
+    seen = []
+
+    def note(batch):
+        seen.extend(batch[:, 0].tolist())
+        return batch
+
+    inputs = torch.arange(21.0)[:, None]
+    fit(
+        nn.Linear(1, 2),
+        inputs,
+        torch.arange(21) % 2,
+        {**RECIPE, "epochs": 2},
+        seed_everything(0),
+        note,
+    )
+    assert sorted(seen[:21]) == sorted(seen[21:]) == list(range(21))
+    assert seen[:21] != seen[21:]
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_rate():
+    inputs = torch.full((4, 2), float("nan"))
+    with pytest.raises(FloatingPointError, match=r"epoch 1 of 3.*0\.05.*learning_rate"):
+        fit(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 0, 1]), RECIPE, seed_everything(0))
+
+
+def test_the_same_seed_trains_the_same_weights():
+    images, labels = torch.randn(20, 3, 32, 32), torch.arange(20) % 4
+    weights = []
+    for _ in range(2):
+        generator = seed_everything(3)
+        model = small("resnet18")
+        initialise(model, "kaiming")
+        fit(model, images, labels, RECIPE, generator)
+        weights.append(model.state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("architecture", ["alexnet", "vgg16"])
+def test_kaiming_keeps_the_scale_of_the_signal_from_layer_to_layer(architecture):
+    model = models.build(architecture, 4, width=0.5, stem="small", dropout=0).eval()
+    initialise(model, "kaiming")
+    signal = torch.randn(32, 3, 32, 32)
+    for layer in model.trunk:
+        signal = layer(signal)
+        if isinstance(layer, nn.ReLU):
+            assert 0.1 < signal.pow(2).mean() < 10  # torch's own default falls below 1e-4
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_untrained_weights_are_spread_as_torchvisions(architecture):
+    ours = NETWORKS[architecture](10).state_dict()
+    theirs = getattr(torchvision.models, architecture)(num_classes=10).state_dict()
+    for name, weight in theirs.items():
+        if weight.numel() > 1000:
+            assert ours[name].std() == pytest.approx(weight.std().item(), rel=0.1), name
+
+
+def test_centre_crop_is_torchvisions():
+    images = torch.randint(0, 256, (2, 10, 14, 3), dtype=torch.uint8)
+    theirs = v2.Compose(
+        [
+            v2.CenterCrop(8),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )(images.permute(0, 3, 1, 2))
+    assert torch.allclose(centre_crop(images, 8), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 80), (256, 256), (40, 33)])
+def test_given_the_boxes_a_random_crop_has_torchvisions_pixels(size):
+    images = torch.randint(0, 256, (20, 3, *size), dtype=torch.uint8)
+    boxes = crop_boxes(20, *size, torch.Generator().manual_seed(1))
+    ours = resized_crop(images, boxes, 48)
+    for image, (top, left, height, width), crop in zip(images, boxes.tolist(), ours, strict=True):
+        theirs = v2.functional.resized_crop(
+            image.float(), top, left, height, width, [48, 48], antialias=True
+        )
+        assert (crop - theirs).abs().max() < 0.01  # of 255 grey levels
+
+
+def test_crop_boxes_follow_torchvisions_distribution():
+    ours = crop_boxes(4000, 200, 240, torch.Generator().manual_seed(0)).numpy()
+    torch.manual_seed(0)
+    blank = torch.zeros(1, 200, 240)
+    draw = torchvision.transforms.RandomResizedCrop.get_params
+    theirs = np.array([draw(blank, (0.08, 1), (3 / 4, 4 / 3)) for _ in range(4000)])
+    assert (ours >= 0).all()
+    assert (ours[:, 0] + ours[:, 2] <= 200).all() and (ours[:, 1] + ours[:, 3] <= 240).all()
+    for column in range(4):
+        quantiles = np.linspace(0.05, 0.95, 10)
+        a, b = np.quantile(ours[:, column], quantiles), np.quantile(theirs[:, column], quantiles)
+        assert np.abs(a - b).max() < 8  # pixels; four times the error of 4,000 draws
+
+
+def test_augmentation_draws_anew_from_its_generator_alone():
+    images = torch.randint(0, 256, (6, 32, 32, 3), dtype=torch.uint8)
+    draws = [
+        random_crop_flip(images, 24, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    ]
+    assert draws[0].shape == (6, 3, 24, 24)
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+def test_normalise_maps_the_mean_colour_to_zero():
+    grey = torch.tensor([0.485, 0.456, 0.406]).mul(255).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert normalise(grey).abs().max() < 1e-5

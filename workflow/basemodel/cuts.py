@@ -1,0 +1,166 @@
+"""Where to cut a network: accuracy, metrics and cost of every cut, and what each choice loses.
+
+Layers are those of truncation.py; a table has one row for each of them, from 0 without a gap.
+
+The metrics are taken at each cut as they are, as in the paper, though featuremaps change their size
+[C, H, W] from layer to layer and not every metric can be compared across sizes:
+
+* S3 and S5 can: S3 is a ratio of two sums over the same elements, S5 a share of them;
+* S6 in part: it is a ratio of two counts, but what is within 1 of the maximum depends on the scale
+  of the values, which differs from layer to layer;
+* S1, S2 and the feature norm cannot: they grow with C·H·W (the norm as its square root) and with
+  the scale, and fall at every pooling;
+* S4 cannot: a sum over the C(C−1)/2 pairs of channels. (Its mean over pairs is free of that, but
+  not of H·W: few positions correlate by chance.)
+
+C·H·W falls and C rises with depth, as the accuracy mostly rises: a high |ρ| of S1, S2, S4 or the
+norm may say no more than that.
+"""
+
+from collections.abc import Hashable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from basemodel.correlation import spearman
+from basemodel.metrics import load
+
+CELL = ["architecture", "target"]
+POINTS = 1  # of accuracy in percent, that a cut may lose and still be as good
+BEST, EARLIEST, FULL = "best", "earliest within one point", "full network"
+ROUNDING = 1e-9  # of a point: 0.93 − 0.92 is above 0.01 in float64
+
+
+def best(accuracy: np.ndarray) -> int:
+    """The layer of the highest accuracy, the earliest of equals; accuracy: float [layers]."""
+    return int(np.argmax(accuracy))
+
+
+def within(accuracy: np.ndarray) -> np.ndarray:
+    """Which layers are within one point of the best, bool [layers]; accuracy: 0 to 1, [layers]."""
+    return 100 * (np.max(accuracy) - accuracy) <= POINTS + ROUNDING
+
+
+def earliest(accuracy: np.ndarray) -> int:
+    """The earliest layer within one point of the best; accuracy: 0 to 1, float [layers]."""
+    return int(np.argmax(within(accuracy)))
+
+
+def picked(metric: str, values: np.ndarray) -> int | None:
+    """The layer where a metric is best, the earliest of equals; values: float [layers].
+
+    NaN is never best; infinity may be. None where all are NaN.
+    """
+    turned = _turned(metric, values)
+    return None if np.isnan(turned).all() else int(np.nanargmax(turned))
+
+
+def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """What each way to choose a cut gives: one row an (architecture, target, chooser).
+
+    accuracies: architecture, target, layer, accuracy (0 to 1); metrics: architecture, target,
+    layer, metric, value; costs: architecture, target, layer, parameters, multiply_adds.
+    The choosers are `best`, `earliest within one point` (of the best) and `full network` (the last
+    layer), then each metric, which takes the layer where it is best. The first three know the
+    accuracies; a metric does not.
+
+    Columns: architecture, target, chooser; layer and its accuracy; points_lost, in percent,
+    against the best layer; parameters_saved and multiply_adds_saved, fractions 0 to 1 of what
+    the network cut after its last layer has (its own fully connected layers are not in that).
+    Layer and what follows are missing where a metric is undefined at every layer.
+    Cells and metrics go in the order in which the tables name them first.
+    Raises ValueError, naming the row, where one is missing, double, or an accuracy is no fraction.
+    """
+    columns = ["parameters", "multiply_adds"]
+    spent = {cell: table for cell, table in _cells(costs, columns, "costs")}
+    rows = []
+    for cell, accuracy, values in _paired(accuracies, metrics):
+        cost = _of(spent, cell, len(accuracy), "costs")
+        chosen = {BEST: best(accuracy), EARLIEST: earliest(accuracy), FULL: len(accuracy) - 1}
+        chosen |= {metric: picked(metric, value) for metric, value in values.items()}
+        for chooser, layer in chosen.items():
+            row = dict(zip([*CELL, "chooser"], [*cell, chooser], strict=True)) | {"layer": layer}
+            if layer is not None:
+                row["accuracy"] = accuracy[layer]
+                row["points_lost"] = 100 * (accuracy.max() - accuracy[layer])
+                for column, of_layers in zip(columns, cost.T, strict=True):
+                    row[f"{column}_saved"] = 1 - of_layers[layer] / of_layers[-1]
+            rows.append(row)
+    saved = [f"{column}_saved" for column in columns]
+    table = pd.DataFrame(
+        rows, columns=[*CELL, "chooser", "layer", "accuracy", "points_lost", *saved]
+    )
+    return table.astype({"layer": "Int64"})  # whole numbers, also beside missing ones
+
+
+def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's ρ between metric and accuracy over the layers: one row a (cell, metric).
+
+    The tables are those of `choices`. Columns: architecture, target, metric; rho, of the metric
+    turned so that larger is better, NaN where it is undefined or constant; n, the number of
+    layers. There is no p value: layers that follow each other are no independent draws.
+    """
+    rows = [
+        (*cell, metric, float(spearman(_turned(metric, value), accuracy)), len(accuracy))
+        for cell, accuracy, values in _paired(accuracies, metrics)
+        for metric, value in values.items()
+    ]
+    return pd.DataFrame(rows, columns=[*CELL, "metric", "rho", "n"])
+
+
+def by_layer(accuracies: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """The accuracies of each (architecture, target), float64 [layers]; errors as in `choices`."""
+    found = {}
+    for cell, table in _cells(accuracies, ["accuracy"], "accuracies"):
+        found[cell] = table[:, 0]
+        bad = ~((found[cell] >= 0) & (found[cell] <= 1))
+        if bad.any():
+            raise ValueError(
+                f"accuracies: {', '.join(cell)}, layer {bad.argmax()} has "
+                f"{found[cell][bad][0]}, not a fraction from 0 to 1"
+            )
+    return found
+
+
+def _paired(
+    accuracies: pd.DataFrame, metrics: pd.DataFrame
+) -> Iterator[tuple[tuple[str, str], np.ndarray, dict[str, np.ndarray]]]:
+    """Cell, accuracies [layers] and every metric's values [layers]."""
+    tables = {
+        metric: dict(_cells(table, ["value"], f"metric {metric}"))
+        for metric, table in metrics.groupby("metric", sort=False)
+    }
+    for cell, accuracy in by_layer(accuracies).items():
+        values = {
+            metric: _of(table, cell, len(accuracy), f"metric {metric}")[:, 0]
+            for metric, table in tables.items()
+        }
+        yield cell, accuracy, values
+
+
+def _cells(
+    table: pd.DataFrame, columns: list[str], what: str
+) -> Iterator[tuple[tuple[Hashable, ...], np.ndarray]]:
+    """The cells of a table with their columns by layer, float64 [layers, columns]."""
+    for cell, rows in table.groupby(CELL, sort=False):
+        rows = rows.sort_values("layer")
+        for expected, layer in enumerate(rows["layer"]):
+            if layer != expected:
+                fault = "two rows" if layer == expected - 1 else "no row"
+                number = min(layer, expected)
+                raise ValueError(f"{what}: {fault} for {', '.join(cell)}, layer {number}")
+        yield cell, rows[columns].to_numpy(np.float64)
+
+
+def _of(tables: dict, cell: tuple[str, str], layers: int, what: str) -> np.ndarray:
+    if cell not in tables:
+        raise ValueError(f"{what}: no row for {', '.join(cell)}")
+    if len(tables[cell]) != layers:
+        raise ValueError(
+            f"{what}: {', '.join(cell)} has {len(tables[cell])} layers, its accuracies {layers}"
+        )
+    return tables[cell]
+
+
+def _turned(metric: str, values: np.ndarray) -> np.ndarray:
+    return values if load(metric).LARGER_IS_BETTER else -values

@@ -1,0 +1,105 @@
+"""Figure 4: accuracy of a network cut after each of its convolutional layers, by target.
+
+A target is a panel and a layer its place in it, so that no colour has to say which of 17 bars is
+meant. What is left to say by colour is what a reader looks for: which cuts are as good as the best.
+"""
+
+from collections.abc import Sequence
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.transforms import offset_copy
+
+from basemodel import cuts
+from basemodel.figures import style
+from basemodel.names import architecture_title
+
+COLUMNS = 4
+GOOD, POOR = "#0072B2", "#C8D6DF"
+POINT = f"{cuts.POINTS} point"
+EARLIEST = {"marker": "v", "color": "#E69F00"}
+BEST = {"marker": "*", "color": "white"}
+MARK = {"markersize": 6.5, "markeredgecolor": "black", "markeredgewidth": 0.7, "linestyle": ""}
+LIFT = 5  # points from a bar to the middle of its mark
+TOP = 117  # percent: room for two marks above a bar of 100
+
+
+@style.printed
+def draw(accuracies: pd.DataFrame, architecture: str, targets: Sequence[tuple[str, str]]) -> Figure:
+    """One panel a target (name, title), one bar a layer.
+
+    accuracies: columns architecture, target, layer (from 0), accuracy (0 to 1). Dark bars are
+    within one point of the target's best; the earliest of them and the best have marks, and
+    the panel's heading names both. Raises ValueError as cuts.by_layer does, or where a target
+    has no rows.
+    """
+    found = cuts.by_layer(accuracies[accuracies["architecture"] == architecture])
+    columns = min(COLUMNS, len(targets))
+    rows = -(-len(targets) // columns)
+    figure = Figure(figsize=(style.WIDTH, 0.9 + 1.75 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    panels = grid.ravel()
+    letters = int((style.WIDTH - 0.6) / columns / (style.LETTER * 1.25))
+    for panel, (target, title) in zip(panels, targets, strict=False):
+        if (architecture, target) not in found:
+            raise ValueError(f"accuracies: no row for {architecture}, {target}")
+        _draw_target(panel, found[architecture, target], fill(title, max(letters, 1)))
+    for panel in panels[len(targets) :]:
+        panel.remove()
+    for panel in panels[max(0, len(targets) - columns) : len(targets)]:
+        panel.set_xlabel("cut after layer")
+    for panel in grid[:, 0]:
+        panel.set_ylabel("accuracy (%)")
+        panel.set_ylim(0, TOP)
+        panel.set_yticks(range(0, 101, 20))
+    _legend(figure, architecture_title(architecture))
+    return figure
+
+
+def _draw_target(panel: Axes, accuracy: np.ndarray, title: str) -> None:
+    layers, percent = np.arange(len(accuracy)), 100 * accuracy
+    best, earliest = cuts.best(accuracy), cuts.earliest(accuracy)
+    colours = [GOOD if is_good else POOR for is_good in cuts.within(accuracy)]
+    panel.bar(layers, percent, 0.8, color=colours, edgecolor="black", linewidth=0.4)
+    level = percent[best] - cuts.POINTS
+    panel.axhline(level, color="black", linewidth=0.7, linestyle="--", zorder=0.5)
+    _mark(panel, earliest, percent[earliest], EARLIEST, LIFT)
+    _mark(panel, best, percent[best], BEST, 2.4 * LIFT if best == earliest else LIFT)
+    note = f"▼ {earliest}: {percent[earliest]:.1f} %   ☆ {best}: {percent[best]:.1f} %"
+    if best == earliest:
+        note = f"▼☆ {best}: {percent[best]:.1f} %"
+    panel.set_title(title, loc="left", pad=15)
+    at = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    panel.annotate(note, (0, 1), (0, 4), fontsize=7, **at)
+    panel.set_xlim(-0.8, len(layers) - 0.2)
+    panel.set_xticks(layers[:: 1 + len(layers) // 9])
+
+
+def _mark(panel: Axes, layer: int, height: float, look: dict, lift: float) -> None:
+    """A mark some points above a bar, whatever the scale."""
+    offset = offset_copy(panel.transData, panel.figure, y=lift, units="points")
+    panel.plot(layer, height, **look, **MARK, transform=offset, clip_on=False, zorder=5)
+
+
+def _legend(figure: Figure, title: str) -> None:
+    bar = {"edgecolor": "black", "linewidth": 0.4}
+    handles = [
+        Patch(facecolor=GOOD, **bar, label=f"within {POINT} of the best"),
+        Line2D([], [], **EARLIEST, **MARK, label="the earliest of these"),
+        Line2D([], [], color="black", linewidth=0.7, linestyle="--", label=f"best − {POINT}"),
+        Patch(facecolor=POOR, **bar, label="worse"),
+        Line2D([], [], **BEST, **MARK, label="best"),
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(handles),
+        frameon=False,
+        title=f"{title}, layers counted from 0",
+        title_fontsize=9,
+    )

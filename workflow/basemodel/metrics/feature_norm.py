@@ -1,0 +1,26 @@
+"""Feature norm: how far from zero a featuremap lies. A baseline beside S1 … S6, not one of them."""
+
+import numpy as np
+
+from basemodel.blocks import blocks, check
+
+LABEL = "norm"
+NAME = "feature norm"
+# Features of large norm transfer better, report Xu et al., "Larger Norm More Transferable"
+# (ICCV 2019); the paper says nothing of a direction, as it shows the norm in Figure 1 only.
+LARGER_IS_BETTER = True
+NEEDS_LABELS = False
+
+
+def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i |F_i|, the Euclidean norm of the flattened map, in its unit (PAPER.md, Figure 1).
+
+    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. Raises ValueError for NaN,
+    infinity, or labels that do not fit.
+    """
+    check(LABEL, featuremaps, labels)
+    total = 0.0
+    for block in blocks(LABEL, featuremaps):
+        flat = block.reshape(len(block), -1)
+        total += float(np.sqrt(np.einsum("ie,ie->i", flat, flat)).sum())
+    return {"value": total / len(featuremaps)}

@@ -1,0 +1,25 @@
+"""Metrics of a series of networks, such as the epochs of a training or the cuts of a network."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def collect(
+    cells: Sequence[Sequence[str]], tables: Sequence[pd.DataFrame], names: Sequence[str], step: str
+) -> pd.DataFrame:
+    """One long table out of those of scripts/metric.py, in their order.
+
+    cells: [metric, *rest] for each table, the rest being what `names` says (architecture, or
+    architecture and target); tables: columns subset, value, …, where subset counts epochs or
+    layers and becomes the column `step`, int64. Returns the columns *names, step, metric, value.
+    Raises ValueError where there is not one table a cell.
+    """
+    if len(cells) != len(tables):
+        raise ValueError(f"{len(cells)} cells need as many tables of metrics, not {len(tables)}")
+    parts = []
+    for (metric, *rest), table in zip(cells, tables, strict=True):
+        part = pd.DataFrame(dict(zip(names, rest, strict=True)), index=table.index)
+        part[step] = table["subset"].astype("int64")
+        parts.append(part.assign(metric=metric, value=table["value"]))
+    return pd.concat(parts, ignore_index=True)

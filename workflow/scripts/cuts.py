@@ -1,0 +1,28 @@
+"""Where to cut the networks: what each choice of a layer gives, and ρ over the layers.
+
+input:  accuracies: list of csv architecture, target, layer (from 0), accuracy (0 to 1), …
+        metrics: list of csv subset, value, … of scripts/metric.py, where subset is the layer;
+        one for each of params.cells, in that order
+        costs: csv of scripts/costs.py
+params: cells: list of [metric, architecture, target]
+output: accuracies: csv, all of the input's in one: architecture, target, layer, accuracy
+        metrics: csv architecture, target, layer, metric, value
+        choices: csv, a row an (architecture, target, chooser) (cuts.choices)
+        correlation: csv, a row an (architecture, target, metric) (cuts.rho_over_layers)
+"""
+
+import pandas as pd
+
+from basemodel.cuts import choices, rho_over_layers
+from basemodel.series import collect
+from basemodel.tables import read_csv, write_csv
+
+tables = [read_csv(path) for path in snakemake.input.metrics]
+metrics = collect(snakemake.params.cells, tables, ["architecture", "target"], "layer")
+accuracies = pd.concat([read_csv(path) for path in snakemake.input.accuracies])
+accuracies = accuracies[["architecture", "target", "layer", "accuracy"]]
+
+write_csv(snakemake.output.accuracies, accuracies)
+write_csv(snakemake.output.metrics, metrics)
+write_csv(snakemake.output.choices, choices(accuracies, metrics, read_csv(snakemake.input.costs)))
+write_csv(snakemake.output.correlation, rho_over_layers(accuracies, metrics))
