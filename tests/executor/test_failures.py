@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 
 def message(output: str, way: str) -> str:
     """What Snakemake printed about a failed script: from its first line to the log's."""
@@ -60,9 +58,8 @@ def test_retries(workflow):
     assert result.stderr.count("ended with exit code 3") == 3
 
 
-@pytest.mark.parametrize("cores", ["1", "2"])
-def test_death_of_the_server_costs_its_jobs_only(workflow, cores):
-    first = workflow.run("out/after.txt", "--keep-going", "--cores", cores)
+def test_death_of_the_server_costs_its_jobs_only(workflow):
+    first = workflow.run("out/after.txt", "--keep-going")
     assert first.returncode == 1
     assert "the fork server that it ran in has died" in first.stderr
     second = workflow.run("out/after.txt", REPAIRED="1")
