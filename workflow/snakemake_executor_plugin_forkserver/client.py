@@ -63,14 +63,18 @@ class ForkServer:
     def fork(self, request: Mapping) -> Child:
         """Start a job in a new child. OSError: the server has just died."""
         ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            if self.closed:
-                raise KeyboardInterrupt  # for which Snakemake prints no error of the job
-            if self.process is None or self.process.poll() is not None:
-                self._start()
-            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-        ours.sendall(json.dumps(request).encode())
-        ours.shutdown(socket.SHUT_WR)  # the child reads to the end
+        try:
+            with theirs, self._lock:
+                if self.closed:
+                    raise KeyboardInterrupt  # for which Snakemake prints no error of the job
+                if self.process is None or self.process.poll() is not None:
+                    self._start()
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            ours.sendall(json.dumps(request).encode())
+            ours.shutdown(socket.SHUT_WR)  # the child reads to the end
+        except BaseException:
+            ours.close()
+            raise
         return Child(ours)
 
     def _start(self) -> None:

@@ -93,3 +93,5 @@ class Executor(LocalExecutor):
         end_descendants(but=server and server.pid)
         ending.join()
         super().cancel()
+        # A process whose parent was just dying may have been missed; now it is this one's child.
+        end_descendants(but=None)

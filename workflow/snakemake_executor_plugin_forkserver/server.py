@@ -15,8 +15,6 @@ Usage: server.py CONTROL_FD [MODULE...]
 import contextlib
 import ctypes
 import faulthandler
-import gc
-import importlib
 import json
 import os
 import select
@@ -24,15 +22,14 @@ import signal
 import socket
 import sys
 import time
-import weakref
 from itertools import count
 from pathlib import Path
 
 from child import become_job
+from warm import leave_imports_alone, preload, use_huge_pages
 
 GRACE = 3.0  # seconds between asking a job to end and killing it
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
-MADV_HUGEPAGE, MADV_COLLAPSE, HUGE = 14, 25, 2 << 20  # from linux/mman.h; bytes of a huge page
 MANY = 200  # events, two a job, after which it pays to spend time on making forks cheaper
 LINUX = sys.platform == "linux"
 libc = ctypes.CDLL(None)
@@ -42,9 +39,9 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the executor decides when this ends
-    # What is this server's must not be found by a script: its folder, and the module in it.
+    # What is this server's must not be found by a script: its folder, and the modules in it.
     del sys.path[0]
-    del sys.modules["child"]
+    del sys.modules["child"], sys.modules["warm"]
     if LINUX:
         # Processes whose parents have died become children of this one: end() finds them all.
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -58,47 +55,6 @@ def main() -> None:
     os._exit(0)  # at once: to free what was imported takes as long as some jobs
 
 
-def preload(modules: list[str]):
-    """Import what scripts will import; return the handle on thread pools, if it can be had."""
-    # What Snakemake's preamble of a script imports.
-    for name in ["snakemake.iocontainers", "snakemake.logging", *modules]:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            print(f"forkserver: cannot preload {name}: {error!r}", file=sys.stderr)
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController() if modules else None
-
-
-def leave_imports_alone() -> None:
-    """Spare the children work on what was imported here: with torch, 30 ms a job."""
-    # The collector of a child would touch, and so copy, all memory.
-    gc.collect()
-    gc.freeze()
-    # What imported modules have registered to be undone at exit (torch: 149 operator libraries)
-    # is nothing that each child should undo.
-    for finalizer in weakref.finalize._registry:
-        finalizer.atexit = False
-
-
-def use_huge_pages() -> None:
-    """Put the memory in 2 MiB pages: half a second once, and with torch 10 ms less a job.
-
-    A fork copies the page tables and a leaving child frees them; these are 512 times smaller.
-    """
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        addresses, access, _, _, inode, *name = line.split()
-        if access == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
-            start, stop = (int(address, 16) for address in addresses.split("-"))
-            start, stop = -(-start // HUGE) * HUGE, stop // HUGE * HUGE
-            for advice in (MADV_HUGEPAGE, MADV_COLLAPSE) if start < stop else ():
-                # Where the kernel cannot, all goes on with small pages.
-                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(stop - start), advice)
-
-
 def serve(control: socket.socket, pools) -> None:
     """Fork a child for each request and report its exit code, until the executor is gone."""
     wake, wakeup = os.pipe()
@@ -109,7 +65,7 @@ def serve(control: socket.socket, pools) -> None:
     jobs: dict[int, socket.socket] = {}
     for number in count():
         if LINUX and number == MANY:
-            use_huge_pages()
+            use_huge_pages(libc)
         ready, _, _ = select.select([control, wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
@@ -121,7 +77,12 @@ def serve(control: socket.socket, pools) -> None:
                 return
             connection = socket.socket(fileno=descriptors[0])
             server = os.getpid()
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:  # no memory, or too many processes
+                print(f"forkserver: cannot fork: {error}", file=sys.stderr)
+                connection.close()
+                continue
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 for descriptor in (wake, wakeup):

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 preloaded = [
-    name for name in ("beside", "spoil", "child", "client", "server") if name in sys.modules
+    name for name in ("beside", "spoil", "child", "client", "server", "warm") if name in sys.modules
 ]
 torch_loaded = "torch" in sys.modules
 

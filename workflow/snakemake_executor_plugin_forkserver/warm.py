@@ -1,0 +1,51 @@
+"""What the fork server does once, so that each child has less to do."""
+
+import ctypes
+import gc
+import importlib
+import sys
+import weakref
+from pathlib import Path
+
+MADV_HUGEPAGE, MADV_COLLAPSE, HUGE = 14, 25, 2 << 20  # from linux/mman.h; bytes of a huge page
+
+
+def preload(modules: list[str]):
+    """Import what scripts will import; return the handle on thread pools, if it can be had."""
+    # What Snakemake's preamble of a script imports.
+    for name in ["snakemake.iocontainers", "snakemake.logging", *modules]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            print(f"forkserver: cannot preload {name}: {error!r}", file=sys.stderr)
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController() if modules else None
+
+
+def leave_imports_alone() -> None:
+    """Spare the children work on what was imported here: with torch, 30 ms a job."""
+    # The collector of a child would touch, and so copy, all memory.
+    gc.collect()
+    gc.freeze()
+    # What imported modules have registered to be undone at exit (torch: 149 operator libraries)
+    # is nothing that each child should undo.
+    for finalizer in weakref.finalize._registry:
+        finalizer.atexit = False
+
+
+def use_huge_pages(libc: ctypes.CDLL) -> None:
+    """Put the memory in 2 MiB pages: half a second once, and with torch 10 ms less a job.
+
+    A fork copies the page tables and a leaving child frees them; these are 512 times smaller.
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, access, _, _, inode, *name = line.split()
+        if access == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
+            start, stop = (int(address, 16) for address in addresses.split("-"))
+            start, stop = -(-start // HUGE) * HUGE, stop // HUGE * HUGE
+            for advice in (MADV_HUGEPAGE, MADV_COLLAPSE) if start < stop else ():
+                # Where the kernel cannot, all goes on with small pages.
+                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(stop - start), advice)
