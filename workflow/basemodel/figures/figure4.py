@@ -25,8 +25,8 @@ POINT = f"{cuts.POINTS} point"
 EARLIEST = {"marker": "v", "color": "#E69F00"}
 BEST = {"marker": "*", "color": "white"}
 MARK = {"markersize": 6.5, "markeredgecolor": "black", "markeredgewidth": 0.7, "linestyle": ""}
-LIFT = 5  # points from a bar to the middle of its mark
-TOP = 117  # percent: room for two marks above a bar of 100
+LIFT = 5  # points from the top of a bar to the middle of its mark
+TOP = 115  # percent: room for a mark above a bar of 100
 
 
 @style.printed
@@ -69,7 +69,7 @@ def _draw_target(panel: Axes, accuracy: np.ndarray, title: str) -> None:
     level = percent[best] - cuts.POINTS
     panel.axhline(level, color="black", linewidth=0.7, linestyle="--", zorder=0.5)
     _mark(panel, earliest, percent[earliest], EARLIEST, LIFT)
-    _mark(panel, best, percent[best], BEST, 2.4 * LIFT if best == earliest else LIFT)
+    _mark(panel, best, percent[best], BEST, -LIFT)  # in the bar: no mark hides the other
     note = f"▼ {earliest}: {percent[earliest]:.1f} %   ☆ {best}: {percent[best]:.1f} %"
     if best == earliest:
         note = f"▼☆ {best}: {percent[best]:.1f} %"
@@ -81,7 +81,7 @@ def _draw_target(panel: Axes, accuracy: np.ndarray, title: str) -> None:
 
 
 def _mark(panel: Axes, layer: int, height: float, look: dict, lift: float) -> None:
-    """A mark some points above a bar, whatever the scale."""
+    """A mark some points above the top of a bar (below, where negative), whatever the scale."""
     offset = offset_copy(panel.transData, panel.figure, y=lift, units="points")
     panel.plot(layer, height, **look, **MARK, transform=offset, clip_on=False, zorder=5)
 

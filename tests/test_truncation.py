@@ -1,0 +1,237 @@
+"""Cut networks against the whole ones; what they cost against other counts and by hand."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from basemodel.architectures import NETWORKS
+from basemodel.depths import LAYERS, layers
+from basemodel.files import write_json
+from basemodel.tables import read_csv
+from basemodel.truncation import cost, cut, truncated
+
+SCRIPT = Path(__file__).parents[1] / "workflow/scripts/costs.py"
+# (architecture, width, stem, side of the images)
+SIZES = [
+    *((name, 0.125, "small", 32) for name in NETWORKS),
+    *((name, 0.0625, "imagenet", 64) for name in NETWORKS),
+    ("resnet18", 0.25, "small", 20),
+]
+
+
+def network(architecture: str, width: float, stem: str, classes: int = 3) -> nn.Module:
+    """A network whose batch normalisations have something to do."""
+    torch.manual_seed(0)
+    model = NETWORKS[architecture](classes, width=width, stem=stem)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.1)
+    return model.eval()
+
+
+def activations(model: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
+    """What every ReLU of the whole network gives, in the order of the forward pass.
+
+    Each convolution has one, except that a ReLU of a block works twice, once a convolution; those
+    of the fully connected layers come after.
+    """
+    found = []
+    hooks = [
+        module.register_forward_hook(lambda _, __, output: found.append(output.clone()))
+        for module in model.modules()
+        if isinstance(module, nn.ReLU)
+    ]
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def images(side: int, count: int = 2) -> torch.Tensor:
+    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+# Cuts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "-".join(map(str, size)))
+def test_cuts_are_the_activations_of_the_whole_network(size):
+    architecture, width, stem, side = size
+    model = network(architecture, width, stem)
+    hidden = sum(isinstance(m, nn.Linear) for m in model.head) - 1
+    expected = activations(model, images(side))
+    assert len(expected) == layers(architecture) + hidden
+    for layer in range(layers(architecture)):
+        with torch.no_grad():
+            found = cut(model, layer)(images(side))
+        assert found.ndim == 4 and found.amin() >= 0 and found.std() > 0
+        torch.testing.assert_close(found, expected[layer], rtol=0, atol=0)
+    with torch.no_grad():
+        torch.testing.assert_close(found, model.trunk(images(side)), rtol=0, atol=0)
+
+
+def test_layers_are_all_convolutions_without_shortcuts():
+    for architecture, count in LAYERS.items():
+        with torch.device("meta"):
+            model = NETWORKS[architecture](1)
+        convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+        assert sum(m.kernel_size != (1, 1) for m in convolutions) == count == layers(architecture)
+
+
+@pytest.mark.parametrize("stem", ["small", "imagenet"])
+def test_cuts_in_a_block_are_without_and_with_the_shortcut(stem):
+    model = network("resnet18", 0.125, stem)
+    with torch.no_grad():
+        for number, block in enumerate([*model.layer1, *model.layer2]):
+            x = cut(model, 2 * number)(images(32))
+            x = model.maxpool(x) if number == 0 else x
+            half = block.relu(block.bn1(block.conv1(x)))
+            torch.testing.assert_close(cut(model, 2 * number + 1)(images(32)), half)
+            shortcut = x if block.downsample is None else block.downsample(x)
+            whole = torch.relu(block.bn2(block.conv2(half)) + shortcut)
+            torch.testing.assert_close(cut(model, 2 * number + 2)(images(32)), whole)
+    assert model.layer2[0].downsample is not None  # both kinds of shortcut were met
+
+
+def test_cuts_come_before_pooling():
+    # The small stem halves AlexNet's side in the first layer, and the pooling comes after the cut.
+    assert cut(network("alexnet", 0.125, "small"), 0)(images(32)).shape == (2, 8, 16, 16)
+    assert cut(network("alexnet", 0.125, "small"), 1)(images(32)).shape == (2, 24, 8, 8)
+    assert cut(network("vgg16", 0.125, "imagenet"), 1)(images(64)).shape == (2, 8, 64, 64)
+    assert cut(network("vgg16", 0.125, "imagenet"), 12)(images(64)).shape == (2, 64, 4, 4)
+    assert cut(network("resnet18", 0.125, "imagenet"), 0)(images(64)).shape == (2, 8, 32, 32)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_a_layer_that_is_not_there(architecture):
+    model = network(architecture, 0.0625, "small")
+    last = layers(architecture) - 1
+    for layer in (-1, last + 1):
+        with pytest.raises(ValueError, match=rf"layers 0 to {last}, but .* after layer {layer}"):
+            cut(model, layer)
+
+
+def test_an_architecture_that_is_not_there():
+    with pytest.raises(ValueError, match="no architecture is called 'resnet34'; there are alexnet"):
+        layers("resnet34")
+
+
+# Truncated networks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_features_are_the_means_over_positions(architecture):
+    model = network(architecture, 0.125, "small").train()
+    for layer in range(layers(architecture)):
+        frozen, trained = truncated(model, layer, classes=7)
+        assert not any(module.training for module in frozen.modules())
+        with torch.no_grad():
+            features = frozen(images(32))
+            expected = cut(model, layer)(images(32)).mean((2, 3))
+        torch.testing.assert_close(features, expected)
+        assert trained(features).shape == (2, 7)
+        assert all(p.requires_grad for p in trained.parameters())
+
+
+def test_resnet_cut_after_its_last_layer_is_the_whole_network():
+    model = network("resnet18", 0.25, "small", classes=5)
+    frozen, trained = truncated(model, 16, classes=5)
+    trained.load_state_dict(model.fc.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(trained(frozen(images(32))), model(images(32)))
+
+
+# Costs --------------------------------------------------------------------------------------
+
+
+def test_cost_of_one_layer_of_each_kind_by_hand():
+    convolution = nn.Conv2d(3, 4, kernel_size=5, stride=2, padding=2)
+    # 4 maps of 4 x 4 outputs, each a sum over 3 x 5 x 5 products; a bias for each map
+    assert cost(convolution, 8) == (4 * 3 * 25 + 4, 4 * 16 * 75)
+    shortcut = nn.Sequential(nn.Conv2d(3, 6, 1, stride=2, bias=False), nn.BatchNorm2d(6))
+    # 6 maps of 4 x 4 outputs, 3 products each; batch normalisation has parameters, no multiply-adds
+    assert cost(shortcut, 8) == (18 + 12, 6 * 16 * 3)
+    connected = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 4, 5))
+    assert cost(connected, 4) == (48 * 5 + 5, 48 * 5)
+    others = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Dropout())
+    assert cost(others, 8) == (0, 0)
+
+
+@pytest.mark.parametrize("size", SIZES[:6], ids=lambda size: "-".join(map(str, size)))
+def test_cost_is_half_the_operations_that_torch_counts(size):
+    architecture, width, stem, side = size
+    model = network(architecture, width, stem)
+    spent = []
+    for layer in range(layers(architecture)):
+        whole = nn.Sequential(*truncated(model, layer, classes=11))
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            whole(images(side, count=1))
+        parameters, multiply_adds = cost(whole, side)
+        assert 2 * multiply_adds == counter.get_total_flops()
+        assert parameters == sum(p.numel() for p in whole.parameters())
+        trunk = cost(cut(model, layer), side)
+        channels = whole[1].in_features
+        assert parameters - trunk[0] == 11 * channels + 11
+        assert multiply_adds - trunk[1] == 11 * channels
+        spent.append((parameters, multiply_adds))
+    assert spent == sorted(spent)  # each layer adds to both
+
+
+# As torchvision publishes them: parameters, and billions of multiply-adds for a 224-pixel image
+PUBLISHED = {
+    "alexnet": (61_100_840, 0.714),
+    "vgg16": (138_357_544, 15.47),
+    "resnet18": (11_689_512, 1.814),
+}
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_whole_networks_cost_what_is_published(architecture):
+    with torch.device("meta"):
+        model = NETWORKS[architecture](1000)
+    parameters, multiply_adds = cost(model, 224)
+    assert (parameters, round(multiply_adds / 1e9, 3)) == PUBLISHED[architecture]
+
+
+def test_cost_leaves_the_model_as_it_was():
+    model = network("resnet18", 0.125, "small").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    cost(model, 32)
+    assert model.training and all(p.device.type == "cpu" for p in model.parameters())
+    assert not any(m._forward_hooks for m in model.modules())
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+def test_costs_script(tmp_path):
+    for name, count in (("greek", 34), ("digits", 10)):
+        write_json(tmp_path / f"{name}.json", {"dataset": name, "classes": ["?"] * count})
+    networks = {
+        "alexnet": {"width": 0.25, "stem": "small"},
+        "resnet18": {"width": 0.25, "stem": "small"},
+    }
+    stand_in = SimpleNamespace(
+        input=SimpleNamespace(targets=[tmp_path / "greek.json", tmp_path / "digits.json"]),
+        output=[tmp_path / "costs.csv"],
+        params=SimpleNamespace(networks=networks, side=32),
+    )
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
+    table = read_csv(tmp_path / "costs.csv").set_index(["architecture", "target", "layer"])
+    assert len(table) == 2 * (5 + 17) and list(table) == ["parameters", "multiply_adds"]
+    assert table.dtypes.eq(np.int64).all()
+    for target, classes in (("greek", 34), ("digits", 10)):
+        model = network("resnet18", 0.25, "small", classes=classes)  # its head is pooling and FC
+        assert tuple(table.loc["resnet18", target, 16]) == cost(model, 32)
+        # AlexNet's first layer: 16 maps of 16 x 16 from 3 x 5 x 5 products, then the new layer
+        expected = (16 * 75 + 16 + 17 * classes, 16 * 256 * 75 + 16 * classes)
+        assert tuple(table.loc["alexnet", target, 0]) == expected
