@@ -7,7 +7,6 @@ output: csv architecture, target, layer, parameters, multiply_adds (for one imag
 
 import pandas as pd
 import torch
-from torch import nn
 
 from basemodel.architectures import NETWORKS
 from basemodel.depths import layers
@@ -15,16 +14,20 @@ from basemodel.files import read_json
 from basemodel.tables import write_csv
 from basemodel.truncation import cost, truncated
 
-targets = [read_json(path) for path in snakemake.input.targets]
+classes = {
+    meta["dataset"]: len(meta["classes"]) for meta in map(read_json, snakemake.input.targets)
+}
 rows = []
 with torch.device("meta"):  # shapes without numbers: VGG16 costs no memory
     for architecture, network in snakemake.params.networks.items():
         model = NETWORKS[architecture](1, width=network["width"], stem=network["stem"])
-        for target in targets:
-            for layer in range(layers(architecture)):
-                whole = nn.Sequential(*truncated(model, layer, len(target["classes"])))
-                spent = cost(whole, snakemake.params.side)
-                rows.append((architecture, target["dataset"], layer, *spent))
+        for layer in range(layers(architecture)):
+            frozen, new = truncated(model, layer, 1)
+            parameters, multiply_adds = cost(frozen, snakemake.params.side)
+            for target, count in classes.items():
+                weights = new.in_features * count  # the new layer's, beside a bias for each class
+                spent = parameters + weights + count, multiply_adds + weights
+                rows.append((architecture, target, layer, *spent))
 
 columns = ["architecture", "target", "layer", "parameters", "multiply_adds"]
 write_csv(snakemake.output[0], pd.DataFrame(rows, columns=columns))
