@@ -33,11 +33,11 @@ resource_scopes:
 
 
 rule all:
+    default_target: True
     input:
         "<results>/summary.txt",
-        expand("<results>/figures/figure{number}.{kind}", number=[2, 3], kind=FIGURE_KINDS),
-        expand("<results>/tables/{table}.csv", table=["scores", "correlation", "pairs"]),
-    default_target: True
+        expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=FIGURE_KINDS),
+        expand("<results>/tables/{table}.csv", table=TABLES),
 
 
 rule pretrain_all:
@@ -62,4 +62,6 @@ rule finetune_all:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/scores.smk"
+include: "workflow/rules/normal.smk"
+include: "workflow/rules/truncation.smk"
 include: "workflow/rules/figures.smk"

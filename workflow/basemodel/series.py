@@ -11,8 +11,8 @@ def collect(
     """One long table out of those of scripts/metric.py, in their order.
 
     cells: [metric, *rest] for each table, the rest being what `names` says (architecture, or
-    architecture and target); tables: columns subset, value, …, where subset counts epochs or
-    layers and becomes the column `step`, int64. Returns the columns *names, step, metric, value.
+    architecture and target); tables: columns `step` (epoch or layer), value, …
+    Returns the columns *names, step, metric, value.
     Raises ValueError where there is not one table a cell.
     """
     if len(cells) != len(tables):
@@ -20,6 +20,6 @@ def collect(
     parts = []
     for (metric, *rest), table in zip(cells, tables, strict=True):
         part = pd.DataFrame(dict(zip(names, rest, strict=True)), index=table.index)
-        part[step] = table["subset"].astype("int64")
+        part[step] = table[step]
         parts.append(part.assign(metric=metric, value=table["value"]))
     return pd.concat(parts, ignore_index=True)

@@ -71,6 +71,12 @@ def _check_names(config: dict[str, Any]) -> None:
             raise SettingsError(
                 f"targets: no data set is named {target!r}; {_nearest(target, list(datasets))}"
             )
+    for architecture in config["truncation"]["architectures"]:
+        if architecture not in config["architectures"]:
+            raise SettingsError(
+                f"truncation.architectures: {architecture!r} is not trained here; "
+                f"{_nearest(architecture, list(config['architectures']))}"
+            )
     for metric in config["metrics"]:
         if metric not in metrics.available():
             raise SettingsError(
@@ -93,8 +99,8 @@ def _check_sizes(config: dict[str, Any]) -> None:
         of_digit = config["datasets"][name]
         if of_digit["kind"] == "digits" and of_digit["train"] + of_digit["test"] > DIGITS:
             raise SettingsError(
-                f"datasets.{name}: train and test add up to more than the {DIGITS} scans that there "
-                "are of the rarest digit; lower one"
+                f"datasets.{name}: train and test add up to more than the {DIGITS} scans of the "
+                "rarest digit; lower one"
             )
     source = config["datasets"][config["source"]]
     if not subsets.names(config["subsets"]):

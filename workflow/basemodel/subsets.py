@@ -1,7 +1,8 @@
 """Source tasks: subsets of the source data set (PAPER, "Design").
 
 A name says what a subset is: `class10-03` is the third tenth of the classes with all their images,
-`image20-17` all the classes with the seventeenth twentieth of each one's images.
+`image20-17` all the classes with the seventeenth twentieth of each one's images. `whole` is the
+source data set undivided, for normal training.
 """
 
 import re
@@ -39,6 +40,8 @@ def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list
     consecutive classes. Horizontal parts share out each class's images at random, as evenly as
     their number allows; the parts of one division are disjoint and make up the whole.
     """
+    if name == "whole":
+        return list(range(classes)), np.arange(len(labels))
     kind, parts, part = parse(name)
     if kind == "class":
         chosen = np.array_split(np.arange(classes), parts)[part - 1]

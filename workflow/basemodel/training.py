@@ -45,8 +45,8 @@ def fit(
     settings: dict[str, Any],
     generator: torch.Generator,
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
-) -> list[dict[str, float]]:
-    """Train `model` in place on its device; return loss and training accuracy of every epoch.
+) -> Iterator[dict[str, float]]:
+    """Train `model` in place on its device; yield loss and training accuracy after every epoch.
 
     `inputs` [n, ...] and `labels` int64 [n] may live anywhere; a batch goes to the model's device
     and through `prepare` first. `settings`: epochs, batch, optimizer (sgd or adamw),
@@ -58,7 +58,6 @@ def fit(
     target = parameters[0].device
     optimizer = _optimizer(parameters, settings)
     steps = -(-len(inputs) // settings["batch"])
-    history = []
     for epoch in range(settings["epochs"]):
         model.train()
         total_loss = torch.zeros((), device=target)
@@ -82,8 +81,7 @@ def fit(
                 f"the loss became {mean_loss} in epoch {epoch + 1} of {settings['epochs']}, "
                 f"at learning rate {rate:g}: lower learning_rate or lengthen warmup_epochs"
             )
-        history.append({"loss": mean_loss, "accuracy": correct.item() / len(inputs)})
-    return history
+        yield {"loss": mean_loss, "accuracy": correct.item() / len(inputs)}
 
 
 def learning_rate(epoch: int, step: int, steps: int, settings: dict[str, Any]) -> float:

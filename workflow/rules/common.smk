@@ -1,6 +1,7 @@
 # What several stages share.
 
 from basemodel import settings, subsets
+from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
 from snakemake.exceptions import WorkflowError
 
@@ -14,6 +15,11 @@ TARGETS = config["targets"]
 SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
+TABLES = ["scores", "correlation", "pairs", "normal_training"]
+FIGURES = ["figure1", "figure2", "figure3"]
+if config["truncation"]["architectures"]:
+    TABLES.append("cut_choices")
+    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
 FIGURE_KINDS = ["svg", "pdf", "png"]
 
 FINE_TUNINGS = expand(
@@ -24,9 +30,17 @@ FINE_TUNINGS = expand(
 )
 
 
+def network(architecture):
+    """What a base model is built from, but for the number of classes."""
+    size = config["architectures"][architecture]
+    return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
+
+
 wildcard_constraints:
     dataset="[a-z0-9_]+",
     target="[a-z0-9_]+",
     architecture="[a-z0-9_]+",
     subset="[a-z0-9-]+",
+    epoch=r"\d+",
+    layer=r"\d+",
     metric="[A-Za-z0-9_]+",

@@ -45,6 +45,9 @@ rule probe:
     params:
         code=fingerprint("probe.py"),
         images_per_class=config["probe"]["images_per_class"],
+        classes=lambda wildcards: (
+            config["normal"]["classes"] if wildcards.target == config["source"] else None
+        ),
         seed=config["seed"],
     script:
         "../scripts/probe.py"

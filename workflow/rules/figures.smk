@@ -42,3 +42,71 @@ rule figure3:
         dpi=config["figures"]["dpi"],
     script:
         "../scripts/figure3.py"
+
+
+rule figure1:
+    input:
+        accuracies="<results>/tables/normal_training.csv",
+        metrics=[
+            f"<results>/normal/{architecture}/metrics/{metric}.csv"
+            for metric, architecture in NORMAL_CELLS
+        ],
+    output:
+        svg=report(
+            "<results>/figures/figure1.svg", caption="../report/figure1.rst", category="Figures"
+        ),
+        pdf="<results>/figures/figure1.pdf",
+        png="<results>/figures/figure1.png",
+    log:
+        "<results>/logs/figure1.log",
+    params:
+        code=fingerprint("figure1.py", *(f"basemodel.metrics.{m.lower()}" for m in NORMAL_METRICS)),
+        cells=NORMAL_CELLS,
+        architectures=ARCHITECTURES,
+        metrics=NORMAL_METRICS,
+        dpi=config["figures"]["dpi"],
+    script:
+        "../scripts/figure1.py"
+
+
+rule figure4:
+    input:
+        accuracies="<results>/tables/cut_accuracies.csv",
+    output:
+        svg=report(
+            "<results>/figures/figure4-{architecture}.svg",
+            caption="../report/figure4.rst",
+            category="Figures",
+        ),
+        pdf="<results>/figures/figure4-{architecture}.pdf",
+        png="<results>/figures/figure4-{architecture}.png",
+    log:
+        "<results>/logs/figure4-{architecture}.log",
+    params:
+        code=fingerprint("figure4.py"),
+        architecture=lambda wildcards: wildcards.architecture,
+        targets=TITLES,
+        dpi=config["figures"]["dpi"],
+    script:
+        "../scripts/figure4.py"
+
+
+rule figure5:
+    input:
+        correlation="<results>/tables/cut_correlation.csv",
+    output:
+        svg=report(
+            "<results>/figures/figure5.svg", caption="../report/figure5.rst", category="Figures"
+        ),
+        pdf="<results>/figures/figure5.pdf",
+        png="<results>/figures/figure5.png",
+    log:
+        "<results>/logs/figure5.log",
+    params:
+        code=fingerprint("figure5.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        architectures=CUT_ARCHITECTURES,
+        targets=TITLES,
+        metrics=METRICS,
+        dpi=config["figures"]["dpi"],
+    script:
+        "../scripts/figure5.py"

@@ -13,16 +13,14 @@ rule pretrain:
         card="<results>/models/{architecture}/{subset}.json",
     log:
         "<results>/logs/pretrain/{architecture}/{subset}.log",
+    resources:
+        gpu=1,
     params:
         code=fingerprint("pretrain.py"),
-        network=lambda wildcards: {
-            key: config["architectures"][wildcards.architecture][key] for key in ("width", "stem")
-        },
+        network=lambda wildcards: network(wildcards.architecture),
         pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
         crop=config["image"]["crop"],
         seed=config["seed"],
-    resources:
-        gpu=1,
     script:
         "../scripts/pretrain.py"
 
@@ -37,11 +35,11 @@ rule featuremaps:
         "<results>/featuremaps/{architecture}/{subset}/{target}.npy",
     log:
         "<results>/logs/featuremaps/{architecture}/{subset}/{target}.log",
+    resources:
+        gpu=1,
     params:
         code=fingerprint("featuremaps.py"),
         crop=config["image"]["crop"],
-    resources:
-        gpu=1,
     script:
         "../scripts/featuremaps.py"
 
@@ -59,12 +57,12 @@ rule finetune:
         "<results>/finetune/{architecture}/{subset}/{target}.json",
     log:
         "<results>/logs/finetune/{architecture}/{subset}/{target}.log",
+    resources:
+        gpu=1,
     params:
         code=fingerprint("finetune.py"),
         finetune=config["finetune"],
         crop=config["image"]["crop"],
         seed=config["seed"],
-    resources:
-        gpu=1,
     script:
         "../scripts/finetune.py"

@@ -24,7 +24,8 @@ rule metric:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
         ),
-        subsets=SUBSETS,
+        column="subset",
+        rows=SUBSETS,
     script:
         "../scripts/metric.py"
 

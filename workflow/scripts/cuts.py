@@ -1,8 +1,8 @@
 """Where to cut the networks: what each choice of a layer gives, and ρ over the layers.
 
-input:  accuracies: list of csv architecture, target, layer (from 0), accuracy (0 to 1), …
-        metrics: list of csv subset, value, … of scripts/metric.py, where subset is the layer;
-        one for each of params.cells, in that order
+input:  fine_tunings: list of json with architecture, target, layer (from 0), accuracy (0 to 1), …
+        metrics: list of csv layer, value, … of scripts/metric.py; one for each of params.cells,
+        in that order
         costs: csv of scripts/costs.py
 params: cells: list of [metric, architecture, target]
 output: accuracies: csv, all of the input's in one: architecture, target, layer, accuracy
@@ -14,13 +14,16 @@ output: accuracies: csv, all of the input's in one: architecture, target, layer,
 import pandas as pd
 
 from basemodel.cuts import choices, rho_over_layers
+from basemodel.files import read_json
 from basemodel.series import collect
 from basemodel.tables import read_csv, write_csv
 
 tables = [read_csv(path) for path in snakemake.input.metrics]
 metrics = collect(snakemake.params.cells, tables, ["architecture", "target"], "layer")
-accuracies = pd.concat([read_csv(path) for path in snakemake.input.accuracies])
-accuracies = accuracies[["architecture", "target", "layer", "accuracy"]]
+accuracies = pd.DataFrame(
+    [read_json(path) for path in snakemake.input.fine_tunings],
+    columns=["architecture", "target", "layer", "accuracy"],
+)
 
 write_csv(snakemake.output.accuracies, accuracies)
 write_csv(snakemake.output.metrics, metrics)

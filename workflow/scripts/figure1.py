@@ -1,20 +1,18 @@
 """Figure 1: accuracy and metrics of every epoch of normal training.
 
-input:  accuracies: list of csv architecture, epoch (from 1), test_accuracy (0 to 1), …
-        metrics: list of csv subset, value, … of scripts/metric.py, where subset is the epoch;
-        one for each of params.cells, in that order
+input:  accuracies: csv architecture, epoch (from 1), test_accuracy (0 to 1), …
+        metrics: list of csv epoch, value, … of scripts/metric.py; one for each of params.cells,
+        in that order
 params: cells: list of [metric, architecture]; architectures; metrics; dpi
 output: svg, pdf, png
 """
-
-import pandas as pd
 
 from basemodel.figures import figure1, style
 from basemodel.series import collect
 from basemodel.tables import read_csv
 
 params = snakemake.params
-accuracies = pd.concat([read_csv(path) for path in snakemake.input.accuracies])
+accuracies = read_csv(snakemake.input.accuracies)
 tables = [read_csv(path) for path in snakemake.input.metrics]
 metrics = collect(params.cells, tables, ["architecture"], "epoch")
 figure = figure1.draw(accuracies, metrics, params.architectures, params.metrics)

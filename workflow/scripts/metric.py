@@ -1,9 +1,10 @@
-"""One metric of all base models of one architecture on one target task.
+"""One metric of a series of featuremaps: of base models, of epochs or of cuts.
 
-input:    featuremaps: one .npy [n, C, H, W] a base model; labels: .npy int64 [n]
-params:   subsets: the base models' subsets, in the order of the featuremaps
-wildcards: metric, architecture, target
-output:   csv with a row a subset: subset, value, and what else the metric gives
+input:    featuremaps: .npy [n, C, H, W] each; labels: .npy int64 [n]
+params:   column: what the featuremaps differ in (subset, epoch or layer); rows: its values, in
+          the order of the featuremaps
+wildcards: metric
+output:   csv with a row for each featuremaps: the column, value, and what else the metric gives
 """
 
 import numpy as np
@@ -16,10 +17,10 @@ compute = load(snakemake.wildcards.metric).compute
 labels = np.load(snakemake.input.labels)
 
 rows = []
-for subset, path in zip(snakemake.params.subsets, snakemake.input.featuremaps, strict=True):
+for name, path in zip(snakemake.params.rows, snakemake.input.featuremaps, strict=True):
     featuremaps = np.load(path, mmap_mode="r")
     try:
-        rows.append({"subset": subset, **compute(featuremaps, labels)})
+        rows.append({snakemake.params.column: name, **compute(featuremaps, labels)})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

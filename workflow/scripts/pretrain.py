@@ -9,11 +9,11 @@ import torch
 from basemodel import models
 from basemodel.augmentation import centre_crop, random_crop_flip
 from basemodel.data import packed
-from basemodel.files import read_json
+from basemodel.files import read_json, write_json
 from basemodel.seeds import seed_of
 from basemodel.training import accuracy, device, fit, initialise, seed_everything
 
-architecture = snakemake.wildcards.architecture
+architecture = snakemake.params.network["architecture"]
 subset = read_json(snakemake.input.subset)
 settings = snakemake.params.pretrain
 crop = snakemake.params.crop
@@ -32,7 +32,6 @@ generator = seed_everything(
     seed_of("pretrain", architecture, subset["subset"], snakemake.params.seed)
 )
 network = {
-    "architecture": architecture,
     "classes": len(subset["classes"]),
     "dropout": settings["dropout"],
     **snakemake.params.network,
@@ -44,13 +43,17 @@ model = model.to(where, memory_format=torch.channels_last)
 plain = partial(centre_crop, side=crop)
 augmented = partial(random_crop_flip, side=crop, generator=generator)
 images, labels = split(Path(snakemake.input.train).parent, subset["images"])
-history = fit(
-    model, images, labels, settings, generator, augmented if settings["augmentation"] else plain
-)
-for epoch, row in enumerate(history, start=1):
-    print(f"epoch {epoch}: loss {row['loss']:.4f}, training accuracy {row['accuracy']:.4f}")
-
 tests = split(Path(snakemake.input.test).parent)
+kept = snakemake.output.get("epochs", [])  # normal training keeps the weights of every epoch
+history = []
+prepare = augmented if settings["augmentation"] else plain
+for row in fit(model, images, labels, settings, generator, prepare):
+    history.append(row)
+    if kept:
+        row["test_accuracy"] = accuracy(model, *tests, plain)
+        models.save_weights(model, kept[len(history) - 1])
+    print(f"epoch {len(history)}:", ", ".join(f"{key} {value:.4f}" for key, value in row.items()))
+
 facts = {
     "architecture": architecture,
     "subset": subset["subset"],
@@ -63,5 +66,6 @@ facts = {
     "settings": settings,
     "history": history,
 }
-models.save(model, snakemake.output.weights, snakemake.output.card, facts)
+models.save_weights(model, snakemake.output.weights)
+write_json(snakemake.output.card, facts)
 print(f"accuracy: training {facts['train_accuracy']:.4f}, test {facts['test_accuracy']:.4f}")

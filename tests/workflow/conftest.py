@@ -1,0 +1,96 @@
+"""The real workflow, in a copy of the project, run once on the smoke experiment."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPERIMENT = ["--configfile", "workflow/experiments/smoke.yaml"]
+
+
+@dataclass
+class Project:
+    """A copy of the project's files, with a working folder of its own."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "smoke"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *EXPERIMENT, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        # The copy's modules, not those of the checkout that is installed.
+        return {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
+
+    def would_run(self, *arguments: str) -> dict[str, int]:
+        """Jobs by rule that a dry run announces."""
+        run = self.snakemake("-n", *arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
+        table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
+        jobs = {rule: int(count.replace(",", "")) for rule, count in table}
+        if not jobs:
+            assert "Nothing to be done" in run.stdout + run.stderr
+        return jobs
+
+    def edit(self, file: str, before: str, after: str) -> None:
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, (
+            f"{file}: {before!r} stands there {text.count(before)} times"
+        )
+        path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def copy_project(folder: Path) -> Project:
+    leave = shutil.ignore_patterns(
+        ".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache"
+    )
+    shutil.copytree(ROOT, folder, ignore=leave)
+    return Project(folder)
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """A copy of the project that has not run yet."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """The smoke experiment, run to its end; tests leave its results as they are."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    run = project.snakemake()
+    assert run.returncode == 0, run.stdout + run.stderr
+    return project
+
+
+@pytest.fixture
+def editable(finished) -> Project:
+    """The finished experiment, whose code a test may change: it is put back afterwards."""
+    originals = {
+        path: path.read_text(encoding="utf-8")
+        for path in (finished.folder / "workflow").rglob("*.py")
+    }
+    yield finished
+    for path, text in originals.items():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")

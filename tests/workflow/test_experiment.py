@@ -1,0 +1,119 @@
+"""The smoke experiment from end to end: what it makes, twice the same, through a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+TABLES = ["base_models", "targets", "fine_tuning", "scores", "correlation", "pairs"]
+SUBSETS, ARCHITECTURES, TARGETS, METRICS = 7, 3, 2, 6
+
+
+def tables(project):
+    files = sorted((project.results / "tables").iterdir())
+    return {path.name: path.read_bytes() for path in [*files, project.results / "summary.txt"]}
+
+
+def test_it_makes_every_table_whole(finished):
+    read = {name: pd.read_csv(finished.results / "tables" / f"{name}.csv") for name in TABLES}
+    assert {name: len(table) for name, table in read.items()} == {
+        "base_models": SUBSETS * ARCHITECTURES,
+        "targets": TARGETS,
+        "fine_tuning": SUBSETS * ARCHITECTURES * TARGETS,
+        "scores": SUBSETS * ARCHITECTURES * TARGETS,
+        "correlation": ARCHITECTURES * TARGETS * METRICS,
+        "pairs": 15 + METRICS,
+    }
+    assert read["fine_tuning"]["accuracy"].between(0, 1).all()
+    assert read["scores"][["S1", "S2", "S4", "S5", "S6"]].notna().all(axis=None)
+    curves = np.load(finished.results / "tables" / "pair_curves.npy")
+    assert curves.shape == (15, 101, ARCHITECTURES * TARGETS)
+
+
+def test_it_draws_the_figures(finished):
+    for number in (2, 3):
+        for kind, head in {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}.items():
+            path = finished.results / "figures" / f"figure{number}.{kind}"
+            assert path.read_bytes().startswith(head)
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+
+
+def test_the_tables_say_what_the_jobs_measured(finished):
+    """One number followed by hand, from the featuremaps and the model's card to the tables."""
+    dump = np.load(finished.results / "featuremaps/vgg16/image2-1/greek.npy").astype("f8")
+    sparsity = (dump != 0).mean()
+    scores = pd.read_csv(finished.results / "tables/scores.csv")
+    row = scores.query("architecture == 'vgg16' and subset == 'image2-1' and target == 'greek'")
+    assert row["S5"].item() == np.float64(sparsity).item()
+    assert dump.shape[0] == 350 and dump.min() == 0
+
+
+def test_what_scripts_print_is_in_their_logs(finished):
+    log = finished.results / "logs/pretrain/alexnet/class5-1.log"
+    assert "epoch 2: loss" in log.read_text() and "test" in log.read_text()
+
+
+def test_a_second_run_does_nothing_and_says_so(finished):
+    run = finished.snakemake()
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(finished, fresh):
+    """kill -9 of everything halfway, in a second copy; only what was running is done again."""
+    started = subprocess.Popen(
+        fresh.command(),
+        cwd=fresh.folder,
+        env=fresh.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    cards = fresh.results / "models"
+    while started.poll() is None and len(list(cards.glob("*/*.safetensors"))) < 8:
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    kept = {path: path.stat().st_mtime_ns for path in cards.glob("*/*.json")}
+    assert len(kept) >= 7
+
+    unlock = subprocess.run(
+        [sys.executable, "-m", "basemodel.unlock"],
+        cwd=fresh.folder,
+        env=fresh.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert "its lock is removed" in unlock.stdout
+    run = fresh.snakemake()
+    assert run.returncode == 0, run.stdout + run.stderr
+    again = [path for path, when in kept.items() if path.stat().st_mtime_ns != when]
+    assert len(again) <= 2  # the run had two cores
+    assert tables(fresh) == tables(finished)
+    leftovers = [path for path in fresh.results.rglob(".*.part")]
+    assert not leftovers
+
+
+def test_a_lock_in_use_is_left_alone(finished):
+    locks = finished.folder / ".snakemake" / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "0.input.lock").write_text("x")
+    sleeper = subprocess.Popen(["bash", "-c", "exec -a snakemake sleep 60"], cwd=finished.folder)
+    try:
+        time.sleep(0.5)
+        command = [sys.executable, "-m", "basemodel.unlock"]
+        run = subprocess.run(
+            command, cwd=finished.folder, env=finished.environment(), capture_output=True, text=True
+        )
+        assert run.returncode == 1 and f"process {sleeper.pid}" in run.stderr
+        assert (locks / "0.input.lock").exists()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+        (locks / "0.input.lock").unlink()

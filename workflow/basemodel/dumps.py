@@ -1,0 +1,35 @@
+"""Featuremaps on disk: one .npy [n, C, H, W] float32 a network and data set."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from basemodel.augmentation import centre_crop
+from basemodel.data import packed
+from basemodel.files import whole
+from basemodel.training import EVALUATION_BATCH, apply, device, seed_everything
+
+
+def write(path: str | Path, trunk: nn.Module, split: str | Path, rows: Path, crop: int) -> None:
+    """Write what `trunk` gives for the images of a packed split that the .npy `rows` lists.
+
+    Batch by batch: at paper scale a dump is larger than a laptop's memory.
+    """
+    seed_everything(0)  # nothing is drawn: this asks for deterministic kernels
+    where = device()
+    trunk = trunk.eval().to(where, memory_format=torch.channels_last)
+    images, _ = packed.load(split)
+    probe = torch.from_numpy(images[np.load(rows)])
+    dump = None
+    with whole(path) as part:
+        maps_of = apply(lambda batch: trunk(centre_crop(batch, crop)).float().cpu(), probe, where)
+        for number, maps in enumerate(maps_of):
+            if dump is None:
+                shape = (len(probe), *maps.shape[1:])
+                dump = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+            start = number * EVALUATION_BATCH
+            dump[start : start + len(maps)] = maps.numpy()
+        dump.flush()
+    print(f"featuremaps {dump.shape}")

@@ -1,0 +1,99 @@
+# Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
+
+NORMAL_METRICS = [*METRICS, "feature_norm"]
+NORMAL_CELLS = [
+    [metric, architecture] for metric in NORMAL_METRICS for architecture in ARCHITECTURES
+]
+
+
+def epochs(architecture):
+    return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
+
+
+# A rule for each architecture, as they may differ in their number of epochs.
+for architecture in ARCHITECTURES:
+
+    rule:
+        name:
+            f"normal_{architecture}"
+        input:
+            subset="<results>/subsets/whole.json",
+            train=f"<results>/data/{config['source']}/train/images.npy",
+            train_labels=f"<results>/data/{config['source']}/train/labels.npy",
+            test=f"<results>/data/{config['source']}/test/images.npy",
+            test_labels=f"<results>/data/{config['source']}/test/labels.npy",
+        output:
+            weights=f"<results>/normal/{architecture}/model.safetensors",
+            card=f"<results>/normal/{architecture}/model.json",
+            epochs=expand(
+                f"<results>/normal/{architecture}/epochs/{{epoch}}.safetensors",
+                epoch=epochs(architecture),
+            ),
+        log:
+            f"<results>/logs/normal/{architecture}.log",
+        # The longest jobs of the experiment start first, or the last of them runs alone.
+        priority: 1
+        resources:
+            gpu=1,
+        params:
+            code=fingerprint("pretrain.py"),
+            network=network(architecture),
+            pretrain=settings.pretrain_settings(config, architecture),
+            crop=config["image"]["crop"],
+            seed=config["seed"],
+        script:
+            "../scripts/pretrain.py"
+
+
+rule epoch_featuremaps:
+    input:
+        weights="<results>/normal/{architecture}/epochs/{epoch}.safetensors",
+        card="<results>/normal/{architecture}/model.json",
+        probe=f"<results>/probes/{config['source']}/images.npy",
+        images=f"<results>/data/{config['source']}/train/images.npy",
+    output:
+        "<results>/normal/{architecture}/featuremaps/{epoch}.npy",
+    log:
+        "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
+    resources:
+        gpu=1,
+    params:
+        code=fingerprint("featuremaps.py"),
+        crop=config["image"]["crop"],
+    script:
+        "../scripts/featuremaps.py"
+
+
+rule epoch_metric:
+    input:
+        featuremaps=lambda wildcards: expand(
+            "<results>/normal/{architecture}/featuremaps/{epoch}.npy",
+            architecture=wildcards.architecture,
+            epoch=epochs(wildcards.architecture),
+        ),
+        labels=f"<results>/probes/{config['source']}/labels.npy",
+    output:
+        "<results>/normal/{architecture}/metrics/{metric}.csv",
+    log:
+        "<results>/logs/normal/metric/{metric}/{architecture}.log",
+    params:
+        code=lambda wildcards: fingerprint(
+            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
+        ),
+        column="epoch",
+        rows=lambda wildcards: list(epochs(wildcards.architecture)),
+    script:
+        "../scripts/metric.py"
+
+
+rule epoch_accuracies:
+    input:
+        cards=expand("<results>/normal/{architecture}/model.json", architecture=ARCHITECTURES),
+    output:
+        "<results>/tables/normal_training.csv",
+    log:
+        "<results>/logs/epoch_accuracies.log",
+    params:
+        code=fingerprint("epoch_accuracies.py"),
+    script:
+        "../scripts/epoch_accuracies.py"

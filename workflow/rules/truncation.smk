@@ -1,0 +1,118 @@
+# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
+
+CUT_ARCHITECTURES = config["truncation"]["architectures"]
+CUT_CELLS = [
+    [metric, architecture, target]
+    for metric in METRICS
+    for architecture in CUT_ARCHITECTURES
+    for target in TARGETS
+]
+
+
+rule cut_featuremaps:
+    input:
+        weights="<results>/normal/{architecture}/model.safetensors",
+        card="<results>/normal/{architecture}/model.json",
+        probe="<results>/probes/{target}/images.npy",
+        images="<results>/data/{target}/train/images.npy",
+    output:
+        "<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
+    log:
+        "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
+    resources:
+        gpu=1,
+    params:
+        code=fingerprint("cut_featuremaps.py"),
+        crop=config["image"]["crop"],
+    script:
+        "../scripts/cut_featuremaps.py"
+
+
+rule cut_metric:
+    input:
+        featuremaps=lambda wildcards: expand(
+            "<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
+            architecture=wildcards.architecture,
+            layer=range(layers(wildcards.architecture)),
+            target=wildcards.target,
+        ),
+        labels="<results>/probes/{target}/labels.npy",
+    output:
+        "<results>/truncation/{architecture}/metrics/{metric}/{target}.csv",
+    log:
+        "<results>/logs/truncation/metric/{metric}/{architecture}/{target}.log",
+    params:
+        code=lambda wildcards: fingerprint(
+            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
+        ),
+        column="layer",
+        rows=lambda wildcards: list(range(layers(wildcards.architecture))),
+    script:
+        "../scripts/metric.py"
+
+
+rule cut_finetune:
+    input:
+        weights="<results>/normal/{architecture}/model.safetensors",
+        card="<results>/normal/{architecture}/model.json",
+        meta="<results>/data/{target}/meta.json",
+        train="<results>/data/{target}/train/images.npy",
+        train_labels="<results>/data/{target}/train/labels.npy",
+        test="<results>/data/{target}/test/images.npy",
+        test_labels="<results>/data/{target}/test/labels.npy",
+    output:
+        "<results>/truncation/{architecture}/finetune/{layer}/{target}.json",
+    log:
+        "<results>/logs/truncation/finetune/{architecture}/{layer}/{target}.log",
+    resources:
+        gpu=1,
+    params:
+        code=fingerprint("cut_finetune.py"),
+        # Whatever fine-tuning trains elsewhere, here it is the new last layer alone.
+        finetune={key: value for key, value in config["finetune"].items() if key != "trainable"},
+        crop=config["image"]["crop"],
+        seed=config["seed"],
+    script:
+        "../scripts/cut_finetune.py"
+
+
+rule costs:
+    input:
+        targets=expand("<results>/data/{target}/meta.json", target=TARGETS),
+    output:
+        "<results>/truncation/costs.csv",
+    log:
+        "<results>/logs/costs.log",
+    params:
+        code=fingerprint("costs.py"),
+        networks={architecture: network(architecture) for architecture in CUT_ARCHITECTURES},
+        side=config["image"]["crop"],
+    script:
+        "../scripts/costs.py"
+
+
+rule cuts:
+    input:
+        fine_tunings=[
+            f"<results>/truncation/{architecture}/finetune/{layer}/{target}.json"
+            for architecture in CUT_ARCHITECTURES
+            for target in TARGETS
+            for layer in range(layers(architecture))
+        ],
+        metrics=[
+            f"<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
+            for metric, architecture, target in CUT_CELLS
+        ],
+        costs="<results>/truncation/costs.csv",
+    output:
+        accuracies="<results>/tables/cut_accuracies.csv",
+        metrics="<results>/tables/cut_metrics.csv",
+        choices="<results>/tables/cut_choices.csv",
+        correlation="<results>/tables/cut_correlation.csv",
+    log:
+        "<results>/logs/cuts.log",
+    params:
+        code=fingerprint("cuts.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        cells=CUT_CELLS,
+    script:
+        "../scripts/cuts.py"

@@ -1,0 +1,16 @@
+"""Gather the accuracy of every epoch of normal training into one table."""
+
+import pandas as pd
+
+from basemodel.files import read_json
+from basemodel.tables import write_csv
+
+rows = []
+for card in map(read_json, snakemake.input.cards):
+    for epoch, row in enumerate(card["history"], start=1):
+        rows.append(
+            (card["architecture"], epoch, row["loss"], row["accuracy"], row["test_accuracy"])
+        )
+columns = ["architecture", "epoch", "loss", "train_accuracy", "test_accuracy"]
+write_csv(snakemake.output[0], pd.DataFrame(rows, columns=columns))
+print(f"{len(rows)} epochs")
