@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from basemodel import cuts
+from basemodel.files import write_json
 from basemodel.series import collect
 from basemodel.tables import read_csv, write_csv
 
@@ -177,8 +178,8 @@ def test_faults_in_the_tables_are_named(tables, message):
 
 def test_collect_makes_one_table_of_many():
     tables = [
-        pd.DataFrame({"subset": [1, 2], "value": [0.5, 0.25]}),
-        pd.DataFrame({"subset": [1, 2], "value": [7, 8.5], "mean": [0, 0]}),
+        pd.DataFrame({"epoch": [1, 2], "value": [0.5, 0.25]}),
+        pd.DataFrame({"epoch": [1, 2], "value": [7, 8.5], "mean": [0, 0]}),
     ]
     table = collect([["S5", "vgg16"], ["S4", "vgg16"]], tables, ["architecture"], "epoch")
     assert list(table) == ["architecture", "epoch", "metric", "value"]
@@ -195,15 +196,18 @@ def test_collect_makes_one_table_of_many():
 def test_script(tmp_path):
     cells = [["S1", "resnet18", "greek"], ["S5", "resnet18", "greek"]]
     for metric, *_ in cells:
-        table = pd.DataFrame({"subset": range(5), "value": VALUES[metric]})
+        table = pd.DataFrame({"layer": range(5), "value": VALUES[metric]})
         write_csv(tmp_path / f"{metric}.csv", table)
-    write_csv(tmp_path / "greek.csv", accuracies().assign(train_accuracy=1.0))
+    fine_tunings = []
+    for row in accuracies().to_dict("records"):
+        fine_tunings.append(tmp_path / f"{row['layer']}.json")
+        write_json(fine_tunings[-1], {**row, "train_accuracy": 1.0, "history": []})
     write_csv(tmp_path / "costs.csv", costs())
     names = ["accuracies", "metrics", "choices", "correlation"]
     outputs = {name: tmp_path / "out" / f"{name}.csv" for name in names}
     stand_in = SimpleNamespace(
         input=SimpleNamespace(
-            accuracies=[tmp_path / "greek.csv"],
+            fine_tunings=fine_tunings,
             metrics=[tmp_path / "S1.csv", tmp_path / "S5.csv"],
             costs=tmp_path / "costs.csv",
         ),

@@ -330,17 +330,15 @@ def test_scripts_write_equal_bytes_without_dates(tmp_path):
     cells = [[m, a] for m in ("S1", "S5") for a in epochs]
     for metric, a in cells:
         rows = metrics[(metrics["metric"] == metric) & (metrics["architecture"] == a)]
-        subset = rows.rename(columns={"epoch": "subset"})[["subset", "value"]]
-        write_csv(tmp_path / f"{metric}_{a}.csv", subset)
-    for a in epochs:
-        write_csv(tmp_path / f"{a}.csv", accuracy[accuracy["architecture"] == a])
+        write_csv(tmp_path / f"{metric}_{a}.csv", rows[["epoch", "value"]])
+    write_csv(tmp_path / "accuracies.csv", accuracy)
     write_csv(tmp_path / "truncation.csv", truncation())
     write_csv(tmp_path / "correlation.csv", correlation())
     targets = [list(t) for t in TARGETS[:2]]
     jobs = {
         "figure1.py": (
             {
-                "accuracies": [tmp_path / f"{a}.csv" for a in epochs],
+                "accuracies": tmp_path / "accuracies.csv",
                 "metrics": [tmp_path / f"{metric}_{a}.csv" for metric, a in cells],
             },
             {"cells": cells, "architectures": list(epochs), "metrics": ["S1", "S5"], "dpi": 50},

@@ -332,7 +332,7 @@ def run_script(tmp_path, metric: str, maps: list[np.ndarray], subsets: list[str]
     stand_in = SimpleNamespace(
         input=SimpleNamespace(featuremaps=paths, labels=tmp_path / "labels.npy"),
         output=[tmp_path / "out.csv"],
-        params=SimpleNamespace(subsets=subsets),
+        params=SimpleNamespace(column="subset", rows=subsets),
         wildcards=SimpleNamespace(metric=metric, architecture="alexnet", target="dtd"),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})

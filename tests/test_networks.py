@@ -28,6 +28,11 @@ RECIPE = {
 }  # fmt: skip
 
 
+def run(*arguments):
+    """Train to the end; the history."""
+    return list(fit(*arguments))
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
@@ -89,7 +94,7 @@ def test_fine_tuning_changes_the_layers_that_it_names_and_no_other(architecture,
     images, labels = torch.randn(12, 3, 32, 32), torch.arange(12) % 3
     with torch.no_grad():
         seen = frozen(images)
-    fit(trained, seen, labels, RECIPE, seed_everything(1))
+    run(trained, seen, labels, RECIPE, seed_everything(1))
     changed = {
         name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
     }
@@ -108,10 +113,10 @@ def test_caching_what_is_frozen_changes_nothing():
         generator = seed_everything(5)
         if cached:
             features = torch.cat(list(apply(frozen, images, torch.device("cpu")))).clone()
-            results.append(fit(trained, features, labels, RECIPE, generator))
+            results.append(run(trained, features, labels, RECIPE, generator))
         else:
             results.append(
-                fit(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
+                run(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
             )
     for with_cache, without in zip(*results, strict=True):
         assert with_cache["loss"] == pytest.approx(without["loss"], rel=1e-5)
@@ -138,7 +143,7 @@ def test_training_learns_what_can_be_learnt_and_reports_it(optimizer):
     inputs = torch.from_numpy(rng.normal(size=(200, 5)).astype("f4"))
     inputs[torch.arange(200), labels] += 4
     model = nn.Linear(5, 3)
-    history = fit(
+    history = run(
         model, inputs, labels, {**RECIPE, "optimizer": optimizer, "epochs": 10}, seed_everything(0)
     )
     assert history[-1]["loss"] < history[0]["loss"]
@@ -151,7 +156,7 @@ def test_one_step_is_torchs_own_sgd():
     inputs, labels = torch.randn(8, 5), torch.arange(8) % 3
     ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
     theirs.load_state_dict(ours.state_dict())
-    fit(ours, inputs, labels, {**RECIPE, "epochs": 1}, seed_everything(0))
+    run(ours, inputs, labels, {**RECIPE, "epochs": 1}, seed_everything(0))
     optimizer = torch.optim.SGD(theirs.parameters(), 0.05, momentum=0.9)
     nn.functional.cross_entropy(theirs(inputs), labels).backward()
     optimizer.step()
@@ -166,7 +171,7 @@ def test_every_image_is_seen_once_an_epoch():
         return batch
 
     inputs = torch.arange(21.0)[:, None]
-    fit(
+    run(
         nn.Linear(1, 2),
         inputs,
         torch.arange(21) % 2,
@@ -181,7 +186,7 @@ def test_every_image_is_seen_once_an_epoch():
 def test_a_loss_that_is_not_finite_names_epoch_and_rate():
     inputs = torch.full((4, 2), float("nan"))
     with pytest.raises(FloatingPointError, match=r"epoch 1 of 3.*0\.05.*learning_rate"):
-        fit(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 0, 1]), RECIPE, seed_everything(0))
+        run(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 0, 1]), RECIPE, seed_everything(0))
 
 
 def test_the_same_seed_trains_the_same_weights():
@@ -191,7 +196,7 @@ def test_the_same_seed_trains_the_same_weights():
         generator = seed_everything(3)
         model = small("resnet18")
         initialise(model, "kaiming")
-        fit(model, images, labels, RECIPE, generator)
+        run(model, images, labels, RECIPE, generator)
         weights.append(model.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPERIMENT = ["--configfile", "workflow/experiments/smoke.yaml"]
+EXPERIMENT = "workflow/experiments/smoke.yaml"
 
 
 @dataclass
@@ -24,16 +24,19 @@ class Project:
     def results(self) -> Path:
         return self.folder / "results" / "smoke"
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *EXPERIMENT, *arguments]
+    def command(self, *arguments: str, overlay: tuple[str, ...] = ()) -> list[str]:
+        snakemake = [sys.executable, "-m", "snakemake", "--cores", "2"]
+        return [*snakemake, "--configfile", EXPERIMENT, *overlay, *arguments]
 
     def environment(self) -> dict[str, str]:
         # The copy's modules, not those of the checkout that is installed.
         return {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *arguments: str, overlay: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, overlay=overlay),
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
@@ -41,15 +44,19 @@ class Project:
             timeout=500,
         )
 
-    def would_run(self, *arguments: str) -> dict[str, int]:
-        """Jobs by rule that a dry run announces."""
-        run = self.snakemake("-n", *arguments)
+    def would_run(self, *overlay: str) -> dict[str, int]:
+        """Jobs by rule that a dry run announces, with more settings laid over the experiment's."""
+        run = self.snakemake("-n", overlay=overlay)
         assert run.returncode == 0, run.stdout + run.stderr
         table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
         jobs = {rule: int(count.replace(",", "")) for rule, count in table}
         if not jobs:
             assert "Nothing to be done" in run.stdout + run.stderr
         return jobs
+
+    def append(self, file: str, line: str) -> None:
+        path = self.folder / file
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
 
     def edit(self, file: str, before: str, after: str) -> None:
         path = self.folder / file

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-TABLES = ["base_models", "targets", "fine_tuning", "scores", "correlation", "pairs"]
+TABLES = [
+    "base_models", "targets", "fine_tuning", "scores", "correlation", "pairs",
+    "normal_training", "cut_accuracies", "cut_choices", "cut_correlation",
+]  # fmt: skip
 SUBSETS, ARCHITECTURES, TARGETS, METRICS = 7, 3, 2, 6
 
 
@@ -28,6 +31,10 @@ def test_it_makes_every_table_whole(finished):
         "scores": SUBSETS * ARCHITECTURES * TARGETS,
         "correlation": ARCHITECTURES * TARGETS * METRICS,
         "pairs": 15 + METRICS,
+        "normal_training": ARCHITECTURES * 2,
+        "cut_accuracies": 5 * TARGETS,
+        "cut_choices": TARGETS * (3 + METRICS),
+        "cut_correlation": TARGETS * METRICS,
     }
     assert read["fine_tuning"]["accuracy"].between(0, 1).all()
     assert read["scores"][["S1", "S2", "S4", "S5", "S6"]].notna().all(axis=None)
@@ -36,9 +43,9 @@ def test_it_makes_every_table_whole(finished):
 
 
 def test_it_draws_the_figures(finished):
-    for number in (2, 3):
+    for name in ("1", "2", "3", "4-alexnet", "5"):
         for kind, head in {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}.items():
-            path = finished.results / "figures" / f"figure{number}.{kind}"
+            path = finished.results / "figures" / f"figure{name}.{kind}"
             assert path.read_bytes().startswith(head)
         pixels = np.asarray(Image.open(path).convert("RGB"))
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20

@@ -5,8 +5,11 @@ import time
 
 import pytest
 
-METRIC_JOBS = 3 * 2  # of one metric: architectures x targets
+# What shows the metrics of the base models, and those of normal training and of cut networks.
 AFTER_METRICS = {"correlation": 1, "figure2": 1, "figure3": 1, "summary": 1}
+AFTER_CUTS = {"cuts": 1, "figure4": 1, "figure5": 1}
+# Of one metric: architectures x targets, architectures, targets of the one that is cut.
+METRIC_JOBS = {"metric": 3 * 2, "epoch_metric": 3, "cut_metric": 2}
 
 
 def test_touching_every_file_makes_nothing_run(editable):
@@ -28,55 +31,57 @@ def test_comments_and_docstrings_make_nothing_run(editable):
 
 
 def test_a_metrics_arithmetic_makes_its_own_jobs_run_and_what_shows_it(editable):
-    path = editable.folder / "workflow/basemodel/metrics/s4.py"
-    path.write_text(path.read_text(encoding="utf-8") + "\nUNUSED = 1\n", encoding="utf-8")
-    assert editable.would_run() == {"metric": METRIC_JOBS, **AFTER_METRICS}
+    editable.append("workflow/basemodel/metrics/s4.py", "UNUSED = 1")
+    shown = {**METRIC_JOBS, **AFTER_METRICS, **AFTER_CUTS, "figure1": 1}
+    assert editable.would_run() == shown
 
 
 def test_a_helper_makes_its_users_run_and_what_follows(editable):
-    path = editable.folder / "workflow/basemodel/figures/figure3.py"
-    path.write_text(path.read_text(encoding="utf-8") + "\nUNUSED = 1\n", encoding="utf-8")
+    editable.append("workflow/basemodel/figures/figure3.py", "UNUSED = 1")
     assert editable.would_run() == {"figure3": 1}
-    path = editable.folder / "workflow/basemodel/finetuning.py"
-    path.write_text(path.read_text(encoding="utf-8") + "\nUNUSED = 1\n", encoding="utf-8")
-    assert editable.would_run() == {"finetune": 42, "accuracies": 1, **AFTER_METRICS}
+    editable.append("workflow/basemodel/finetuning.py", "UNUSED = 1")
+    tuned = {"finetune": 42, "accuracies": 1, "cut_finetune": 10}
+    assert editable.would_run() == {**tuned, **AFTER_METRICS, **AFTER_CUTS}
+
+
+FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
 
 
 @pytest.mark.parametrize(
-    ("setting", "jobs"),
+    ("settings", "jobs"),
     [
-        ("figures={dpi: 90}", {"figure2": 1, "figure3": 1}),
-        ("correlation={alpha_step: 0.02}", AFTER_METRICS),
-        ("finetune={epochs: 11}", {"finetune": 42, "accuracies": 1, **AFTER_METRICS}),
-        ("metrics=[S5,S6]", AFTER_METRICS),
+        ("figures: {dpi: 90}", FIGURES),
+        ("correlation: {alpha_step: 0.02}", AFTER_METRICS),
         (
-            "targets=[greek,digits,hebrew]",
+            "finetune: {epochs: 11}",
             {
-                "pack": 1, "probe": 1, "featuremaps": 21, "finetune": 21, "metric": 18,
-                "accuracies": 1, **AFTER_METRICS,
+                "finetune": 42, "accuracies": 1, **AFTER_METRICS,
+                "cut_finetune": 10, **AFTER_CUTS,
             },
         ),
         (
-            "architectures={vgg16: {pretrain: {epochs: 3}}}",
+            "targets: [greek, digits, hebrew]",
+            {
+                "pack": 1, "probe": 1, "featuremaps": 21, "finetune": 21, "metric": 18,
+                "accuracies": 1, **AFTER_METRICS,
+                "cut_featuremaps": 5, "cut_finetune": 5, "cut_metric": 6, "costs": 1, **AFTER_CUTS,
+            },
+        ),
+        (
+            "architectures: {vgg16: {pretrain: {gamma: 0.2}}}",
             {
                 "pretrain": 7, "featuremaps": 14, "finetune": 14, "metric": 12,
                 "accuracies": 1, **AFTER_METRICS,
+                "normal_vgg16": 1, "epoch_featuremaps": 2, "epoch_metric": 7,
+                "epoch_accuracies": 1, "figure1": 1,
             },
         ),
     ],
 )  # fmt: skip
-def test_a_setting_makes_run_what_it_changes(finished, setting, jobs):
-    assert finished.would_run("--config", setting) == jobs
-
-
-def test_a_lost_result_alone_is_made_again(finished):
-    lost = finished.results / "metrics/S3/vgg16/greek.csv"
-    kept = lost.read_bytes()
-    lost.unlink()
-    try:
-        assert finished.would_run() == {"metric": 1, **AFTER_METRICS}
-    finally:
-        lost.write_bytes(kept)
+def test_a_setting_makes_run_what_it_changes(finished, tmp_path, settings, jobs):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(settings)
+    assert finished.would_run(str(overlay)) == jobs
 
 
 def test_a_changed_metric_really_runs_alone(editable):

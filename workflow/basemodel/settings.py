@@ -29,6 +29,12 @@ def check(config: dict[str, Any]) -> None:
     _check_folder(Path(config["results"]))
 
 
+def share_library() -> None:
+    """Let scripts import this package in whatever environment they run, one made by conda too."""
+    folders = [str(SCHEMA.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
+
+
 def pretrain_settings(config: dict[str, Any], architecture: str) -> dict[str, Any]:
     """The settings of `pretrain`, with the architecture's own values in place of the common."""
     return {**config["pretrain"], **config["architectures"][architecture].get("pretrain", {})}

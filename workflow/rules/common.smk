@@ -10,6 +10,8 @@ try:
 except settings.SettingsError as error:
     raise WorkflowError(f"config: {error}") from None
 
+settings.share_library()
+
 ARCHITECTURES = list(config["architectures"])
 TARGETS = config["targets"]
 SUBSETS = subsets.names(config["subsets"])
@@ -34,6 +36,11 @@ def network(architecture):
     """What a base model is built from, but for the number of classes."""
     size = config["architectures"][architecture]
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
+
+
+def epochs(architecture):
+    """The numbers of the epochs that an architecture is pre-trained for, from 1."""
+    return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
 
 
 wildcard_constraints:

@@ -10,6 +10,8 @@ rule pack:
         test_labels="<results>/data/{dataset}/test/labels.npy",
     log:
         "<results>/logs/pack/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("pack.py"),
         dataset=lambda wildcards: config["datasets"][wildcards.dataset],
@@ -27,6 +29,8 @@ rule subset:
         "<results>/subsets/{subset}.json",
     log:
         "<results>/logs/subset/{subset}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("subset.py"),
         seed=config["seed"],
@@ -42,6 +46,8 @@ rule probe:
         labels="<results>/probes/{target}/labels.npy",
     log:
         "<results>/logs/probe/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("probe.py"),
         images_per_class=config["probe"]["images_per_class"],

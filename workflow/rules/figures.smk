@@ -12,6 +12,8 @@ rule figure2:
         png="<results>/figures/figure2.png",
     log:
         "<results>/logs/figure2.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("figure2.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
         architectures=ARCHITECTURES,
@@ -34,6 +36,8 @@ rule figure3:
         png="<results>/figures/figure3.png",
     log:
         "<results>/logs/figure3.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("figure3.py"),
         architectures=ARCHITECTURES,
@@ -59,6 +63,8 @@ rule figure1:
         png="<results>/figures/figure1.png",
     log:
         "<results>/logs/figure1.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("figure1.py", *(f"basemodel.metrics.{m.lower()}" for m in NORMAL_METRICS)),
         cells=NORMAL_CELLS,
@@ -82,6 +88,8 @@ rule figure4:
         png="<results>/figures/figure4-{architecture}.png",
     log:
         "<results>/logs/figure4-{architecture}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("figure4.py"),
         architecture=lambda wildcards: wildcards.architecture,
@@ -102,6 +110,8 @@ rule figure5:
         png="<results>/figures/figure5.png",
     log:
         "<results>/logs/figure5.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("figure5.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
         architectures=CUT_ARCHITECTURES,

@@ -13,6 +13,8 @@ rule pretrain:
         card="<results>/models/{architecture}/{subset}.json",
     log:
         "<results>/logs/pretrain/{architecture}/{subset}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:
@@ -35,6 +37,8 @@ rule featuremaps:
         "<results>/featuremaps/{architecture}/{subset}/{target}.npy",
     log:
         "<results>/logs/featuremaps/{architecture}/{subset}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:
@@ -57,6 +61,8 @@ rule finetune:
         "<results>/finetune/{architecture}/{subset}/{target}.json",
     log:
         "<results>/logs/finetune/{architecture}/{subset}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:

@@ -6,10 +6,6 @@ NORMAL_CELLS = [
 ]
 
 
-def epochs(architecture):
-    return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
-
-
 # A rule for each architecture, as they may differ in their number of epochs.
 for architecture in ARCHITECTURES:
 
@@ -33,6 +29,8 @@ for architecture in ARCHITECTURES:
             f"<results>/logs/normal/{architecture}.log",
         # The longest jobs of the experiment start first, or the last of them runs alone.
         priority: 1
+        conda:
+            "../../envs/environment.yaml"
         resources:
             gpu=1,
         params:
@@ -55,6 +53,8 @@ rule epoch_featuremaps:
         "<results>/normal/{architecture}/featuremaps/{epoch}.npy",
     log:
         "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:
@@ -76,6 +76,8 @@ rule epoch_metric:
         "<results>/normal/{architecture}/metrics/{metric}.csv",
     log:
         "<results>/logs/normal/metric/{metric}/{architecture}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -93,6 +95,8 @@ rule epoch_accuracies:
         "<results>/tables/normal_training.csv",
     log:
         "<results>/logs/epoch_accuracies.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("epoch_accuracies.py"),
     script:

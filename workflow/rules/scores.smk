@@ -20,6 +20,8 @@ rule metric:
         "<results>/metrics/{metric}/{architecture}/{target}.csv",
     log:
         "<results>/logs/metric/{metric}/{architecture}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -45,6 +47,8 @@ rule accuracies:
         fine_tuning="<results>/tables/fine_tuning.csv",
     log:
         "<results>/logs/accuracies.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("accuracies.py"),
     script:
@@ -66,6 +70,8 @@ rule correlation:
         curves="<results>/tables/pair_curves.npy",
     log:
         "<results>/logs/correlation.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         # The script asks each metric's module whether larger is better.
         code=fingerprint("correlation.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
@@ -93,6 +99,8 @@ rule summary:
         ),
     log:
         "<results>/logs/summary.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("summary.py"),
         comparable=False,

@@ -19,6 +19,8 @@ rule cut_featuremaps:
         "<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:
@@ -41,6 +43,8 @@ rule cut_metric:
         "<results>/truncation/{architecture}/metrics/{metric}/{target}.csv",
     log:
         "<results>/logs/truncation/metric/{metric}/{architecture}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -64,6 +68,8 @@ rule cut_finetune:
         "<results>/truncation/{architecture}/finetune/{layer}/{target}.json",
     log:
         "<results>/logs/truncation/finetune/{architecture}/{layer}/{target}.log",
+    conda:
+        "../../envs/environment.yaml"
     resources:
         gpu=1,
     params:
@@ -83,6 +89,8 @@ rule costs:
         "<results>/truncation/costs.csv",
     log:
         "<results>/logs/costs.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("costs.py"),
         networks={architecture: network(architecture) for architecture in CUT_ARCHITECTURES},
@@ -111,6 +119,8 @@ rule cuts:
         correlation="<results>/tables/cut_correlation.csv",
     log:
         "<results>/logs/cuts.log",
+    conda:
+        "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
         cells=CUT_CELLS,
