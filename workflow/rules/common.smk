@@ -3,12 +3,11 @@
 from basemodel import settings, subsets
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
-from snakemake.exceptions import WorkflowError
 
 try:
     settings.check(config)
 except settings.SettingsError as error:
-    raise WorkflowError(f"config: {error}") from None
+    raise SystemExit(f"config: {error}") from None
 
 settings.share_library()
 
