@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= all
 INSTALLED := .venv/.installed
 
-.PHONY: run test install lint clean
+.PHONY: run test install lint
 
 run: $(INSTALLED)
 	.venv/bin/python -m basemodel.unlock
@@ -30,6 +30,3 @@ $(INSTALLED): envs/requirements.txt pyproject.toml
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r envs/requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
 	touch $@
-
-clean:
-	rm -rf .venv .snakemake results/*

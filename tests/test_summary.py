@@ -145,13 +145,13 @@ def test_best_pair_beside_the_published_one():
     assert fields(lines, "maximum")[0] == f"{best['max_rho']:.4f}"
     assert fields(lines, "maximum")[-3:] == ["0.8874", "AlexNet,", "Caltech-101"]
     assert fields(lines, "cells") == ["4", "24"]
-    assert lines[-1] == ("Comparable with the published numbers: NO. glyphs are not ImageNet")
+    assert lines[-1] == ("Comparable with the published numbers: NO: glyphs are not ImageNet")
 
 
 def test_comparable_runs_show_the_published_signs():
     lines = lines_of(*tables(), comparable=True, why="the paper's settings " * 8)
     assert fields(lines, "AlexNet", "published", "sign") == ["-", "mixed", "+"]
-    assert any(line.startswith("Comparable with the published numbers: yes.") for line in lines)
+    assert any(line.startswith("Comparable with the published numbers: yes:") for line in lines)
 
 
 def test_no_defined_pair():

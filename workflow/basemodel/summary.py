@@ -41,7 +41,7 @@ def summarise(
     verdict = f"Bounds NOT MET: {met.count(False)} of {len(met)}."
     if all(met):
         verdict = f"All {len(met)} bounds are met."
-    comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}. {why}"
+    comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}: {why}"
     lines = [
         "1. DO THE NETWORKS DIFFER, AND DID THEY LEARN?",
         "",
