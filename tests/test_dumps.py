@@ -63,7 +63,5 @@ def test_a_value_that_float16_cannot_hold_is_an_error_with_a_remedy(data):
     trunk = nn.Sequential(nn.Conv2d(3, 2, 3))
     nn.init.constant_(trunk[0].bias, 70000.0)
     with pytest.raises(OverflowError, match="probe.dtype to float32"):
-        dumps.write(
-            data / "large.npy", trunk, data / "train", data / "rows.npy", 28, "float16"
-        )
+        dumps.write(data / "large.npy", trunk, data / "train", data / "rows.npy", 28, "float16")
     assert not (data / "large.npy").exists()

@@ -108,9 +108,7 @@ def test_what_fits_is_loaded_and_what_does_not_is_streamed(monkeypatch):
     streamed = load(images, rows, CPU, 0.3)
     assert isinstance(streamed, Streamed) and len(streamed) == 30
     parts = torch.randperm(30).split(7)
-    for ours, theirs in zip(
-        feed(streamed, parts, CPU), feed(resident, parts, CPU), strict=True
-    ):
+    for ours, theirs in zip(feed(streamed, parts, CPU), feed(resident, parts, CPU), strict=True):
         assert torch.equal(ours, theirs)
     assert len(load(images, None, CPU, 1)) == 40
 
@@ -119,7 +117,9 @@ def test_a_stream_that_is_left_early_ends_its_thread():
     import threading
 
     before = threading.active_count()
-    stream = feed(Streamed(np.zeros((9, 2, 2, 3), np.uint8), np.arange(9)), [torch.arange(3)] * 9, CPU)
+    stream = feed(
+        Streamed(np.zeros((9, 2, 2, 3), np.uint8), np.arange(9)), [torch.arange(3)] * 9, CPU
+    )
     next(stream)
     stream.close()
     assert threading.active_count() == before
@@ -217,5 +217,7 @@ def test_images_of_a_batch_are_not_changed_by_training(images):
     before = copy.deepcopy(pixels)
     model, generator = untrained("alexnet")
     looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
-    list(fit(model, pixels, torch.from_numpy(images[1]), {**RECIPE, "epochs": 1}, generator, looked))
+    list(
+        fit(model, pixels, torch.from_numpy(images[1]), {**RECIPE, "epochs": 1}, generator, looked)
+    )
     assert torch.equal(pixels, before)

@@ -175,7 +175,8 @@ class Checkpoint:
             with safe_open(self._path, framework="pt") as file:
                 facts = json.loads(file.metadata()["facts"])
                 if facts["bound_to"] == self._bound_to:
-                    return facts, {name: file.get_tensor(name) for name in file.keys()}
+                    names = file.keys()
+                    return facts, {name: file.get_tensor(name) for name in names}
             print("starts anew: the checkpoint here is of other code, settings or inputs")
         except FileNotFoundError:
             pass

@@ -44,8 +44,9 @@ def finetune(
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
     `training.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
-    `device_memory`, a share of what is free there, are streamed. Returns accuracy (top-1, on the tests), train_accuracy (in
-    the last epoch) and the history of all epochs.
+    `device_memory`, a share of what is free there, are streamed. Returns
+    accuracy (top-1, on the tests), train_accuracy (in the last epoch) and the history of all
+    epochs.
     """
     where = next(trained.parameters()).device
     precision = settings["precision"]

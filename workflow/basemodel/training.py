@@ -92,7 +92,9 @@ def fit(
             model.train()
             if begun is None:
                 order = torch.randperm(len(inputs), generator=generator)
-                begun = Begun(0, order, torch.zeros((), device=where), torch.zeros((), device=where))
+                begun = Begun(
+                    0, order, torch.zeros((), device=where), torch.zeros((), device=where)
+                )
             batches = begun.order.tensor_split(steps)
             targets = labels[begun.order.to(where)].tensor_split(steps)
             for x in feed(inputs, batches[begun.step :], where):
