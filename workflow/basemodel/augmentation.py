@@ -25,8 +25,9 @@ def normalise(images: Tensor) -> Tensor:
 @cache
 def _statistics(where: torch.device) -> tuple[Tensor, Tensor]:
     # Once a device: a tensor made from Python numbers waits until the device has nothing to do.
-    mean, std = torch.tensor(MEAN).view(1, 3, 1, 1) * 255, torch.tensor(STD).view(1, 3, 1, 1) * 255
-    return mean.to(where), std.to(where)
+    with torch.inference_mode(False):  # whoever asks first, training may use them too
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) * 255 for values in (MEAN, STD))
+        return mean.to(where), std.to(where)
 
 
 def random_crop_flip(images: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -21,8 +21,12 @@ def device() -> torch.device:
 
 
 def seed_everything(seed: int) -> torch.Generator:
-    """Seed torch and ask for deterministic kernels; return a generator for the data's order."""
+    """Seed torch and ask for deterministic kernels; return a generator for the data's order.
+
+    And float32 is to be float32: not TF32, with which GPUs compute convolutions otherwise.
+    """
     torch.manual_seed(seed)
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     return torch.Generator().manual_seed(seed)
