@@ -1,6 +1,7 @@
 """The training loop: the bytes of a plain loop, whatever feeds it; precision; divergence."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +112,31 @@ def test_what_fits_is_loaded_and_what_does_not_is_streamed(monkeypatch):
     for ours, theirs in zip(feed(streamed, parts, CPU), feed(resident, parts, CPU), strict=True):
         assert torch.equal(ours, theirs)
     assert len(load(images, None, CPU, 1)) == 40
+
+
+def test_loading_takes_the_memory_of_the_images_once(tmp_path, monkeypatch):
+    """As measured for 96 MiB; a subset of ImageNet is 25 GB."""
+    monkeypatch.setattr(feeding, "CHUNK_BYTES", 4 * 2**20)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (512, 256, 256, 3))
+    peak, before = 0, anonymous_bytes()
+
+    def gather(*arguments, **options):
+        nonlocal peak
+        part = plain_gather(*arguments, **options)
+        peak = max(peak, anonymous_bytes() - before)
+        return part
+
+    plain_gather = feeding._gather
+    monkeypatch.setattr(feeding, "_gather", gather)
+    resident = load(mapped, np.arange(511, -1, -1), CPU, 1)
+    assert resident.numel() == mapped.nbytes == 96 * 2**20
+    assert peak < 1.2 * mapped.nbytes
+
+
+def anonymous_bytes():
+    """Of this process's memory, what is not a file's."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("RssAnon:")[1].split()[0])
 
 
 def test_a_stream_that_is_left_early_ends_its_thread():
