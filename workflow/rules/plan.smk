@@ -7,9 +7,9 @@ import sys
 rule plan:
     log:
         "<results>/logs/plan.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
-    localrule: True
     params:
         python="python" if workflow.deployment_settings.deployment_method else sys.executable,
         config=json.dumps(config),
