@@ -18,9 +18,8 @@ import argparse
 import itertools
 import sys
 import tempfile
-import threading
 import time
-from contextlib import contextmanager
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -59,29 +58,17 @@ def read_once(path):
     return time.perf_counter() - began
 
 
-def anonymous():
-    """Bytes of memory of this process that are no file's."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.split("RssAnon:")[1].split()[0])
-
-
-@contextmanager
-def measured(result):
-    """Put seconds and peak memory above what there was into `result`."""
-    before, peak, done = anonymous(), [0], threading.Event()
-
-    def watch():
-        while not done.wait(0.005):
-            peak[0] = max(peak[0], anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+def measured(compute, maps, labels):
+    """Seconds of one computation, and the peak of memory of another: to watch it takes time."""
+    compute(maps[:10], labels[:10])  # what is only slow the first time
     began = time.perf_counter()
-    yield
-    result["seconds"] = time.perf_counter() - began
-    done.set()
-    watcher.join()
-    result["bytes"] = max(peak[0] - before, 0)
+    compute(maps, labels)
+    seconds = time.perf_counter() - began
+    tracemalloc.start()
+    compute(maps, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return seconds, peak
 
 
 def by_formula(name, maps, labels):
@@ -144,17 +131,13 @@ def costs(architecture, options, folder):
     print("metric  seconds   x read  peak MB  product  formula  x faster")
     total = 0.0
     for name in NAMES:
-        metrics.load(name).compute(maps[:10], labels[:10])  # what is only slow the first time
-        result = {}
-        with measured(result):
-            metrics.load(name).compute(maps, labels)
-        total += result["seconds"]
+        seconds, peak = measured(metrics.load(name).compute, maps, labels)
+        total += seconds
         formula = formula_seconds(name, maps, labels)
         product = f"{products(maps):8.2f}" if name == "S4" else " " * 8
         print(
-            f"{name:6} {result['seconds']:8.2f} {result['seconds'] / read:8.1f} "
-            f"{result['bytes'] / 1e6:8.1f} {product} {formula:8.1f} "
-            f"{formula / result['seconds']:9.1f}",
+            f"{name:6} {seconds:8.2f} {seconds / read:8.1f} {peak / 1e6:8.1f} {product} "
+            f"{formula:8.1f} {formula / seconds:9.1f}",
             flush=True,
         )
     elements = int(np.prod(shape))
