@@ -70,7 +70,7 @@ class Rates:
     train: float | None = None  # images a second
     forward: float | None = None  # images a second
     metrics: float | None = None  # seconds for all metrics of an image
-    pack: float | None = None  # images a second; of no architecture, as it is the same for all
+    pack: float | None = None  # images a second of one core; of no architecture, but for all
     sources: dict[str, str] = field(default_factory=dict)
 
 
