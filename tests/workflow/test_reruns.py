@@ -51,6 +51,15 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
     ("settings", "jobs"),
     [
         ("figures: {dpi: 90}", FIGURES),
+        ("runtime: {device_memory: 0.1, checkpoint_seconds: 5}\nplan: {devices: 8}", {}),
+        (
+            "probe: {dtype: float16}",
+            {
+                "featuremaps": 42, "epoch_featuremaps": 6, "cut_featuremaps": 10,
+                "metric": 36, "epoch_metric": 21, "cut_metric": 12,
+                **AFTER_METRICS, **AFTER_CUTS, "figure1": 1,
+            },
+        ),
         ("correlation: {alpha_step: 0.02}", AFTER_METRICS),
         (
             "finetune: {epochs: 11}",

@@ -4,13 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from basemodel.augmentation import centre_crop, random_crop_flip
+from basemodel.checkpoints import Checkpoint
 from basemodel.data import packed
-from basemodel.training import accuracy, apply, fit
+from basemodel.feeding import Streamed, load
+from basemodel.training import accuracy, apply, autocast, fit
 
 
 def divide(model: nn.Module, trainable: str) -> tuple[nn.Module, nn.Module]:
@@ -36,40 +37,53 @@ def finetune(
     settings: dict[str, Any],
     crop: int,
     generator: torch.Generator,
+    checkpoint: Checkpoint | None = None,
+    device_memory: float = 0.5,
 ) -> dict[str, Any]:
     """Train `trained` on what `frozen` gives for a target's images; test it on the target's tests.
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
-    `training.fit`, and `augmentation`. Returns accuracy (top-1, on the tests), train_accuracy (in
-    the last epoch) and the history of all epochs.
+    `training.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
+    `device_memory`, a share of what is free there, are streamed. Returns
+    accuracy (top-1, on the tests), train_accuracy (in the last epoch) and the history of all
+    epochs.
     """
-    images, labels = _split(data, "train")
-    plain = partial(_frozen, frozen, partial(centre_crop, side=crop))
+    where = next(trained.parameters()).device
+    precision = settings["precision"]
+    checkpoint = checkpoint or Checkpoint()
+    inputs, labels = _split(data, "train", where, device_memory)
+    plain = partial(_frozen, frozen, partial(centre_crop, side=crop), precision)
+    prepare = plain
     if settings["augmentation"]:
         augment = partial(random_crop_flip, side=crop, generator=generator)
-        epochs = fit(
-            trained, images, labels, settings, generator, partial(_frozen, frozen, augment)
-        )
-    elif isinstance(frozen, nn.Identity):
-        epochs = fit(trained, images, labels, settings, generator, plain)
-    else:
+        prepare = partial(_frozen, frozen, augment, precision)
+    elif not isinstance(frozen, nn.Identity):
         # What is frozen sees every image in the same way in every epoch: once is enough.
-        where = next(trained.parameters()).device
-        cached = torch.cat(list(apply(plain, images, where))).clone()
-        epochs = fit(trained, cached, labels, settings, generator)
-    history = list(epochs)
+        inputs = torch.cat(list(apply(plain, inputs, where))).clone()
+        prepare = _as_it_is
+    for _ in fit(trained, inputs, labels, settings, generator, prepare, checkpoint):
+        pass
+    tests = _split(data, "test", where, device_memory)
     return {
-        "accuracy": accuracy(trained, *_split(data, "test"), plain),
-        "train_accuracy": history[-1]["accuracy"],
-        "history": history,
+        "accuracy": accuracy(trained, *tests, plain, precision),
+        "train_accuracy": checkpoint.history[-1]["accuracy"],
+        "history": checkpoint.history,
     }
 
 
-def _split(data: str | Path, split: str) -> tuple[Tensor, Tensor]:
+def _split(
+    data: str | Path, split: str, where: torch.device, share: float
+) -> tuple[Tensor | Streamed, Tensor]:
     images, labels = packed.load(Path(data, split))
-    return torch.from_numpy(np.array(images)), torch.from_numpy(labels)
+    return load(images, None, where, share), torch.from_numpy(labels)
 
 
-def _frozen(frozen: nn.Module, look, batch: Tensor) -> Tensor:
+def _frozen(frozen: nn.Module, look, precision: str, batch: Tensor) -> Tensor:
     with torch.no_grad():
-        return frozen(look(batch))
+        seen = look(batch)  # pixels are exact in any precision: only networks compute in it
+        with autocast(precision, seen.device):
+            return frozen(seen)
+
+
+def _as_it_is(batch: Tensor) -> Tensor:
+    return batch

@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from basemodel.checkpoints import STOPPED, Begun, Checkpoint
+from basemodel.divergence import Watch
+from basemodel.feeding import Streamed, feed
+
 # Images evaluated at a time: enough to be fast, small enough for any device.
 EVALUATION_BATCH = 256
 
@@ -17,11 +21,28 @@ def device() -> torch.device:
 
 
 def seed_everything(seed: int) -> torch.Generator:
-    """Seed torch and ask for deterministic kernels; return a generator for the data's order."""
+    """Seed torch and ask for deterministic kernels; return a generator for the data's order.
+
+    And float32 is to be float32: not TF32, with which GPUs compute convolutions otherwise.
+    """
     torch.manual_seed(seed)
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     return torch.Generator().manual_seed(seed)
+
+
+def autocast(precision: str, where: torch.device) -> torch.autocast:
+    """The context that a network computes in: `float32`, `bfloat16`, or `auto`.
+
+    `auto` is bfloat16 on GPUs that have it in hardware, float32 elsewhere: on the CPU always.
+    Weights, gradients and losses are float32 in every case.
+    """
+    if precision == "auto":
+        half = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        half = precision == "bfloat16"
+    return torch.autocast(where.type, torch.bfloat16, enabled=half)
 
 
 def initialise(model: nn.Module, how: str) -> None:
@@ -40,48 +61,76 @@ def initialise(model: nn.Module, how: str) -> None:
 
 def fit(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Streamed,
     labels: Tensor,
     settings: dict[str, Any],
     generator: torch.Generator,
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train `model` in place on its device; yield loss and training accuracy after every epoch.
 
     `inputs` [n, ...] and `labels` int64 [n] may live anywhere; a batch goes to the model's device
     and through `prepare` first. `settings`: epochs, batch, optimizer (sgd or adamw),
     learning_rate, momentum, weight_decay, warmup_epochs, step_epochs and gamma: the rate grows
-    linearly over the warm-up and is multiplied by gamma every step_epochs (PAPER, Table 3).
-    Raises FloatingPointError as soon as an epoch's loss is not finite.
+    linearly over the warm-up and is multiplied by gamma every step_epochs (PAPER, Table 3);
+    precision (see `autocast`) and compile.
+
+    With a `checkpoint`, epochs that it holds are neither trained nor yielded again, whatever the
+    caller adds to a row goes into its history, and SIGTERM saves it and raises SystemExit.
+    Raises FloatingPointError as soon as a loss is not finite.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    target = parameters[0].device
-    optimizer = _optimizer(parameters, settings)
+    where = parameters[0].device
+    optimizer = make_optimizer(parameters, settings)
+    labels = labels.to(where)
     steps = -(-len(inputs) // settings["batch"])
-    for epoch in range(settings["epochs"]):
-        model.train()
-        total_loss = torch.zeros((), device=target)
-        correct = torch.zeros((), device=target)
-        order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
-        for step, batch in enumerate(order.tensor_split(steps)):
-            rate = learning_rate(epoch, step, steps, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            x, y = prepare(inputs[batch].to(target)), labels[batch].to(target)
-            logits = model(x)
-            loss = F.cross_entropy(logits, y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total_loss += loss.detach() * len(batch)
-            correct += (logits.argmax(1) == y).sum()
-        mean_loss = total_loss.item() / len(inputs)
-        if not torch.isfinite(total_loss):
-            raise FloatingPointError(
-                f"the loss became {mean_loss} in epoch {epoch + 1} of {settings['epochs']}, "
-                f"at learning rate {rate:g}: lower learning_rate or lengthen warmup_epochs"
-            )
-        yield {"loss": mean_loss, "accuracy": correct.item() / len(inputs)}
+    watch = Watch(settings["epochs"], steps)
+    if settings["compile"]:
+        model.compile()
+    checkpoint = checkpoint or Checkpoint()
+    begun = checkpoint.restore(model, optimizer, generator)
+
+    with checkpoint.asked_by_sigterm():
+        for epoch in range(len(checkpoint.history), settings["epochs"]):
+            model.train()
+            if begun is None:
+                order = torch.randperm(len(inputs), generator=generator)
+                begun = Begun(
+                    0, order, torch.zeros((), device=where), torch.zeros((), device=where)
+                )
+            batches = begun.order.tensor_split(steps)
+            targets = labels[begun.order.to(where)].tensor_split(steps)
+            for x in feed(inputs, batches[begun.step :], where):
+                y = targets[begun.step]
+                rate = learning_rate(epoch, begun.step, steps, settings)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                x = prepare(x)
+                with autocast(settings["precision"], where):
+                    logits = model(x)
+                    loss = F.cross_entropy(logits, y)
+                watch.see(loss, epoch, begun.step, rate)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                begun.loss += loss.detach() * len(y)
+                begun.correct += (logits.argmax(1) == y).sum()
+                begun.step += 1
+                if checkpoint.stop_asked:
+                    watch.finish()
+                    checkpoint.save(model, optimizer, generator, begun)
+                    raise SystemExit(STOPPED)
+            watch.finish()
+            row = {"loss": begun.loss.item() / len(inputs)}
+            row["accuracy"] = begun.correct.item() / len(inputs)
+            begun = None
+            yield row
+            checkpoint.history.append(row)
+            if checkpoint.due() or checkpoint.stop_asked:
+                checkpoint.save(model, optimizer, generator)
+            if checkpoint.stop_asked:
+                raise SystemExit(STOPPED)
 
 
 def learning_rate(epoch: int, step: int, steps: int, settings: dict[str, Any]) -> float:
@@ -91,7 +140,9 @@ def learning_rate(epoch: int, step: int, steps: int, settings: dict[str, Any]) -
     return rate * min(1.0, (epoch * steps + step + 1) / warmup) if warmup else rate
 
 
-def _optimizer(parameters: list[nn.Parameter], settings: dict[str, Any]) -> torch.optim.Optimizer:
+def make_optimizer(
+    parameters: list[nn.Parameter], settings: dict[str, Any]
+) -> torch.optim.Optimizer:
     shared = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
     if settings["optimizer"] == "adamw":
         return torch.optim.AdamW(parameters, fused=True, **shared)
@@ -99,22 +150,29 @@ def _optimizer(parameters: list[nn.Parameter], settings: dict[str, Any]) -> torc
 
 
 def apply(
-    function: Callable[[Tensor], Tensor], inputs: Tensor, where: torch.device
+    function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
 ) -> Iterator[Tensor]:
     """`function` of every batch of `inputs`, in order, without gradients."""
-    for batch in inputs.split(EVALUATION_BATCH):
+    for batch in feed(inputs, torch.arange(len(inputs)).split(EVALUATION_BATCH), where):
         with torch.inference_mode():
-            yield function(batch.to(where))
+            yield function(batch)
 
 
 def accuracy(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Streamed,
     labels: Tensor,
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
+    precision: str = "float32",
 ) -> float:
-    """Top-1 accuracy, a fraction; `prepare` as in `fit`."""
+    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`."""
     model.eval()
     where = next(model.parameters()).device
-    predicted = apply(lambda batch: model(prepare(batch)).argmax(1).cpu(), inputs, where)
-    return (torch.cat(list(predicted)) == labels).double().mean().item()
+
+    def predict(batch: Tensor) -> Tensor:
+        batch = prepare(batch)
+        with autocast(precision, where):
+            return model(batch).argmax(1)
+
+    predicted = torch.cat(list(apply(predict, inputs, where)))
+    return (predicted.cpu() == labels.cpu()).double().mean().item()

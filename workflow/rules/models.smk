@@ -44,6 +44,7 @@ rule featuremaps:
     params:
         code=fingerprint("featuremaps.py"),
         crop=config["image"]["crop"],
+        dtype=config["probe"]["dtype"],
     script:
         "../scripts/featuremaps.py"
 

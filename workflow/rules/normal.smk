@@ -60,6 +60,7 @@ rule epoch_featuremaps:
     params:
         code=fingerprint("featuremaps.py"),
         crop=config["image"]["crop"],
+        dtype=config["probe"]["dtype"],
     script:
         "../scripts/featuremaps.py"
 

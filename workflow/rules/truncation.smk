@@ -26,6 +26,7 @@ rule cut_featuremaps:
     params:
         code=fingerprint("cut_featuremaps.py"),
         crop=config["image"]["crop"],
+        dtype=config["probe"]["dtype"],
     script:
         "../scripts/cut_featuremaps.py"
 

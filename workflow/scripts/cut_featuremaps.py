@@ -12,4 +12,5 @@ dumps.write(
     Path(snakemake.input.images).parent,
     snakemake.input.probe,
     snakemake.params.crop,
+    snakemake.params.dtype,
 )

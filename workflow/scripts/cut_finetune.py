@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from basemodel import models
+from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.files import read_json, write_json
 from basemodel.finetuning import finetune
 from basemodel.seeds import seed_of
@@ -13,6 +14,13 @@ from basemodel.truncation import truncated
 
 job = snakemake.wildcards
 settings = snakemake.params.finetune
+runtime = snakemake.config["runtime"]
+checkpoint = Checkpoint(
+    snakemake.output[0],
+    bound_to(snakemake.input, dict(snakemake.params.items()), device()),
+    runtime["checkpoint_epochs"],
+    runtime["checkpoint_seconds"],
+)
 layer = int(job.layer)
 generator = seed_everything(
     seed_of("cut", job.architecture, layer, job.target, snakemake.params.seed)
@@ -28,7 +36,10 @@ result = finetune(
     settings,
     snakemake.params.crop,
     generator,
+    checkpoint,
+    runtime["device_memory"],
 )
 names = {"architecture": job.architecture, "layer": layer, "target": job.target}
 write_json(snakemake.output[0], {**names, **result})
+checkpoint.remove()
 print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

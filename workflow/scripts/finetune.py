@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from basemodel import models
+from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.files import read_json, write_json
 from basemodel.finetuning import divide, finetune
 from basemodel.seeds import seed_of
@@ -12,6 +13,13 @@ from basemodel.training import device, initialise, seed_everything
 
 job = snakemake.wildcards
 settings = snakemake.params.finetune
+runtime = snakemake.config["runtime"]
+checkpoint = Checkpoint(
+    snakemake.output[0],
+    bound_to(snakemake.input, dict(snakemake.params.items()), device()),
+    runtime["checkpoint_epochs"],
+    runtime["checkpoint_seconds"],
+)
 seed = seed_of("finetune", job.architecture, job.subset, job.target, snakemake.params.seed)
 generator = seed_everything(seed)
 model = models.load(snakemake.input.weights, snakemake.input.card)
@@ -25,7 +33,10 @@ result = finetune(
     settings,
     snakemake.params.crop,
     generator,
+    checkpoint,
+    runtime["device_memory"],
 )
 names = {"architecture": job.architecture, "subset": job.subset, "target": job.target}
 write_json(snakemake.output[0], {**names, **result})
+checkpoint.remove()
 print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

@@ -1,5 +1,9 @@
-"""Train one architecture on one source task, and test it on held-out images of its classes."""
+"""Train one architecture on one source task, and test it on held-out images of its classes.
 
+A job that was stopped goes on where it was (basemodel.checkpoints).
+"""
+
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +12,9 @@ import torch
 
 from basemodel import models
 from basemodel.augmentation import centre_crop, random_crop_flip
+from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.data import packed
+from basemodel.feeding import load
 from basemodel.files import read_json, write_json
 from basemodel.seeds import seed_of
 from basemodel.training import accuracy, device, fit, initialise, seed_everything
@@ -17,15 +23,22 @@ architecture = snakemake.params.network["architecture"]
 subset = read_json(snakemake.input.subset)
 settings = snakemake.params.pretrain
 crop = snakemake.params.crop
+runtime = snakemake.config["runtime"]
 where = device()
+checkpoint = Checkpoint(
+    snakemake.output.card,
+    bound_to(snakemake.input, dict(snakemake.params.items()), where),
+    runtime["checkpoint_epochs"],
+    runtime["checkpoint_seconds"],
+)
 
 
 def split(folder, rows=None):
-    """Images uint8 and labels, counted from 0 within the subset's classes, on the device."""
+    """Images uint8, on the device if they fit, and labels from 0 within the subset's classes."""
     images, labels = packed.load(folder)
     rows = np.flatnonzero(np.isin(labels, subset["classes"])) if rows is None else rows
     labels = np.searchsorted(subset["classes"], labels[rows])
-    return torch.from_numpy(images[rows]).to(where), torch.from_numpy(labels)
+    return load(images, rows, where, runtime["device_memory"]), torch.from_numpy(labels)
 
 
 generator = seed_everything(
@@ -44,15 +57,15 @@ plain = partial(centre_crop, side=crop)
 augmented = partial(random_crop_flip, side=crop, generator=generator)
 images, labels = split(Path(snakemake.input.train).parent, subset["images"])
 tests = split(Path(snakemake.input.test).parent)
+measure = partial(accuracy, model, prepare=plain, precision=settings["precision"])
 kept = snakemake.output.get("epochs", [])  # normal training keeps the weights of every epoch
-history = []
 prepare = augmented if settings["augmentation"] else plain
-for row in fit(model, images, labels, settings, generator, prepare):
-    history.append(row)
+for row in fit(model, images, labels, settings, generator, prepare, checkpoint):
+    epoch = len(checkpoint.history) + 1
     if kept:
-        row["test_accuracy"] = accuracy(model, *tests, plain)
-        models.save_weights(model, kept[len(history) - 1])
-    print(f"epoch {len(history)}:", ", ".join(f"{key} {value:.4f}" for key, value in row.items()))
+        row["test_accuracy"] = measure(*tests)
+        models.save_weights(model, checkpoint.weights_of(epoch))
+    print(f"epoch {epoch}:", ", ".join(f"{key} {value:.4f}" for key, value in row.items()))
 
 facts = {
     "architecture": architecture,
@@ -60,12 +73,16 @@ facts = {
     "policy": subset["policy"],
     "classes": len(subset["classes"]),
     "images": len(labels),
-    "train_accuracy": accuracy(model, images, labels, plain),
-    "test_accuracy": accuracy(model, *tests, plain),
+    "train_accuracy": measure(images, labels),
+    "test_accuracy": measure(*tests),
     "network": network,
     "settings": settings,
-    "history": history,
+    "history": checkpoint.history,
 }
+for epoch, path in enumerate(kept, start=1):
+    # A copy: if this job is stopped now, Snakemake deletes `path`.
+    shutil.copyfile(checkpoint.weights_of(epoch), path)
 models.save_weights(model, snakemake.output.weights)
 write_json(snakemake.output.card, facts)
+checkpoint.remove()
 print(f"accuracy: training {facts['train_accuracy']:.4f}, test {facts['test_accuracy']:.4f}")

@@ -1,0 +1,185 @@
+"""What do the metrics cost on featuremaps of real size, and what does float16 change in them?
+
+For each architecture, a file of featuremaps as for CUB-200 (200 classes, ten images of each); for
+each metric, seconds and peak memory beside
+
+* `read`: the seconds to read the file once, from the system's cache: the limit;
+* `product`: for S4, the seconds of its matrix products alone;
+* `formula`: the seconds of a plain NumPy loop that follows the formula, measured on a few images
+  and scaled to all.
+
+Then each metric of the same maps in float32 and in float16. Maps are drawn at random, rectified and
+sparse as networks' are; --dump names a real file of featuremaps for the second table.
+
+Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE LABELS]
+"""
+
+import argparse
+import itertools
+import sys
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+from basemodel import metrics
+
+sys.path.insert(0, str(Path(__file__).parent))
+from training import keep, machine
+
+SHAPES = {"alexnet": (256, 13, 13), "vgg16": (512, 14, 14), "resnet18": (512, 7, 7)}
+NAMES = ["S1", "S2", "S3", "S4", "S5", "S6"]
+FEW = 20  # images that plain loops go through; S4's, with its 130,816 pairs an image, one
+
+
+def write_dump(path, images, classes, shape):
+    """float32 [n, C, H, W] and labels: rectified noise about a mean that the class shifts."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), -(-images // classes))[:images]
+    centres = rng.normal(-0.5, 0.7, (classes, *shape)).astype("f4")
+    dump = np.lib.format.open_memmap(path, "w+", np.float32, (images, *shape))
+    for row, label in enumerate(labels):
+        noise = rng.standard_normal(shape, dtype="f4")
+        dump[row] = np.maximum(2 * (centres[label] + noise), 0)
+    dump.flush()
+    return labels
+
+
+def read_once(path):
+    """Seconds to read a file, the second time."""
+    buffer = bytearray(4 * 2**20)
+    for _ in range(2):
+        began = time.perf_counter()
+        with Path(path).open("rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+    return time.perf_counter() - began
+
+
+def measured(compute, maps, labels):
+    """Seconds of one computation, and the peak of memory of another: to watch it takes time."""
+    compute(maps[:10], labels[:10])  # what is only slow the first time
+    began = time.perf_counter()
+    compute(maps, labels)
+    seconds = time.perf_counter() - began
+    tracemalloc.start()
+    compute(maps, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return seconds, peak
+
+
+def by_formula(name, maps, labels):
+    """PAPER.md's formulas, an image (and for S4 a pair of channels) at a time."""
+    maps = maps.astype(np.float64)
+    if name == "S4":
+        flat = maps.reshape(*maps.shape[:2], -1)
+        return sum(
+            abs(np.corrcoef(image[i], image[j])[0, 1])
+            for image in flat
+            for i, j in itertools.combinations(range(flat.shape[1]), 2)
+        )
+    if name == "S5":
+        return np.mean([1 - (image == 0).sum() / image.size for image in maps])
+    if name == "S6":
+        return np.mean([(image.max() - image < 1).sum() / (image == 0).sum() for image in maps])
+    overall, between, within = maps.mean(axis=0), 0.0, 0.0
+    for label in np.unique(labels):
+        of_class = maps[labels == label]
+        centre = of_class.mean(axis=0)
+        between += len(of_class) * ((centre - overall) ** 2).sum()
+        for image in of_class:
+            within += ((image - centre) ** 2).sum()
+    count, classes = len(labels), len(np.unique(labels))
+    ratio = (between / (classes - 1)) / (within / (count - classes))
+    return {"S1": between, "S2": within, "S3": ratio}[name]
+
+
+def products(maps):
+    """Seconds of one product of the channels with themselves an image, and nothing else."""
+    unit = maps[:FEW].astype(np.float64).reshape(min(FEW, len(maps)), maps.shape[1], -1)
+    began = time.perf_counter()
+    for image in unit:
+        image @ image.T
+    return (time.perf_counter() - began) * len(maps) / len(unit)
+
+
+def formula_seconds(name, maps, labels):
+    """Seconds of a plain loop over a few images, whole classes, times how many times more."""
+    few = 1 if name == "S4" else min(FEW, len(maps))
+    part = np.array(maps[:few])
+    began = time.perf_counter()
+    value = by_formula(name, part, labels[:few])
+    seconds = time.perf_counter() - began
+    ours = metrics.load(name).compute(part, labels[:few])["value"]
+    assert np.isclose(value, ours, rtol=1e-6), (name, value, ours)
+    return seconds * len(maps) / few
+
+
+def costs(architecture, options, folder):
+    """Print a table; the entry for the file of rates."""
+    shape = SHAPES[architecture]
+    path = Path(folder, f"{architecture}.npy")
+    classes = max(2, options.images // 10)
+    labels = write_dump(path, options.images, classes, shape)
+    read = read_once(path)
+    maps = np.load(path, mmap_mode="r")
+    size = path.stat().st_size / 1e9
+    print(f"\n{architecture}: {options.images} x {shape}, {size:.2f} GB, read once in {read:.2f} s")
+    print("metric  seconds   x read  peak MB  product  formula  x faster")
+    total = 0.0
+    for name in NAMES:
+        seconds, peak = measured(metrics.load(name).compute, maps, labels)
+        total += seconds
+        formula = formula_seconds(name, maps, labels)
+        product = f"{products(maps):8.2f}" if name == "S4" else " " * 8
+        print(
+            f"{name:6} {seconds:8.2f} {seconds / read:8.1f} {peak / 1e6:8.1f} {product} "
+            f"{formula:8.1f} {formula / seconds:9.1f}",
+            flush=True,
+        )
+    elements = int(np.prod(shape))
+    differences(maps, labels)
+    path.unlink()
+    return {
+        "architecture": architecture,
+        "elements": elements,
+        "seconds": total / options.images,
+    }
+
+
+def differences(maps, labels):
+    """Each metric in float32 and in float16."""
+    rounded = np.array(maps).astype(np.float16)
+    print("metric         float32         float16  relative difference")
+    for name in NAMES:
+        exact, half = (metrics.load(name).compute(m, labels)["value"] for m in (maps, rounded))
+        print(f"{name:6} {exact:15.8g} {half:15.8g}  {abs(half - exact) / abs(exact):9.2g}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--architectures", nargs="+", default=list(SHAPES), choices=list(SHAPES))
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--folder", help="where the files are written; a temporary folder")
+    parser.add_argument("--rates", help="a file to keep the rates in, for `snakemake plan`")
+    parser.add_argument("--dump", nargs=2, metavar=("FILE", "LABELS"), help="float16 of these only")
+    options = parser.parse_args()
+    if options.dump:
+        file, labels = options.dump
+        differences(np.load(file, mmap_mode="r"), np.load(labels))
+        return
+    import torch
+
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{machine(where)}; numpy {np.__version__}")
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        entries = [costs(name, options, folder) for name in options.architectures]
+    if options.rates:
+        keep(options.rates, {"machine": machine(where), "metrics": entries})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Is the device kept busy? Images a second of training, three ways, for each architecture.
+
+(a) this project's loop: images as bytes on the device, cropped, flipped and normalised there;
+(b) the same step on one batch that never changes: the limit, no work on data at all;
+(c) a DataLoader over JPEG files with all cores, as in torchvision's reference recipe, before the
+    same step.
+
+(a) and (b) take turns, so that a change of the machine's mood meets both. Also measured, for
+`snakemake plan`: passes without gradients, and the decoding of JPEG files that packing does. With
+--rates the rates are written for it.
+
+Usage: python benchmarks/training.py [--side 224] [--batch 32] [--seconds 20] [--rates FILE]
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from basemodel.architectures import NETWORKS
+from basemodel.augmentation import MEAN, STD, centre_crop, random_crop_flip
+from basemodel.feeding import load
+from basemodel.training import apply, autocast, device, fit, make_optimizer, seed_everything
+
+CLASSES = 100
+RECIPE = {
+    "optimizer": "sgd", "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 0,
+    "warmup_epochs": 0, "step_epochs": 7, "gamma": 0.1,
+}  # fmt: skip
+
+
+def wait(where):
+    if where.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def build(name, options, where):
+    torch.manual_seed(0)
+    model = NETWORKS[name](CLASSES, width=options.width)
+    return model.to(where, memory_format=torch.channels_last).train()
+
+
+def pictures(count, height, width):
+    """Bytes that look, to a JPEG decoder, somewhat like photographs: smooth, with some noise."""
+    rng = np.random.default_rng(0)
+    small = torch.from_numpy(rng.uniform(0, 255, (count, 3, 12, 12)).astype("f4"))
+    smooth = F.interpolate(small, (height, width), mode="bicubic").permute(0, 2, 3, 1).numpy()
+    noisy = smooth + rng.normal(0, 8, (count, height, width, 1))
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def our_loop(name, options, where, images, labels):
+    """Yields images a second of one epoch after another, and never ends."""
+    model = build(name, options, where)
+    generator = seed_everything(0)
+    settings = {
+        **RECIPE, "epochs": 10**9, "batch": options.batch,
+        "precision": options.precision, "compile": options.compile,
+    }  # fmt: skip
+    prepare = partial(random_crop_flip, side=options.side, generator=generator)
+    epochs = fit(model, images, labels, settings, generator, prepare)
+    next(epochs)  # warms up
+    while True:
+        wait(where)
+        began = time.perf_counter()
+        next(epochs)
+        wait(where)
+        yield len(images) / (time.perf_counter() - began)
+
+
+def one_step(name, options, where):
+    """The step that `fit` does, without what surrounds it."""
+    model = build(name, options, where)
+    settings = {**RECIPE, "precision": options.precision}
+    optimizer = make_optimizer(list(model.parameters()), settings)
+    if options.compile:
+        model.compile()
+
+    def step(x, y):
+        with autocast(options.precision, where):
+            loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def constant_batch(name, options, where, steps):
+    """Yields images a second of as many steps on one batch as an epoch has."""
+    step = one_step(name, options, where)
+    x = torch.randn(options.batch, 3, options.side, options.side, device=where)
+    x = x.to(memory_format=torch.channels_last)
+    y = torch.randint(CLASSES, (options.batch,), device=where)
+    step(x, y)
+    while True:
+        wait(where)
+        began = time.perf_counter()
+        for _ in range(steps):
+            step(x, y)
+        wait(where)
+        yield steps * options.batch / (time.perf_counter() - began)
+
+
+def data_loader(name, options, where, folder):
+    """Images a second of a DataLoader before the step, in about `options.seconds`."""
+    recipe = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(options.side),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    loader = DataLoader(
+        ImageFolder(str(folder), recipe), options.batch, shuffle=True, drop_last=True,
+        num_workers=options.workers, pin_memory=where.type == "cuda", persistent_workers=True,
+    )  # fmt: skip
+    step = one_step(name, options, where)
+    done, began, first = 0, None, True
+    while True:
+        for x, y in loader:
+            x, y = x.to(where, non_blocking=True), y.to(where, non_blocking=True)
+            step(x.to(memory_format=torch.channels_last), y)
+            if first:  # the workers' start and the first step are not counted
+                first, began = False, time.perf_counter()
+                continue
+            done += len(y)
+            if done >= 3 * options.batch and time.perf_counter() - began > options.seconds:
+                wait(where)
+                return done / (time.perf_counter() - began)
+
+
+def forward(name, options, where, images):
+    """Images a second of passes without gradients, as for featuremaps and accuracies."""
+    model = build(name, options, where).eval()
+
+    def look(batch):
+        with autocast(options.precision, where):
+            return model(centre_crop(batch, options.side))
+
+    list(apply(look, images[: options.batch], where))
+    wait(where)
+    done, began = 0, time.perf_counter()
+    while done == 0 or time.perf_counter() - began < options.seconds / 2:
+        list(apply(look, images, where))
+        wait(where)
+        done += len(images)
+    return done / (time.perf_counter() - began)
+
+
+def write_jpegs(folder, options):
+    """Class folders of JPEG files of ImageNet's usual size, scaled with the side."""
+    height, width = round(375 * options.side / 224), round(500 * options.side / 224)
+    for number, picture in enumerate(pictures(min(options.images, 128), height, width)):
+        path = folder / f"{number % 4}" / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(path, quality=90)
+    return sorted(folder.glob("*/*.jpg"))
+
+
+def decoding(paths, size):
+    """Images a second of one core that decodes, resizes and crops, as packing does."""
+    began = time.perf_counter()
+    for path in paths:
+        with Image.open(path) as image:
+            scale = size / min(image.size)
+            image.convert("RGB").resize(
+                [max(size, round(side * scale)) for side in image.size],
+                Image.Resampling.BILINEAR,
+            ).crop((0, 0, size, size)).tobytes()
+    return len(paths) / (time.perf_counter() - began)
+
+
+def machine(where):
+    if where.type == "cuda":
+        return torch.cuda.get_device_name(where)
+    cpus = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def keep(file, facts):
+    """Put measured rates into the file, beside what other runs on this machine have measured."""
+    path = Path(file)
+    known = json.loads(path.read_text()) if path.exists() else {}
+    if known.get("machine") != facts["machine"]:
+        known = {}
+    for kind in ("networks", "metrics"):
+        new = facts.get(kind, [])
+        measured_again = [_what(entry) for entry in new]
+        old = [entry for entry in known.get(kind, []) if _what(entry) not in measured_again]
+        known[kind] = [*old, *new]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known |= {key: value for key, value in facts.items() if not isinstance(value, list)}
+    path.write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _what(entry):
+    return [entry.get(key) for key in ("architecture", "width", "side", "elements")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--architectures", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--width", type=float, default=1)
+    parser.add_argument("--batch", type=int, default=256 if torch.cuda.is_available() else 32)
+    parser.add_argument("--images", type=int, help="in an epoch; four batches unless given")
+    parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--rates", help="a file to keep the rates in, for `snakemake plan`")
+    options = parser.parse_args()
+    options.images = options.images or 4 * options.batch
+    where = device()
+    size = round(options.side * 256 / 224)
+    print(
+        f"{machine(where)}; torch {torch.__version__}; side {options.side}, batch {options.batch}, "
+        f"precision {options.precision}, compile {options.compile}, {options.workers} workers"
+    )
+    images = load(pictures(options.images, size, size), None, where, 1)
+    labels = torch.randint(CLASSES, (options.images,))
+    steps = options.images // options.batch
+    entries = []
+    print("images/s        (a) loop  (b) limit  (c) loader  forward    a/b     a/c")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_jpegs(Path(folder), options)
+        packed = decoding(paths, size)
+        for name in options.architectures:
+            loop = our_loop(name, options, where, images, labels)
+            limit = constant_batch(name, options, where, steps)
+            a, b = [], []
+            began = time.perf_counter()
+            while len(a) < 3 or time.perf_counter() - began < 2 * options.seconds:
+                a.append(next(loop))
+                b.append(next(limit))
+            a, b = np.median(a), np.median(b)
+            loop.close()
+            c = data_loader(name, options, where, Path(folder))
+            passes = forward(name, options, where, images)
+            print(
+                f"{name:14} {a:9.1f}  {b:9.1f}  {c:10.1f}  {passes:7.1f}  {a / b:5.2f}  "
+                f"{a / c:6.2f}",
+                flush=True,
+            )
+            entries.append(
+                {
+                    "architecture": name,
+                    "width": options.width,
+                    "stem": "imagenet",
+                    "side": options.side,
+                    "batch": options.batch,
+                    "precision": options.precision,
+                    "train": float(a),
+                    "forward": float(passes),
+                }  # fmt: skip
+            )
+    print(f"decoding, one core: {packed:.1f} JPEG files a second, to {size} pixels")
+    if options.rates:
+        keep(options.rates, {"machine": machine(where), "pack": packed, "networks": entries})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Run a rule's script as Snakemake does, in a process of its own that a test can kill."""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
+
+
+def start(script, log, **job):
+    """Start a script in a new process; `job`: input, output, params, wildcards and config.
+
+    The processes are forked from one that has imported torch, as in a real run.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "torch._dynamo", "basemodel.finetuning", "jobs"])
+    process = context.Process(target=_run, args=(script, str(log), job))
+    process.start()
+    return process
+
+
+def _run(script, log, job):
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    import torch
+
+    torch.set_num_threads(1)
+    kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
+    snakemake = SimpleNamespace(
+        config=job["config"],
+        **{name: kind(fromdict=job.get(name, {})) for name, kind in kinds.items()},
+    )
+    runpy.run_path(str(SCRIPTS / script), {"snakemake": snakemake}, "__main__")
+    sys.stdout.flush()

@@ -1,0 +1,185 @@
+"""What an experiment costs, against values computed by hand."""
+
+import copy
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from basemodel import plan
+from basemodel.plan import Rates, Size, Work, table, work
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def paper():
+    """The paper's experiment, as settings: ImageNet, eight targets, 224 pixels, 30 epochs."""
+    config = copy.deepcopy(DEFAULT)
+    targets = [name for name in plan.PUBLISHED if name != "imagenet"]
+    config["datasets"] = {name: {"kind": name, "title": name} for name in plan.PUBLISHED}
+    config |= {"source": "imagenet", "targets": targets, "results": "/nowhere"}
+    config["image"] = {"size": 256, "crop": 224}
+    for settings in config["architectures"].values():
+        settings |= {"width": 1, "stem": "imagenet", "pretrain": {}}
+    config["pretrain"]["epochs"] = config["finetune"]["epochs"] = 30
+    config["finetune"]["augmentation"] = True
+    config["truncation"]["architectures"] = ["resnet18"]
+    return config
+
+
+def rows(config):
+    return {(row.stage, row.architecture): row for row in work(config)}
+
+
+def test_the_papers_images_by_hand():
+    of = rows(paper())
+    # 10 subsets of 128,117 images, 20 of 64,058, and as many again: four times ImageNet.
+    pretrain = of["pretrain", "vgg16"]
+    assert pretrain.jobs == 60
+    assert pretrain.trained == 30 * 4 * 1_281_167 == 153_740_040
+    # Training accuracy once, and 50,000 test images: shared by the parts of a class-wise division,
+    # all of them for each of 30 horizontal parts.
+    assert pretrain.passed == 4 * 1_281_167 + 2 * 50_000 + 30 * 50_000
+    assert of["normal", "alexnet"].trained == 30 * 1_281_167
+    assert of["normal", "alexnet"].passed == 30 * 50_000 + 1_281_167 + 50_000
+    train, test = 38_705, 36_290  # PAPER.md's, summed
+    assert of["finetune", "resnet18"].jobs * 3 == 1440
+    assert of["finetune", "resnet18"].passed == 60 * (30 * train + test)
+    assert of["finetune", "resnet18"].trained == 0
+    assert of["cut_finetune", "resnet18"].passed == 17 * (30 * train + test)
+    classes = 196 + 100 + 47 + 37 + 102 + 102 + 200 + 67
+    assert of["featuremaps", "alexnet"].passed == 60 * 10 * classes
+    assert of["featuremaps", "alexnet"].bytes == 60 * 10 * classes * 256 * 13 * 13 * 4
+    assert of["featuremaps", "vgg16"].bytes == 60 * 10 * classes * 512 * 14 * 14 * 4
+    assert of["pack", ""].packed == 1_281_167 + 50_000 + train + test
+    assert of["pack", ""].bytes == of["pack", ""].packed * 256 * 256 * 3
+    # torchvision's VGG16 has 138,357,544 numbers with 1000 classes, 4,097 for each of them.
+    by_classes = {n: 138_357_544 - (1000 - n) * 4097 for n in (50, 100, 1000)}
+    expected = 10 * by_classes[100] + 20 * by_classes[50] + 30 * by_classes[1000]
+    assert pretrain.bytes == 4 * expected
+    assert of["normal", "vgg16"].bytes == 4 * 31 * 138_357_544
+
+
+def test_what_is_trained_depends_on_the_settings():
+    config = paper()
+    config["finetune"]["augmentation"] = False
+    assert rows(config)["finetune", "vgg16"].passed == 60 * (38_705 + 36_290)  # cached
+    config["finetune"]["trainable"] = "all"
+    config["probe"]["dtype"] = "float16"
+    of = rows(config)
+    assert of["finetune", "vgg16"].trained == 60 * 30 * 38_705
+    assert of["finetune", "vgg16"].passed == 60 * 36_290
+    assert of["featuremaps", "resnet18"].bytes == 60 * 8510 * 512 * 7 * 7 * 2
+    config["pretrain"]["epochs"] = 2
+    config["architectures"]["vgg16"]["pretrain"] = {"epochs": 5}
+    of = rows(config)
+    assert of["pretrain", "vgg16"].trained == of["pretrain", "alexnet"].trained / 2 * 5
+
+
+def test_the_default_experiments_sizes_are_those_of_its_settings():
+    assert plan.dataset_size(DEFAULT, "glyphs") == Size(100, 20_000, 2_500)
+    assert plan.dataset_size(DEFAULT, "digits") == Size(10, 200, 600)
+    of = rows(DEFAULT)
+    assert of["pretrain", "resnet18"].trained == 8 * 4 * 20_000  # its own number of epochs
+    assert sum(row.jobs for row in of.values()) > 4000
+
+
+def test_what_is_packed_tells_its_size(tmp_path):
+    config = {"results": str(tmp_path), "datasets": {"mine": {"kind": "folder", "title": "Mine"}}}
+    with pytest.raises(LookupError, match="datasets.mine: how large it is shows when"):
+        plan.dataset_size(config, "mine")
+    meta = tmp_path / "data" / "mine" / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text('{"classes": ["a", "b"], "images": {"train": 30, "test": 7}}')
+    assert plan.dataset_size(config, "mine") == Size(2, 30, 7)
+
+
+def test_hours_by_hand():
+    known = {
+        "": Rates(pack=100, sources={"pack": "entered"}),
+        "alexnet": Rates(50, 200, 0.5, sources={"train": "measured", "forward": "measured",
+                                                "metrics": "entered"}),
+    }  # fmt: skip
+    rows = [
+        Work("pack", jobs=2, packed=360_000, bytes=5 * 10**9),
+        Work("pretrain", "alexnet", jobs=10, trained=1_800_000, passed=720_000),
+        Work("normal", "alexnet", jobs=1, trained=1_800_000),
+        Work("metric", "alexnet", jobs=6, scored=7200),
+    ]
+    plan_ = table(rows, known, devices=4, start=36).set_index("stage")
+    # 1,800,000 / 50 + 720,000 / 200 = 39,600 s, and ten starts of 36 s
+    assert plan_.device_hours["pretrain"] == pytest.approx(11.1)
+    assert plan_.wall_hours["pretrain"] == pytest.approx(11.1 * 3 / 10)  # 4 + 4 + 2 jobs
+    assert plan_.device_hours["normal"] == plan_.wall_hours["normal"] == pytest.approx(10.01)
+    assert plan_.cpu_hours["pack"] == pytest.approx(1 + 0.02)
+    assert plan_.cpu_hours["metric"] == pytest.approx(1 + 0.06)
+    assert plan_.gigabytes["total"] == 5
+    assert plan_.device_hours["total"] == pytest.approx(21.11)
+    assert plan_.wall_hours["total"] == pytest.approx(10.01)  # of the longest job
+    assert list(plan_.rates) == ["entered", "measured", "measured", "entered", ""]
+    on_two = table(rows, known, devices=2, start=36).set_index("stage")
+    assert on_two.wall_hours["total"] == pytest.approx(21.11 / 2)
+
+
+def test_what_is_not_known_is_not_made_up():
+    rows = [Work("pretrain", "vgg16", jobs=1, trained=5), Work("metric", "vgg16", jobs=1)]
+    plan_ = table(rows, {"vgg16": Rates()}, 1)
+    assert math.isnan(plan_.device_hours[0]) and plan_.device_hours[1] == 0
+    assert plan_.device_hours.isna().tolist() == [True, False, True]
+    assert plan_.rates[0] == "unknown"
+    text = plan.page(plan_, 1)
+    assert "?" in text and "plan.entered" in text
+
+
+def test_entered_rates_go_before_measured_ones_and_rows_say_which():
+    config = paper()
+    measured = {
+        "machine": "this",
+        "networks": [
+            {"architecture": "alexnet", "width": 1, "stem": "imagenet", "side": 224,
+             "train": 30.0, "forward": 100.0},
+            {"architecture": "alexnet", "width": 1, "stem": "imagenet", "side": 64,
+             "train": 999.0, "forward": 9999.0},
+            {"architecture": "vgg16", "width": 1, "stem": "imagenet", "side": 112,
+             "train": 40.0, "forward": 80.0},
+        ],
+        "metrics": [{"architecture": "alexnet", "elements": 256 * 13 * 13, "seconds": 0.01}],
+    }  # fmt: skip
+    found = plan.rates(config, "alexnet", measured)
+    assert (found.train, found.forward, found.metrics) == (30, 100, 0.01)
+    assert set(found.sources.values()) == {"measured on this"}
+    scaled = plan.rates(config, "vgg16", measured)
+    # At half the side, the convolutions are a quarter; the fully connected layers stay.
+    convolutions, connected = 15_346_630_656, 123_633_664
+    ratio = (convolutions / 4 + connected) / (convolutions + connected)
+    # grids of odd sides: 112 pixels leave 7 x 7 as 224 leave 14 x 14, so exactly a quarter
+    assert scaled.train == pytest.approx(40 * ratio, rel=1e-3)
+    assert scaled.sources["train"] == "measured on this at 112 pixels, scaled"
+    assert plan.rates(config, "resnet18", measured).train is None
+    config["plan"]["entered"] = {"alexnet": {"train": 5000}, "pack": 7}
+    found = plan.rates(config, "alexnet", measured)
+    assert (found.train, found.sources["train"]) == (5000, "entered")
+    assert (found.forward, found.sources["forward"]) == (100, "measured on this")
+    assert plan.pack_rate(config, {"pack": 3, "machine": "this"}).pack == 7
+    config["plan"]["entered"] = {}
+    assert plan.pack_rate(config, {"pack": 3, "machine": "this"}).sources["pack"] == (
+        "measured on this"
+    )
+
+
+def test_it_prints_a_table_and_writes_a_csv(tmp_path, capsys):
+    config = copy.deepcopy(DEFAULT)
+    config["results"] = str(tmp_path)
+    config["plan"]["rates"] = str(tmp_path / "none.json")
+    config["plan"]["entered"] = {
+        name: {"train": 100, "forward": 300, "metrics": 0.001} for name in config["architectures"]
+    } | {"pack": 500}
+    plan.main(config)
+    printed = capsys.readouterr().out
+    assert "pretrain" in printed and "total" in printed and "?" not in printed
+    written = pd.read_csv(tmp_path / "plan.csv")
+    assert written.stage.iloc[-1] == "total"
+    assert (written.rates.iloc[:1] == "entered").all()

@@ -1,0 +1,252 @@
+"""Jobs that are stopped, asked or not, and started again: the same bytes as if they never were."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import jobs
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from basemodel.checkpoints import STOPPED, Checkpoint, bound_to
+from basemodel.data import packed
+from basemodel.files import write_json
+from basemodel.training import fit, seed_everything
+
+RECIPE = {
+    "epochs": 6, "batch": 16, "optimizer": "adamw", "learning_rate": 0.002, "momentum": 0.9,
+    "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 4, "gamma": 0.1, "dropout": 0.3,
+    "initialisation": "kaiming", "augmentation": True, "precision": "auto", "compile": False,
+}  # fmt: skip
+EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 0}}
+NEVER = {"runtime": {"device_memory": 0, "checkpoint_epochs": 1000, "checkpoint_seconds": 1e9}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A packed data set of noise: 5 classes, 40 and 20 images of each."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 20)):
+        images = rng.integers(0, 256, (5 * count, 32, 32, 3), dtype=np.uint8)
+        packed.save(folder / split, images, np.repeat(np.arange(5), count))
+    write_json(folder / "meta.json", {"classes": list("abcde")})
+    return folder
+
+
+def files(folder, *splits):
+    return {
+        f"{split}{kind}": str(folder / split / f"{name}.npy")
+        for split in splits
+        for kind, name in (("", "images"), ("_labels", "labels"))
+    }
+
+
+def pretrain_job(folder, data, architecture, config, **changes):
+    subset = folder.parent / "subset.json"
+    if not subset.exists():
+        rows = [row for row in range(200) if row % 40 < 30]
+        write_json(
+            subset, {"subset": "s", "policy": "p", "classes": [0, 1, 2, 3, 4], "images": rows}
+        )
+    folder.mkdir(exist_ok=True)
+    settings = {**RECIPE, **changes}
+    return {
+        "input": {"subset": str(subset), **files(data, "train", "test")},
+        "output": {
+            "weights": str(folder / "model.safetensors"),
+            "card": str(folder / "model.json"),
+            "epochs": [
+                str(folder / f"{epoch}.safetensors") for epoch in range(1, settings["epochs"] + 1)
+            ],
+        },
+        "params": {
+            "code": "0123", "pretrain": settings, "crop": 32, "seed": 0,
+            "network": {"architecture": architecture, "width": 0.125, "stem": "small"},
+        },
+        "config": config,
+    }  # fmt: skip
+
+
+def finetune_job(folder, data, base, trainable, config, **changes):
+    folder.mkdir(exist_ok=True)
+    return {
+        "input": {
+            "weights": str(base / "model.safetensors"),
+            "card": str(base / "model.json"),
+            "meta": str(data / "meta.json"),
+            **files(data, "train", "test"),
+        },
+        "output": {"0": str(folder / "tuned.json")},
+        "params": {
+            "code": "4567",
+            "finetune": {**RECIPE, "trainable": trainable, **changes},
+            "crop": 32,
+            "seed": 0,
+        },
+        "wildcards": {"architecture": "a", "subset": "s", "target": "t"},
+        "config": config,
+    }
+
+
+def outputs(job):
+    for value in job["output"].values():
+        yield from map(Path, [value] if isinstance(value, str) else value)
+
+
+def whole_run(script, folder, job):
+    """Run a job without stopping it; its seconds."""
+    began = time.monotonic()
+    process = jobs.start(script, folder / "log", **job)
+    process.join()
+    assert process.exitcode == 0, (folder / "log").read_text()
+    return time.monotonic() - began
+
+
+def stopped_run(script, folder, job, seconds, seed):
+    """Stop a job and start it again, until it gets through; the exit codes.
+
+    First when it has saved something, by SIGTERM, which it obeys; then at random moments.
+    """
+    rng = random.Random(seed)
+    codes = []
+    for attempt in range(10):
+        process = jobs.start(script, folder / "log", **job)
+        if attempt == 0:
+            while process.is_alive() and not list(folder.glob(".*.checkpoint")):
+                time.sleep(0.002)
+        else:
+            process.join(rng.uniform(0, seconds))
+        # The last time it may go on to its end.
+        if attempt < 9:
+            (process.terminate if attempt % 2 == 0 else process.kill)()
+        process.join()
+        codes.append(process.exitcode)
+        if process.exitcode == 0:
+            break
+        for path in outputs(job):  # as Snakemake does
+            path.unlink(missing_ok=True)
+    return codes
+
+
+def same_bytes(stopped, whole):
+    for ours, theirs in zip(outputs(stopped), outputs(whole), strict=True):
+        assert ours.read_bytes() == theirs.read_bytes(), ours
+    folder = next(outputs(stopped)).parent
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [("alexnet", {}), ("resnet18", {"optimizer": "sgd", "epochs": 4})],
+)
+def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, architecture, changes):
+    whole = pretrain_job(tmp_path / "whole", data, architecture, NEVER, **changes)
+    seconds = whole_run("pretrain.py", tmp_path / "whole", whole)
+    stopped = pretrain_job(tmp_path / "stopped", data, architecture, EAGER, **changes)
+    codes = stopped_run("pretrain.py", tmp_path / "stopped", stopped, seconds, seed=1)
+    log = (tmp_path / "stopped" / "log").read_text()
+    assert codes[0] == STOPPED and codes[-1] == 0, log
+    assert set(codes) <= {0, STOPPED, -signal.SIGTERM, -signal.SIGKILL}, log
+    assert "goes on after" in log
+    same_bytes(stopped, whole)
+
+
+@pytest.mark.parametrize(
+    ("trainable", "changes"),
+    [("last", {"epochs": 60, "augmentation": False}), ("all", {"optimizer": "sgd"})],
+)
+def test_a_finetuning_that_is_stopped_gives_the_same_bytes(tmp_path, data, trainable, changes):
+    base = pretrain_job(tmp_path / "base", data, "alexnet", NEVER, epochs=1)
+    whole_run("pretrain.py", tmp_path / "base", base)
+    whole = finetune_job(tmp_path / "whole", data, tmp_path / "base", trainable, NEVER, **changes)
+    seconds = whole_run("finetune.py", tmp_path / "whole", whole)
+    stopped = finetune_job(
+        tmp_path / "stopped", data, tmp_path / "base", trainable, EAGER, **changes
+    )
+    codes = stopped_run("finetune.py", tmp_path / "stopped", stopped, seconds, seed=2)
+    assert codes[0] == STOPPED and codes[-1] == 0, (tmp_path / "stopped" / "log").read_text()
+    same_bytes(stopped, whole)
+
+
+def network():
+    return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.5), nn.Linear(5, 3))
+
+
+def train(path, binding="same", until=None, **changes):
+    """Train a small network; stop as if asked after `until` steps. Its weights and history."""
+    rng = np.random.default_rng(0)
+    inputs = torch.from_numpy(rng.normal(size=(50, 6)).astype("f4"))
+    generator = seed_everything(0)
+    model, checkpoint = network(), Checkpoint(path, binding)
+    steps = 0
+
+    def prepare(batch):
+        nonlocal steps
+        steps += 1
+        checkpoint.stop_asked = steps == until
+        return batch + torch.rand(batch.shape, generator=generator)
+
+    settings = {**RECIPE, **changes}
+    for row in fit(model, inputs, torch.arange(50) % 3, settings, generator, prepare, checkpoint):
+        row["noted"] = len(checkpoint.history)
+    return model.state_dict(), checkpoint
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 11, 24])  # four steps an epoch
+def test_it_goes_on_from_any_step(tmp_path, step, optimizer):
+    expected, whole = train(None, optimizer=optimizer)
+    with pytest.raises(SystemExit) as stopped:
+        train(tmp_path / "x", until=step, optimizer=optimizer)
+    assert stopped.value.code == STOPPED
+    weights, checkpoint = train(tmp_path / "x", optimizer=optimizer)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert checkpoint.history == whole.history
+    assert [row["noted"] for row in checkpoint.history] == list(range(6))
+    checkpoint.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train(tmp_path / "x", binding="one", until=9)
+    expected, _ = train(None)
+    weights, _ = train(tmp_path / "x", binding="two")
+    assert "starts anew: the checkpoint here is of other" in capsys.readouterr().out
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"not tensors", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_checkpoint_that_cannot_be_read_is_not_used(tmp_path, capsys, content):
+    (tmp_path / ".x.checkpoint").write_bytes(content)
+    train(tmp_path / "x")
+    assert "starts anew: the checkpoint here cannot be read" in capsys.readouterr().out
+
+
+def test_it_is_bound_to_code_settings_inputs_and_device(tmp_path):
+    file = tmp_path / "input"
+    file.write_text("a")
+    cpu = torch.device("cpu")
+    hashes = [bound_to([file], {"code": "1", "epochs": 3}, cpu)]
+    assert hashes == [bound_to([file], {"epochs": 3, "code": "1"}, cpu)]
+    hashes.append(bound_to([file], {"code": "2", "epochs": 3}, cpu))
+    hashes.append(bound_to([file], {"code": "1", "epochs": 4}, cpu))
+    hashes.append(bound_to([file], {"code": "1", "epochs": 3}, torch.device("cuda")))
+    file.write_text("ab")
+    hashes.append(bound_to([file], {"code": "1", "epochs": 3}, cpu))
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    checkpoint = Checkpoint(tmp_path / "x", "", epochs=1, seconds=60)
+    rows = fit(network(), torch.randn(20, 6), torch.arange(20) % 3, RECIPE, seed_everything(0),
+               lambda x: x, checkpoint)  # fmt: skip
+    for _ in rows:
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,249 @@
+"""The training loop: the bytes of a plain loop, whatever feeds it; precision; divergence."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from basemodel import feeding, models
+from basemodel.augmentation import centre_crop
+from basemodel.divergence import LATE, Watch
+from basemodel.feeding import Streamed, feed, load
+from basemodel.training import accuracy, apply, autocast, fit, initialise, seed_everything
+
+CPU = torch.device("cpu")
+# What the default experiment trains with, on fewer images.
+RECIPE = {
+    "epochs": 3, "batch": 32, "optimizer": "adamw", "learning_rate": 0.0005, "momentum": 0.9,
+    "weight_decay": 0, "warmup_epochs": 2, "step_epochs": 7, "gamma": 0.1, "dropout": 0,
+    "precision": "auto", "compile": False,
+}  # fmt: skip
+SGD = {**RECIPE, "optimizer": "sgd", "learning_rate": 0.01, "warmup_epochs": 0, "step_epochs": 2}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (150, 32, 32, 3), dtype=np.uint8), rng.integers(0, 4, 150)
+
+
+def untrained(architecture):
+    generator = seed_everything(7)
+    model = models.build(architecture, 4, width=0.125, stem="small", dropout=0.2)
+    initialise(model, "kaiming")
+    return model.to(memory_format=torch.channels_last), generator
+
+
+def plain_loop(model, images, labels, settings, generator):
+    """What `fit` does in float32 on a CPU, with nothing else around it."""
+    make = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings["optimizer"]]
+    options = {"momentum": 0.9} if settings["optimizer"] == "sgd" else {}
+    rate = settings["learning_rate"]
+    optimizer = make(model.parameters(), lr=rate, weight_decay=0, fused=True, **options)
+    history = []
+    for epoch in range(settings["epochs"]):
+        model.train()
+        loss_sum, correct = torch.zeros(()), 0
+        batches = torch.randperm(150, generator=generator).tensor_split(5)
+        for step, batch in enumerate(batches):
+            grown = min(1.0, (epoch * 5 + step + 1) / 10) if settings["warmup_epochs"] else 1
+            optimizer.param_groups[0]["lr"] = (
+                rate * 0.1 ** (epoch // settings["step_epochs"]) * grown
+            )
+            logits = model(centre_crop(images[batch], 32))
+            loss = nn.functional.cross_entropy(logits, labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach() * len(batch)
+            correct += int((logits.argmax(1) == labels[batch]).sum())
+        history.append({"loss": loss_sum.item() / 150, "accuracy": correct / 150})
+    return history
+
+
+@pytest.mark.parametrize("architecture", ["alexnet", "vgg16", "resnet18"])
+@pytest.mark.parametrize("settings", [RECIPE, SGD], ids=["adamw", "sgd"])
+def test_on_the_cpu_it_has_the_bytes_of_a_plain_loop(images, architecture, settings):
+    pixels, labels = torch.from_numpy(images[0]), torch.from_numpy(images[1])
+    theirs, generator = untrained(architecture)
+    expected = plain_loop(theirs, pixels, labels, settings, generator)
+    ours, generator = untrained(architecture)
+    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
+    assert list(fit(ours, pixels, labels, settings, generator, looked)) == expected
+    for name, weight in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], weight), name
+
+
+def test_streamed_images_train_the_same_weights(images, tmp_path):
+    np.save(tmp_path / "images.npy", np.concatenate([images[0], images[0][::-1]]))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    labels = torch.from_numpy(images[1])
+    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
+    results = []
+    for inputs in (torch.from_numpy(images[0][::-1].copy()), load(mapped, range(150, 300), CPU, 0)):
+        model, generator = untrained("alexnet")
+        history = list(fit(model, inputs, labels, RECIPE, generator, looked))
+        results.append((history, accuracy(model, inputs, labels, looked), model.state_dict()))
+    assert isinstance(inputs, Streamed)
+    assert results[0][:2] == results[1][:2]
+    for name, weight in results[0][2].items():
+        assert torch.equal(results[1][2][name], weight), name
+
+
+def test_what_fits_is_loaded_and_what_does_not_is_streamed(monkeypatch):
+    images = np.arange(40 * 2 * 2 * 3, dtype=np.uint8).reshape(40, 2, 2, 3)
+    rows = np.random.default_rng(0).permutation(40)[:30]
+    monkeypatch.setattr(feeding, "free_memory", lambda where: 1000)
+    monkeypatch.setattr(feeding, "CHUNK_BYTES", 100)  # eight images: the last chunk is smaller
+    resident = load(images, rows, CPU, 0.4)
+    assert isinstance(resident, torch.Tensor)
+    assert np.array_equal(resident.numpy(), images[rows])
+    streamed = load(images, rows, CPU, 0.3)
+    assert isinstance(streamed, Streamed) and len(streamed) == 30
+    parts = torch.randperm(30).split(7)
+    for ours, theirs in zip(feed(streamed, parts, CPU), feed(resident, parts, CPU), strict=True):
+        assert torch.equal(ours, theirs)
+    assert len(load(images, None, CPU, 1)) == 40
+
+
+def test_loading_takes_the_memory_of_the_images_once(tmp_path, monkeypatch):
+    """As measured for 96 MiB; a subset of ImageNet is 25 GB."""
+    monkeypatch.setattr(feeding, "CHUNK_BYTES", 4 * 2**20)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (512, 256, 256, 3))
+    peak, before = 0, anonymous_bytes()
+
+    def gather(*arguments, **options):
+        nonlocal peak
+        part = plain_gather(*arguments, **options)
+        peak = max(peak, anonymous_bytes() - before)
+        return part
+
+    plain_gather = feeding._gather
+    monkeypatch.setattr(feeding, "_gather", gather)
+    resident = load(mapped, np.arange(511, -1, -1), CPU, 1)
+    assert resident.numel() == mapped.nbytes == 96 * 2**20
+    assert peak < 1.2 * mapped.nbytes
+
+
+def anonymous_bytes():
+    """Of this process's memory, what is not a file's."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("RssAnon:")[1].split()[0])
+
+
+def test_a_stream_that_is_left_early_ends_its_thread():
+    import threading
+
+    before = threading.active_count()
+    stream = feed(
+        Streamed(np.zeros((9, 2, 2, 3), np.uint8), np.arange(9)), [torch.arange(3)] * 9, CPU
+    )
+    next(stream)
+    stream.close()
+    assert threading.active_count() == before
+
+
+def test_no_batches_are_no_error():
+    assert list(feed(torch.zeros(3), (), CPU)) == []
+    assert list(feed(Streamed(np.zeros((3, 2, 2, 3), np.uint8), np.arange(3)), (), CPU)) == []
+
+
+def test_bfloat16_is_computed_in_where_it_is_asked_for():
+    layer = nn.Linear(4, 4)
+    for precision, dtype in (
+        ("float32", torch.float32), ("auto", torch.float32), ("bfloat16", torch.bfloat16),
+    ):  # fmt: skip
+        with autocast(precision, CPU):
+            assert layer(torch.zeros(2, 4)).dtype == dtype
+
+
+def test_training_in_bfloat16_keeps_float32_weights_and_learns(images):
+    inputs, labels = torch.randn(150, 8), torch.from_numpy(images[1])
+    inputs[torch.arange(150), labels] += 4
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    settings = {**SGD, "precision": "bfloat16", "learning_rate": 0.05, "epochs": 5}
+    history = list(fit(model, inputs, labels, settings, seed_everything(0)))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert accuracy(model, inputs, labels, precision="bfloat16") > 0.9
+
+
+def test_compile_is_a_setting(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
+    model = nn.Linear(3, 2)
+    for wanted in (False, True):
+        settings = {**SGD, "compile": wanted, "epochs": 1}
+        list(fit(model, torch.zeros(4, 3), torch.arange(4) % 2, settings, seed_everything(0)))
+    assert compiled == [model]
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_step():
+    inputs = torch.zeros(20, 2)
+    seen = []
+
+    def prepare(batch):
+        seen.append(len(batch))
+        return batch + (float("inf") if len(seen) == 8 else 0)
+
+    settings = {**SGD, "batch": 4, "learning_rate": 0.25}
+    with pytest.raises(
+        FloatingPointError,
+        match=r"became nan in epoch 2 of 3, step 3 of 5, at learning rate 0.25: lower",
+    ):
+        list(fit(nn.Linear(2, 2), inputs, torch.arange(20) % 2, settings, seed_everything(0),
+                 prepare))  # fmt: skip
+    assert len(seen) == 8
+
+
+class Event:
+    """A stand-in for a GPU's, which happens when the test says so."""
+
+    def __init__(self):
+        self.happened = False
+
+    def query(self):
+        return self.happened
+
+    def synchronize(self):
+        self.happened = True
+
+
+def test_a_late_loss_is_named_by_its_own_step():
+    """As on a GPU: the host is steps ahead of the losses that arrive, and waits at last."""
+    watch = Watch(epochs=2, steps=100)
+    for step in range(LATE):
+        loss = torch.tensor(float("nan") if step == 3 else 1.0)
+        watch._pending.append((loss, Event(), (0, step, 0.5)))
+    watch._pending[0][1].happened = True
+    watch.see(torch.tensor(1.0), 0, LATE, 0.5)  # nothing else has arrived: not waited for
+    assert len(watch._pending) == LATE
+    for _, event, _ in list(watch._pending)[:2]:
+        event.happened = True
+    watch.see(torch.tensor(1.0), 0, LATE + 1, 0.5)
+    with pytest.raises(FloatingPointError, match="epoch 1 of 2, step 4 of 100"):
+        watch.finish()
+
+
+def test_applying_a_function_keeps_batches_of_one_size():
+    sizes = [len(batch) for batch in apply(lambda batch: batch, torch.zeros(600, 1), CPU)]
+    assert sizes == [256, 256, 88]
+
+
+def test_images_of_a_batch_are_not_changed_by_training(images):
+    pixels = torch.from_numpy(images[0])
+    before = copy.deepcopy(pixels)
+    model, generator = untrained("alexnet")
+    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
+    list(
+        fit(model, pixels, torch.from_numpy(images[1]), {**RECIPE, "epochs": 1}, generator, looked)
+    )
+    assert torch.equal(pixels, before)

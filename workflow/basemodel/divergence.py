@@ -1,0 +1,53 @@
+"""Stop a training whose loss is not finite, without making the device wait for the question."""
+
+import math
+from collections import deque
+
+import torch
+from torch import Tensor
+
+LATE = 16  # steps after which an answer is waited for: far enough behind that it costs nothing
+
+
+class Watch:
+    """Looks at every step's loss and raises FloatingPointError for the first that is not finite.
+
+    On the CPU at once; on a GPU as soon as the loss has arrived here, up to LATE steps later, but
+    the message names the step that it happened in.
+    """
+
+    def __init__(self, epochs: int, steps: int):
+        self._epochs, self._steps = epochs, steps
+        self._pending: deque[tuple[Tensor, torch.cuda.Event | None, tuple[int, int, float]]]
+        self._pending = deque()
+
+    def see(self, loss: Tensor, epoch: int, step: int, rate: float) -> None:
+        """`loss` of one step; epoch and step counted from 0."""
+        host, arrived = loss.detach(), None
+        if loss.is_cuda:
+            host = torch.empty((), dtype=loss.dtype, pin_memory=True)
+            host.copy_(loss.detach(), non_blocking=True)
+            arrived = torch.cuda.current_stream(loss.device).record_event()
+        self._pending.append((host, arrived, (epoch, step, rate)))
+        while self._pending and self._ready():
+            self._check()
+
+    def finish(self) -> None:
+        """Wait for all losses seen."""
+        while self._pending:
+            self._check()
+
+    def _ready(self) -> bool:
+        arrived = self._pending[0][1]
+        return arrived is None or len(self._pending) > LATE or arrived.query()
+
+    def _check(self) -> None:
+        host, arrived, (epoch, step, rate) = self._pending.popleft()
+        if arrived is not None:
+            arrived.synchronize()
+        if not math.isfinite(loss := host.item()):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {epoch + 1} of {self._epochs}, step {step + 1} "
+                f"of {self._steps}, at learning rate {rate:g}: lower learning_rate or lengthen "
+                "warmup_epochs"
+            )

@@ -1,0 +1,331 @@
+"""What an experiment costs before it runs: jobs, device hours, wall time and disk by stage.
+
+Images are counted from the settings; hours follow from rates that benchmarks measured or the user
+entered, and each row says which. `snakemake plan` runs this module with the settings as JSON.
+
+Assumptions: an image of a target's test and training sets costs one pass through the network as it
+is fine-tuned (a new last layer's own training on cached features is nothing beside it); a cut
+network costs as much as the whole; jobs of a stage are equally long; nothing waits for disks.
+"""
+
+import json
+import math
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import nn
+
+from basemodel.architectures import NETWORKS
+from basemodel.depths import layers
+from basemodel.files import read_json
+from basemodel.settings import pretrain_settings
+from basemodel.tables import write_csv
+from basemodel.truncation import cost, cut
+
+
+class Size(NamedTuple):
+    """Of a data set."""
+
+    classes: int
+    train: int
+    test: int
+
+
+# The published data sets, for a plan before they are packed (PAPER, Design).
+PUBLISHED = {
+    "imagenet": Size(1000, 1_281_167, 50_000),
+    "stanford_cars": Size(196, 8144, 8041),
+    "fgvc_aircraft": Size(100, 6667, 3333),
+    "dtd": Size(47, 3760, 1880),
+    "oxford_iiit_pets": Size(37, 3680, 3669),
+    "caltech101": Size(102, 3060, 6084),
+    "flowers102": Size(102, 2040, 6149),
+    "cub200": Size(200, 5994, 5794),
+    "indoor67": Size(67, 5360, 1340),
+}
+
+
+@dataclass
+class Work:
+    """A stage of one architecture, or of none: what its jobs do all together."""
+
+    stage: str
+    architecture: str = ""
+    jobs: int = 0
+    trained: int = 0  # images passed forward and backward
+    passed: int = 0  # images passed forward only
+    scored: int = 0  # featuremaps that metrics are computed of
+    packed: int = 0  # images decoded
+    bytes: int = 0
+
+
+@dataclass
+class Rates:
+    """What a machine does for one architecture, and where that is known from; None: not known."""
+
+    train: float | None = None  # images a second
+    forward: float | None = None  # images a second
+    metrics: float | None = None  # seconds for all metrics of an image
+    pack: float | None = None  # images a second of one core; of no architecture, but for all
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def dataset_size(config: dict[str, Any], name: str) -> Size:
+    """Classes and images: of settings that say them, of what is packed, or as published.
+
+    Raises LookupError for a data set that is not packed and whose size nothing tells.
+    """
+    dataset = config["datasets"][name]
+    if "train" in dataset:  # images of each class
+        count = len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
+        return Size(count, count * dataset["train"], count * dataset["test"])
+    meta = Path(config["results"], "data", name, "meta.json")
+    if meta.exists():
+        facts = read_json(meta)
+        return Size(len(facts["classes"]), facts["images"]["train"], facts["images"]["test"])
+    if dataset["kind"] in PUBLISHED:
+        return PUBLISHED[dataset["kind"]]
+    raise LookupError(f"datasets.{name}: how large it is shows when it is packed: snakemake {meta}")
+
+
+def work(config: dict[str, Any]) -> list[Work]:
+    """Every stage's work, in the order in which stages depend on each other."""
+    source = dataset_size(config, config["source"])
+    targets = [dataset_size(config, name) for name in config["targets"]]
+    by_class, by_image = (config["subsets"].get(kind, []) for kind in ("class", "image"))
+    subsets = sum(by_class) + sum(by_image)
+    wholes = len(by_class) + len(by_image)  # the subsets of one division make up the source
+    tests = len(by_class) * source.test + sum(by_image) * source.test
+    per_class = config["probe"]["images_per_class"]
+    probes = per_class * sum(target.classes for target in targets)
+    source_probe = per_class * min(source.classes, config["normal"]["classes"])
+    item = 2 if config["probe"]["dtype"] == "float16" else 4
+    train, test = sum(target.train for target in targets), sum(target.test for target in targets)
+    metrics, cuts = len(config["metrics"]), config["truncation"]["architectures"]
+    images = [source, *targets]
+
+    everything = sum(size.train + size.test for size in images)
+    rows = [
+        Work(
+            "pack", jobs=len(images), packed=everything,
+            bytes=everything * 3 * config["image"]["size"] ** 2,
+        ),
+        Work("subset, probe", jobs=subsets + 1 + len(images)),
+    ]  # fmt: skip
+    for name in config["architectures"]:
+        epochs = pretrain_settings(config, name)["epochs"]
+        maps = elements(config, name)[-1]
+        base_models = sum(
+            parts * weights(config, name, source.classes // parts) for parts in by_class
+        )
+        base_models += sum(by_image) * weights(config, name, source.classes)
+        tuned, seen = _tuned(config["finetune"], config["finetune"]["trainable"], train, test)
+        rows += [
+            Work(
+                "pretrain", name, subsets, trained=epochs * wholes * source.train,
+                passed=wholes * source.train + tests, bytes=4 * base_models,
+            ),
+            Work(
+                "normal", name, 1, trained=epochs * source.train,
+                passed=epochs * source.test + source.train + source.test,
+                bytes=4 * (epochs + 1) * weights(config, name, source.classes),
+            ),
+            Work(
+                "epoch_featuremaps", name, epochs, passed=epochs * source_probe,
+                bytes=epochs * source_probe * maps * item,
+            ),
+            Work("epoch_metric", name, metrics + 1, scored=epochs * source_probe),
+            Work(
+                "featuremaps", name, subsets * len(targets), passed=subsets * probes,
+                bytes=subsets * probes * maps * item,
+            ),
+            Work("metric", name, metrics * len(targets), scored=subsets * probes),
+            Work(
+                "finetune", name, subsets * len(targets), trained=subsets * tuned,
+                passed=subsets * seen,
+            ),
+        ]  # fmt: skip
+    for name in cuts:
+        count = layers(name)
+        tuned, seen = _tuned(config["finetune"], "last", train, test)
+        rows += [
+            Work(
+                "cut_featuremaps", name, count * len(targets), passed=count * probes,
+                bytes=probes * sum(elements(config, name)) * item,
+            ),
+            Work("cut_metric", name, metrics * len(targets), scored=count * probes),
+            Work("cut_finetune", name, count * len(targets), count * tuned, count * seen),
+        ]  # fmt: skip
+    rows.append(Work("tables, figures", jobs=7 + (3 + len(cuts) if cuts else 0)))
+    return rows
+
+
+def _tuned(settings: dict[str, Any], trainable: str, train: int, test: int) -> tuple[int, int]:
+    """Images trained on and images passed, for one fine-tuning on each target."""
+    epochs = settings["epochs"]
+    if trainable == "all":
+        return epochs * train, test
+    return 0, (epochs if settings["augmentation"] else 1) * train + test
+
+
+def network(config: dict[str, Any], name: str, classes: int = 1) -> nn.Module:
+    """Shapes without numbers."""
+    size = config["architectures"][name]
+    with torch.device("meta"):
+        return NETWORKS[name](classes, width=size["width"], stem=size["stem"])
+
+
+def weights(config: dict[str, Any], name: str, classes: int) -> int:
+    """How many numbers a base model's file holds."""
+    return sum(tensor.numel() for tensor in network(config, name, classes).state_dict().values())
+
+
+def elements(config: dict[str, Any], name: str) -> list[int]:
+    """How many numbers one image's featuremaps are, at each cut; the last is the trunk's."""
+    model = network(config, name).eval()
+    image = torch.empty(1, 3, *[config["image"]["crop"]] * 2, device="meta")
+    return [cut(model, layer)(image).numel() for layer in range(layers(name))]
+
+
+def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
+    """What is known of one architecture: entered values first, then measured ones.
+
+    Of measurements at another width or side the nearest in cost is taken, scaled by multiply-adds.
+    """
+    found = Rates()
+    entered = config["plan"]["entered"].get(name, {})
+    ours = {**config["architectures"][name], "side": config["image"]["crop"]}
+    wanted = _multiply_adds(name, ours)
+    near = [entry for entry in measured.get("networks", []) if entry["architecture"] == name]
+    near.sort(key=lambda entry: abs(math.log(_multiply_adds(name, entry) / wanted)))
+    on = f"measured on {measured.get('machine')}"
+    if near:
+        scale = _multiply_adds(name, near[0]) / wanted
+        same = all(near[0][key] == ours[key] for key in ("width", "stem", "side"))
+        source = on if same else f"{on} at {near[0]['side']} pixels, scaled"
+        found.train, found.forward = near[0]["train"] * scale, near[0]["forward"] * scale
+        found.sources = {"train": source, "forward": source}
+    scores = [entry for entry in measured.get("metrics", []) if entry["architecture"] == name]
+    if scores:
+        scale = elements(config, name)[-1] / scores[0]["elements"]
+        found.metrics = scores[0]["seconds"] * scale
+        found.sources["metrics"] = on if scale == 1 else f"{on}, scaled by size"
+    return _with(found, entered)
+
+
+def pack_rate(config: dict[str, Any], measured: dict[str, Any]) -> Rates:
+    """The rate of packing, entered or measured."""
+    found = Rates(pack=measured.get("pack"))
+    found.sources["pack"] = f"measured on {measured.get('machine')}" if found.pack else "unknown"
+    entered = config["plan"]["entered"]
+    return _with(found, {key: entered[key] for key in ("pack",) if key in entered})
+
+
+def _with(found: Rates, entered: dict[str, float]) -> Rates:
+    for key, value in entered.items():
+        setattr(found, key, value)
+        found.sources[key] = "entered"
+    return found
+
+
+def _multiply_adds(name: str, size: dict[str, Any]) -> int:
+    with torch.device("meta"):
+        model = NETWORKS[name](1000, width=size["width"], stem=size["stem"])
+    return cost(model, size["side"])[1]
+
+
+def table(
+    rows: list[Work], known: dict[str, Rates], devices: int, start: float = 0
+) -> pd.DataFrame:
+    """A row a stage and architecture, and a last one for all; hours are NaN where no rate is known.
+
+    known: rates by architecture, those of none under ""; start: seconds to start a job.
+    wall_hours: on `devices` at once, jobs of a stage being equally long. Of the total: at least
+    that of all devices busy all the time, and that of the longest job.
+    """
+    result = []
+    for row in rows:
+        rate = known.get(row.architecture, Rates())
+        counts = {
+            "train": row.trained, "forward": row.passed, "metrics": row.scored, "pack": row.packed
+        }  # fmt: skip
+        used = [rate.sources.get(key, "unknown") for key, count in counts.items() if count]
+        device_seconds = _over(row.trained, rate.train) + _over(row.passed, rate.forward)
+        cpu_seconds = _over(row.packed, rate.pack)
+        cpu_seconds += _over(row.scored, rate.metrics and 1 / rate.metrics)
+        if row.trained or row.passed:
+            device_seconds += row.jobs * start
+        else:
+            cpu_seconds += row.jobs * start
+        waves = math.ceil(row.jobs / devices) / row.jobs
+        result.append(
+            {
+                "stage": row.stage,
+                "architecture": row.architecture,
+                "jobs": row.jobs,
+                "images_trained": row.trained,
+                "images_passed": row.passed,
+                "device_hours": device_seconds / 3600,
+                "wall_hours": device_seconds * waves / 3600,
+                "cpu_hours": cpu_seconds / 3600,
+                "gigabytes": row.bytes / 1e9,
+                "rates": "; ".join(dict.fromkeys(used)),
+            }
+        )
+    plan = pd.DataFrame(result)
+    sums = ["jobs", "images_trained", "images_passed", "device_hours", "cpu_hours", "gigabytes"]
+    total = {"stage": "total", "architecture": "", "rates": "", **plan[sums].sum(skipna=False)}
+    longest = (plan["device_hours"] / plan["jobs"]).max(skipna=False)
+    total["wall_hours"] = max(total["device_hours"] / devices, longest)
+    plan = pd.concat([plan, pd.DataFrame([total])], ignore_index=True)[plan.columns]
+    counts = ["jobs", "images_trained", "images_passed"]
+    return plan.astype(dict.fromkeys(counts, "int64"))
+
+
+def _over(count: int, rate: float | None) -> float:
+    """Seconds; NaN if there is something to do at a rate that is not known."""
+    return count / (rate or math.nan) if count else 0.0
+
+
+def page(plan: pd.DataFrame, devices: int) -> str:
+    """The table for the terminal."""
+    shown = plan.copy()
+    for name in ("device_hours", "wall_hours", "cpu_hours", "gigabytes"):
+        shown[name] = [
+            "?" if math.isnan(x) else "" if x == 0 else f"{x:,.2f}" if x < 100 else f"{x:,.0f}"
+            for x in plan[name]
+        ]
+    for name in ("images_trained", "images_passed"):
+        shown[name] = [f"{x:,}" if x else "" for x in plan[name]]
+    columns = {"images_trained": "trained", "images_passed": "passed", "wall_hours": "wall"}
+    columns |= {"device_hours": "device h", "cpu_hours": "cpu h", "gigabytes": "GB"}
+    lines = [shown.rename(columns=columns).to_string(index=False), ""]
+    lines.append(f"wall: hours with {devices} devices at work; of the total, at the least.")
+    if plan["rates"].str.contains("unknown").any():
+        lines.append(
+            "?: no rate is known. `python benchmarks/training.py --rates` and `python "
+            "benchmarks/metrics.py --rates` measure them, or enter them under plan.entered."
+        )
+    return "\n".join(lines)
+
+
+def main(config: dict[str, Any]) -> None:
+    file = Path(config["plan"]["rates"])
+    measured = read_json(file) if file.exists() else {}
+    known = {name: rates(config, name, measured) for name in config["architectures"]}
+    known[""] = pack_rate(config, measured)
+    devices = config["plan"]["devices"]
+    plan = table(work(config), known, devices, config["plan"]["entered"].get("job", 0))
+    write_csv(Path(config["results"], "plan.csv"), plan)
+    print(page(plan, devices))
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except LookupError as error:
+        raise SystemExit(f"plan: {error.args[0]}") from None
