@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from basemodel.data import filling
-from basemodel.data.kinds import missing, module
-from basemodel.data.listing import DataError, check_counts, check_files, check_least
+from basemodel.data.kinds import checked_listing
+from basemodel.data.listing import DataError, check_least
 from basemodel.files import write_json, write_npy
 
 name = snakemake.wildcards.dataset
@@ -20,30 +20,15 @@ settings = snakemake.params.dataset
 size = snakemake.params.size
 config = snakemake.config
 root = Path(config["data_root"]).expanduser()
-exact = config["data_counts"] == "paper"
 drop = settings.get("on_error", "stop") == "drop"
 outputs = {split: Path(snakemake.output[split]) for split in ("train", "test")}
 folder = Path(snakemake.output.meta).parent
 errors = folder / "errors.json"
-kind = module(settings["kind"])
 
 
 def listed():
     """The files, checked for everything that can be known before the first is decoded."""
-    absent = missing(root, settings)
-    if absent:
-        raise DataError(f"{', '.join(map(str, absent))}: not there; run `snakemake fetch`")
-    try:
-        found = kind.listing(root, settings, exact)
-    except DataError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise DataError(f"its lists cannot be read ({reason}); unpack it again") from error
-    if exact and kind.EXPECTED:
-        check_counts(found.counts, kind.EXPECTED)
-    if settings["kind"] not in ("imagenet", "folder"):  # whose files have just been found
-        check_files(root, found)
+    found = checked_listing(root, settings, config["data_counts"] == "paper")
     if name in config["targets"]:
         check_least(found, config["probe"]["images_per_class"], "probe.images_per_class")
     if name == config["source"]:

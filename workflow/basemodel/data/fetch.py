@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from basemodel.data.kinds import folder, missing, module
-from basemodel.data.listing import check_counts, check_files
+from basemodel.data.kinds import checked_listing, missing, module, place
+from basemodel.data.listing import DataError
 
 
 def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
@@ -20,17 +20,21 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
     for name, dataset in datasets.items():
         kind = module(dataset["kind"])
         if missing(root, dataset) and kind.BY_HAND:
-            place = kind.BY_HAND.format(root=root, folder=root / folder(dataset))
-            by_hand.append(f"{name}: fetch it by hand, {place}")
+            where = kind.BY_HAND.format(root=root, folder=root / place(dataset))
+            by_hand.append(f"{name}: fetch it by hand, {where}")
             continue
         try:
             if missing(root, dataset):
-                print(f"{name}: torchvision downloads it into {root}", flush=True)
+                print(f"{name}: torchvision downloads it into {root}")
                 download(root, kind.DOWNLOAD)
-            print(f"{name}: there, {verify(root, exact, dataset)}", flush=True)
-        except Exception as error:  # whatever is wrong with one, the others are fetched
+            found = checked_listing(root, dataset, exact).counts
+            print(f"{name}: {found.classes} classes, {found.train} + {found.test} images are there")
+        except DataError as error:
             failed += 1
-            print(f"{name}: {type(error).__name__}: {error}", flush=True)
+            print(f"{name}: {error}")
+        except Exception as error:  # whatever goes wrong with one, the others are fetched
+            failed += 1
+            print(f"{name}: the download failed, {type(error).__name__}: {error}; try again")
     print("\n".join(by_hand), end="\n" if by_hand else "")
     return failed
 
@@ -42,23 +46,10 @@ def download(root: Path, name: str) -> None:
     getattr(torchvision.datasets, name)(str(root), download=True)
 
 
-def verify(root: Path, exact: bool, dataset: dict) -> str:
-    """What there is, in words. Raises if it is not all that it should be."""
-    absent = missing(root, dataset)
-    if absent:
-        raise FileNotFoundError(
-            f"{absent[0]} is not there; if a download was interrupted, remove the folder"
-        )
-    kind = module(dataset["kind"])
-    listing = kind.listing(root, dataset, exact)
-    if exact and kind.EXPECTED:
-        check_counts(listing.counts, kind.EXPECTED)
-    check_files(root, listing)
-    found = listing.counts
-    return f"{found.classes} classes, {found.train} + {found.test} images"
-
-
 if __name__ == "__main__":
     root, counts, datasets = sys.argv[1:]
+    sys.stdout.reconfigure(line_buffering=True)
+    if datasets == "{}":
+        print("The data sets of this experiment are made by itself: there is nothing to fetch.")
     failed = fetch(Path(root), counts == "paper", json.loads(datasets))
     sys.exit(f"{failed} data sets could not be fetched: see above" if failed else 0)

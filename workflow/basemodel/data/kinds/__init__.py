@@ -18,9 +18,10 @@ from pathlib import Path
 from types import ModuleType
 
 from basemodel.data.class_folders import class_names
-from basemodel.data.listing import DataError
+from basemodel.data.listing import DataError, Listing, check_counts, check_files
 
 EMBEDDED = ("glyphs", "digits")  # made by this project, from no files
+FOUND = ("imagenet", "folder")  # whose images are found in folders, not named in lists
 
 
 def module(kind: str) -> ModuleType:
@@ -29,11 +30,11 @@ def module(kind: str) -> ModuleType:
 
 def needed(dataset: dict) -> list[str]:
     """Files and folders below the data root that a data set needs."""
-    path = folder(dataset)
+    path = place(dataset)
     return [needed.format(path=path) for needed in module(dataset["kind"]).NEEDED]
 
 
-def folder(dataset: dict) -> str:
+def place(dataset: dict) -> str:
     """Where below the data root the class folders are, of the kinds that a user places freely."""
     return dataset.get("path", dataset["kind"])
 
@@ -43,11 +44,34 @@ def missing(root: Path, dataset: dict) -> list[Path]:
     return [root / path for path in needed(dataset) if not (root / path).exists()]
 
 
+def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
+    """The files of a data set, of which everything is checked that shows without decoding one.
+
+    `exact`: whether it must be the published one. Raises DataError.
+    """
+    absent = missing(root, dataset)
+    if absent:
+        raise DataError(f"{', '.join(map(str, absent))}: not there; run `snakemake fetch`")
+    kind = module(dataset["kind"])
+    try:
+        found = kind.listing(root, dataset, exact)
+    except DataError:
+        raise
+    except (OSError, RuntimeError, ValueError, LookupError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"its lists cannot be read, {reason}; get it again") from error
+    if exact and kind.EXPECTED:
+        check_counts(found.counts, kind.EXPECTED)
+    if dataset["kind"] not in FOUND:
+        check_files(root, found)
+    return found
+
+
 def found_classes(root: Path, dataset: dict) -> int | None:
     """How many classes there are, where a look into one folder tells; else None."""
-    if dataset["kind"] not in ("imagenet", "folder"):
+    if dataset["kind"] not in FOUND:
         return None
-    path = root / folder(dataset)
+    path = root / place(dataset)
     train = path / "train"
     try:
         return len(class_names(train if train.is_dir() else path))
