@@ -44,13 +44,13 @@ def mat(path: Path, **values) -> None:
 def build(root: str | Path, classes: int = 3, images: int = 5, imagenet: int = 40) -> None:
     """All nine below `root`: `classes` classes of `images` training and 2 test images each.
 
-    ImageNet has `imagenet` classes. Caltech-101 has one image a class more than `images`, of which
-    the loader takes up to thirty to train on. Where a training set has two official parts, the second has
-    one image of each class.
+    ImageNet has `imagenet` classes. Caltech-101, which has no split, has one image a class more
+    than `images`. Where a training set has two official parts, the second has one image a class.
     """
     root = Path(root)
     for make in (
-        stanford_cars, fgvc_aircraft, dtd, oxford_iiit_pets, caltech101, flowers102, cub200, indoor67
+        stanford_cars, fgvc_aircraft, dtd, oxford_iiit_pets, caltech101, flowers102, cub200,
+        indoor67,
     ):  # fmt: skip
         make(root, classes, images)
     imagenet_folders(root, imagenet, images)

@@ -1,6 +1,6 @@
 """Run workflow/scripts/pack_files.py as Snakemake would, but without it.
 
-    python tests/pack_job.py RESULTS ROOT DATASET_AS_JSON SIZE
+python tests/pack_job.py RESULTS ROOT DATASET_AS_JSON SIZE
 """
 
 import json

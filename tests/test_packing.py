@@ -34,7 +34,8 @@ def images(tmp_path):
 
 
 def outputs(results):
-    return {path.name + path.parent.name: path.read_bytes() for path in results.rglob("*.*")}
+    files = [path for path in results.rglob("*") if path.is_file()]
+    return {str(path.relative_to(results)): path.read_bytes() for path in files}
 
 
 def test_rows_labels_and_meta_are_those_of_the_files(images, tmp_path):

@@ -3,8 +3,6 @@
 
 # What this project makes itself.
 rule pack:
-    wildcard_constraints:
-        dataset=any_of([name for name in config["datasets"] if name not in FROM_FILES]),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -13,6 +11,8 @@ rule pack:
         test_labels="<results>/data/{dataset}/test/labels.npy",
     log:
         "<results>/logs/pack/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of([name for name in config["datasets"] if name not in FROM_FILES]),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -35,8 +35,6 @@ def image_files(wildcards):
 
 # What is made of image files. A killed job goes on where it stopped.
 rule pack_files:
-    wildcard_constraints:
-        dataset=any_of(FROM_FILES),
     input:
         image_files,
     output:
@@ -47,6 +45,8 @@ rule pack_files:
         test_labels="<results>/data/{dataset}/test/labels.npy",
     log:
         "<results>/logs/pack_files/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of(FROM_FILES),
     conda:
         "../../envs/environment.yaml"
     threads: 8
@@ -65,15 +65,19 @@ rule pack_files:
 rule fetch:
     log:
         "<results>/logs/fetch.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
-    localrule: True
     params:
         python="python" if workflow.deployment_settings.deployment_method else sys.executable,
         root=settings.data_root(config),
         counts=config["data_counts"],
         datasets=json.dumps(
-            {name: config["datasets"][name] for name in settings.used(config) if name in FROM_FILES}
+            {
+                name: config["datasets"][name]
+                for name in settings.used(config)
+                if name in FROM_FILES
+            }
         ),
     # A shell command, for what it says is for the terminal.
     shell:

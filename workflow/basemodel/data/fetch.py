@@ -27,6 +27,11 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
             if missing(root, dataset):
                 print(f"{name}: torchvision downloads it into {root}")
                 download(root, kind.DOWNLOAD)
+                if absent := missing(root, dataset):
+                    raise DataError(
+                        f"{absent[0]} is still not there: torchvision takes what an interrupted "
+                        "download left for the whole; remove its folder and fetch again"
+                    )
             found = checked_listing(root, dataset, exact).counts
             print(f"{name}: {found.classes} classes, {found.train} + {found.test} images are there")
         except DataError as error:

@@ -57,7 +57,7 @@ def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
         found = kind.listing(root, dataset, exact)
     except DataError:
         raise
-    except (OSError, RuntimeError, ValueError, LookupError) as error:
+    except Exception as error:  # of lists that are not what they are named
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"its lists cannot be read, {reason}; get it again") from error
     if exact and kind.EXPECTED:

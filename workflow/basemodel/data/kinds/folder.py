@@ -45,7 +45,9 @@ def split(files: list[str], test_share: float) -> tuple[list[str], list[str]]:
     for name, group in groupby(files, key=lambda file: Path(file).parent.name):
         of_class = list(group)
         if len(of_class) == 1:
-            raise DataError(f"{of_class[0]}: the only image of its class; two are needed for a split")
+            raise DataError(
+                f"{of_class[0]}: the only image of its class; two are needed for a split"
+            )
         count = min(max(round(test_share * len(of_class)), 1), len(of_class) - 1)
         order = np.random.default_rng(seed_of("split", name)).permutation(len(of_class))
         test += [of_class[i] for i in order[:count]]
