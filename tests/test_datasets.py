@@ -279,8 +279,8 @@ def test_fetch_downloads_what_torchvision_can_and_tells_where_the_rest_is_from(
 
     def arrive(url, *place, md5=None, **more):
         asked.append((url, md5))
-        for folder in miniature.iterdir():
-            shutil.copytree(folder, root / folder.name, dirs_exist_ok=True)
+        for layout in miniature.iterdir():
+            shutil.copytree(layout, root / layout.name, dirs_exist_ok=True)
 
     for module in ("fgvc_aircraft", "dtd", "oxford_iiit_pet", "flowers102"):
         source = getattr(torchvision.datasets, module)

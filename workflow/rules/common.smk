@@ -46,6 +46,15 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
+def image_files(wildcards):
+    """No input that is tracked, but asked for exactly when something is to be packed."""
+    try:
+        settings.require_files(config)
+    except settings.SettingsError as error:
+        raise SystemExit(f"config: {error}") from None
+    return []
+
+
 def epochs(architecture):
     """The numbers of the epochs that an architecture is pre-trained for, from 1."""
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)

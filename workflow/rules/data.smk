@@ -24,15 +24,6 @@ rule pack:
         "../scripts/pack.py"
 
 
-def image_files(wildcards):
-    """No input that is tracked, but asked for exactly when something is to be packed."""
-    try:
-        settings.require_files(config)
-    except settings.SettingsError as error:
-        raise SystemExit(f"config: {error}") from None
-    return []
-
-
 # What is made of image files. A killed job goes on where it stopped.
 rule pack_files:
     input:
