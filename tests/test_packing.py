@@ -156,18 +156,20 @@ def chunks(results):
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
-    # Large files, so that a chunk takes long enough to be killed in.
-    for file in (images / "mine").rglob("*.jpg"):
-        Image.open(file).resize((640, 480)).save(file)
+    # Large files and more of them, so that there is time to be killed in.
+    for file in sorted((images / "mine").rglob("*.jpg")):
+        large = Image.open(file).resize((640, 480))
+        for copy in range(3):
+            large.rotate(9 * copy).save(file.with_stem(f"{file.stem}_{copy}"))
     whole = pack(tmp_path / "whole", images, FOLDER, SIDE)
     rng = np.random.default_rng(int(time.time()))
     results, texts, kills = tmp_path / "out", [], 0
     for _ in range(30):
-        before, more = chunks(results) if results.exists() else 0, rng.integers(0, 2)
+        before, more = chunks(results) if results.exists() else 0, rng.integers(0, 4)
         job = start(results, images)
         while job.poll() is None and chunks(results) < before + more:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.1))
         job.send_signal(signal.SIGKILL)
         texts.append(job.communicate()[0])
         kills += job.returncode == -signal.SIGKILL
@@ -242,14 +244,15 @@ from basemodel.data import filling
 count, root, path = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 files = sorted(str(f.relative_to(root)) for f in root.rglob("*.jpg"))
 filling.fill(path, root, (files * 20)[:count], 192, "code", 2, drop=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print("", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
     def peak(count):
         path = tmp_path / f"out{count}" / "images.npy"
         path.parent.mkdir()
         command = [sys.executable, "-c", code, str(count), str(images), str(path)]
-        return 1024 * int(subprocess.run(command, capture_output=True, check=True).stdout)
+        run = subprocess.run(command, capture_output=True, check=True)
+        return 1024 * int(run.stdout.split()[-1])
 
     few, many = peak(128), peak(2048)
     assert many - few < (2048 - 128) * 192 * 192 * 3 / 4, (few, many)

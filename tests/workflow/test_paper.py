@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import miniatures
+from basemodel.files import read_json
 
 EXPERIMENT = "workflow/experiments/imagenet.yaml"
 
@@ -58,6 +59,34 @@ def test_fetch_runs_although_everything_is_missing(fresh):
     for name in ("imagenet", "cub200"):
         assert f"{name}: fetch it by hand, from https://" in run.stdout
         assert f"{name}: fetch it" in (fresh.folder / "results/imagenet/logs/fetch.log").read_text()
+
+
+def test_own_images_are_packed_and_a_stopped_packing_goes_on(fresh):
+    """Snakemake leaves what the stopped job has done, for it is no declared output."""
+    for label in range(2):
+        for number in range(60):
+            file = fresh.folder / "data/beetles" / f"class{label}" / f"{number:02d}.png"
+            miniatures.image(file, label, number)
+    bad = fresh.folder / "data/beetles/class1/59.png"
+    bad.write_text("no image")
+    own = fresh.folder / "own.yaml"
+    own.write_text(
+        "results: results/smoke\ntargets: [beetles, digits]\nsubsets: {class: [5], image: [2]}\n"
+        "datasets: {beetles: {kind: folder, title: Beetles, path: beetles, test_share: 0.1}}\n"
+    )
+    meta = "results/smoke/data/beetles/meta.json"
+    run = fresh.snakemake("--", meta, overlay=(str(own),))
+    assert run.returncode == 1
+    assert f"{bad.relative_to(fresh.folder)}: cannot identify image file" in run.stdout + run.stderr
+    bad.unlink()
+    bad.with_name("58.png").rename(bad)  # the same names, so the same split, but for one
+    bad.with_name("58.png").write_bytes(bad.read_bytes())
+    run = fresh.snakemake("--", meta, overlay=(str(own),))
+    assert run.returncode == 0, run.stdout + run.stderr
+    log = (fresh.results / "logs/pack_files/beetles.log").read_text()
+    assert "train/images.npy: going on after 3 of 4 chunks" in log
+    assert read_json(fresh.folder / meta)["images"] == {"train": 108, "test": 12}
+    assert [path.name for path in (fresh.results / "data/beetles").rglob(".*")] == []
 
 
 @pytest.mark.slow

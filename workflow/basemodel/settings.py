@@ -84,8 +84,8 @@ def require_files(config: dict[str, Any]) -> None:
         raise SettingsError(
             f"data_root: of the data sets' files, {len(lines)} are missing:\n"
             + "\n".join(lines)
-            + "\n`snakemake fetch` with the same settings downloads what can be downloaded and tells "
-            "where the rest is to be had. Or name another data_root."
+            + "\n`snakemake fetch` with the same settings downloads what it can and tells where to "
+            "get the rest. Or name another data_root."
         )
 
 

@@ -37,8 +37,10 @@ class UndecodableFiles(Exception):
 
 def key(files: list[str], side: int, code: str) -> str:
     """What an unfinished array must have been made from for the work to go on."""
-    text = json.dumps([files, side, code])
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([side, code]).encode())
+    for file in files:
+        digest.update(b"\0" + os.fsencode(file))
+    return digest.hexdigest()
 
 
 def fill(
@@ -53,6 +55,7 @@ def fill(
     identity = {"key": key(files, side, code), "rows": len(files), "side": side, "chunk": CHUNK}
     header = _header((len(files), side, side, 3))
     bad, done = _resume(path, identity, header, drop)
+    total = -(-len(files) // CHUNK)
     chunks = [start for start in range(0, len(files), CHUNK) if start not in done]
     found = {}
     waiting: deque[tuple[int, Future]] = deque()
@@ -82,6 +85,9 @@ def fill(
             os.fdatasync(part.fileno())
             journal.write(json.dumps({"start": start, "bad": unreadable}) + "\n")
             journal.flush()
+            done.add(start)
+            if len(done) * 20 // total > (len(done) - 1) * 20 // total:  # at each twentieth
+                print(f"{path}: {len(done)} of {total} chunks", flush=True)
 
         try:
             for start in chunks:
@@ -159,7 +165,8 @@ def _resume(
     with whole(journal) as new:  # without a line that was being written when the job was killed
         new.write_text("".join(json.dumps(note) + "\n" for note in [identity, *kept]))
     if kept:
-        print(f"{path}: going on after {len(kept)} of {-(-identity['rows'] // CHUNK)} chunks")
+        total = -(-identity["rows"] // CHUNK)
+        print(f"{path}: going on after {len(kept)} of {total} chunks", flush=True)
     bad = {int(row): reason for note in kept for row, reason in note["bad"].items()}
     return bad, {note["start"] for note in kept}
 
