@@ -91,7 +91,7 @@ def test_own_images_are_packed_and_a_stopped_packing_goes_on(fresh):
 
 @pytest.mark.slow
 def test_a_miniature_of_it_runs_from_end_to_end(fresh):
-    miniatures.build(fresh.folder / "data" / "miniature", classes=2, images=3, imagenet=40)
+    miniatures.build(fresh.folder / "data" / "miniature", classes=2, images=2, imagenet=40)
     run = snakemake(fresh, overlays=["workflow/experiments/miniature.yaml"])
     assert run.returncode == 0, run.stdout + run.stderr
     results = fresh.folder / "results" / "miniature"
