@@ -69,6 +69,9 @@ def _rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, (*PAPER, 255))
         return Image.alpha_composite(paper, layer).convert("RGB")
+    if image.mode == "RGB":
+        image.load()  # converting would copy it, with the interpreter's lock held
+        return image
     return image.convert("RGB")
 
 
