@@ -6,8 +6,8 @@ only once its rows are on the disk. The journal begins with a key of all that de
 with another key, everything starts anew.
 
 Decoding is done in threads, which need no pickling and no second Python: Pillow gives up the
-interpreter's lock while it decodes and resizes. Of a JPEG of 500 x 375 pixels made 256 x 256, at most
-0.4 of 2.8 ms of processor time hold the lock (measured here), so about seven threads are of use.
+interpreter's lock while it decodes and resizes. A JPEG of 500 x 375 pixels takes 2.8 ms of
+processor time, at most 0.4 of them with the lock (measured), so about seven threads are of use.
 Memory: one chunk a thread and the files' names, for rows are written to the file and never mapped.
 """
 
