@@ -29,8 +29,7 @@ errors = folder / "errors.json"
 def listed():
     """The files, checked for everything that can be known before the first is decoded."""
     found = checked_listing(root, settings, config["data_counts"] == "paper")
-    if name in config["targets"]:
-        check_least(found, config["probe"]["images_per_class"], "probe.images_per_class")
+    check_least(found, config["probe"]["images_per_class"], "probe.images_per_class")
     if name == config["source"]:
         check_least(found, max([1, *config["subsets"].get("image", [])]), "subsets.image")
     return found
