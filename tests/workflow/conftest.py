@@ -68,9 +68,14 @@ class Project:
 
 
 def copy_project(folder: Path) -> Project:
-    leave = shutil.ignore_patterns(
+    patterns = shutil.ignore_patterns(
         ".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache"
     )
+
+    def leave(place, names):
+        # The user's data sets may be below the root, and large.
+        return patterns(place, names) | ({"data"} if Path(place) == ROOT else set())
+
     shutil.copytree(ROOT, folder, ignore=leave)
     return Project(folder)
 

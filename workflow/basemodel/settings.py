@@ -12,8 +12,13 @@ import jsonschema
 import yaml
 
 from basemodel import metrics, subsets
+from basemodel.data import kinds
 
 DIGITS = 174  # scans of the rarest digit in scikit-learn's set
+# The targets of the paper that are known: published numbers are compared on these.
+PAPER_TARGETS = (
+    "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101", "flowers102"
+)  # fmt: skip
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 
@@ -40,9 +45,62 @@ def pretrain_settings(config: dict[str, Any], architecture: str) -> dict[str, An
     return {**config["pretrain"], **config["architectures"][architecture].get("pretrain", {})}
 
 
-def classes(dataset: dict[str, Any]) -> int:
-    """How many classes a data set has, from its settings."""
-    return len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
+def classes(config: dict[str, Any], name: str) -> int | None:
+    """How many classes a data set has; None if only its lists of files can tell."""
+    dataset = config["datasets"][name]
+    if dataset["kind"] == "glyphs":
+        return len("".join(dataset["characters"]))
+    if dataset["kind"] == "digits":
+        return 10
+    expected = kinds.module(dataset["kind"]).EXPECTED
+    if expected and config["data_counts"] == "paper":
+        return expected.classes
+    return kinds.found_classes(data_root(config), dataset)
+
+
+def data_root(config: dict[str, Any]) -> Path:
+    return Path(config["data_root"]).expanduser()
+
+
+def from_files(config: dict[str, Any]) -> list[str]:
+    """The data sets that are made of image files, those that are not used included."""
+    datasets = config["datasets"].items()
+    return [name for name, dataset in datasets if dataset["kind"] not in kinds.EMBEDDED]
+
+
+def used(config: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys([config["source"], *config["targets"]]))
+
+
+def require_files(config: dict[str, Any]) -> None:
+    """Raise SettingsError, a line for each file or folder missing that is still to be packed."""
+    lines = []
+    for name in used(config):
+        packed = Path(config["results"], "data", name, "meta.json").exists()
+        if name in from_files(config) and not packed:
+            absent = kinds.missing(data_root(config), config["datasets"][name])
+            lines += [f"  {name}: {path}" for path in absent]
+    if lines:
+        raise SettingsError(
+            f"data_root: of the data sets' files, {len(lines)} are missing:\n"
+            + "\n".join(lines)
+            + "\n`snakemake fetch` with the same settings downloads what it can and tells where to "
+            "get the rest. Or name another data_root."
+        )
+
+
+def comparable(config: dict[str, Any]) -> tuple[bool, str]:
+    """Whether results can be held beside the published numbers, and why."""
+    source = config["datasets"][config["source"]]
+    if source["kind"] != "imagenet":
+        return False, f"the source is {source['title']}, not ImageNet"
+    targets = {config["datasets"][target]["kind"] for target in config["targets"]}
+    absent = [kind for kind in PAPER_TARGETS if kind not in targets]
+    if absent:
+        return False, f"of the paper's targets, {', '.join(absent)} are not among the targets"
+    if config["data_counts"] != "paper":
+        return False, "the data sets need not be complete (data_counts: any)"
+    return True, "The source is ImageNet, and the paper's six known targets are among the targets."
 
 
 def _check_schema(config: dict[str, Any]) -> None:
@@ -96,8 +154,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
     steps = 1 / config["correlation"]["alpha_step"]
     if abs(steps - round(steps)) > 1e-9:
         raise SettingsError("correlation.alpha_step: does not divide 1; take 0.001 or 0.01")
-    used = {config["source"], *config["targets"]}
-    for name in sorted(used):
+    for name in sorted(used(config)):
         characters = "".join(config["datasets"][name].get("characters", []))
         twice = sorted({c for c in characters if characters.count(c) > 1})
         if twice:
@@ -111,21 +168,23 @@ def _check_sizes(config: dict[str, Any]) -> None:
     source = config["datasets"][config["source"]]
     if not subsets.names(config["subsets"]):
         raise SettingsError("subsets: no source task at all; give class or image a number of parts")
+    count = classes(config, config["source"])
     for parts in config["subsets"].get("class", []):
-        if classes(source) % parts:
+        if count is not None and count % parts:
             raise SettingsError(
-                f"subsets.class: {parts} does not divide the {classes(source)} classes of "
+                f"subsets.class: {parts} does not divide the {count} classes of "
                 f"{config['source']}; take a divisor, or change datasets.{config['source']}"
             )
     for parts in config["subsets"].get("image", []):
-        if source["train"] < parts:
+        if "train" in source and source["train"] < parts:
             raise SettingsError(
                 f"subsets.image: {parts} parts of the {source['train']} training images of a class "
                 f"leave some empty; take fewer parts or raise datasets.{config['source']}.train"
             )
     wanted = config["probe"]["images_per_class"]
     for target in config["targets"]:
-        if config["datasets"][target]["train"] < wanted:
+        # Of image files, the packing looks first whether a class has enough.
+        if config["datasets"][target].get("train", wanted) < wanted:
             raise SettingsError(
                 f"datasets.{target}.train: {config['datasets'][target]['train']} training images "
                 f"of a class are fewer than the {wanted} of probe.images_per_class; "

@@ -1,5 +1,8 @@
 # What several stages share.
 
+import json
+import sys
+
 from basemodel import settings, subsets
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
@@ -16,6 +19,7 @@ TARGETS = config["targets"]
 SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
+FROM_FILES = settings.from_files(config)
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
 FIGURES = ["figure1", "figure2", "figure3"]
 if config["truncation"]["architectures"]:
@@ -35,6 +39,20 @@ def network(architecture):
     """What a base model is built from, but for the number of classes."""
     size = config["architectures"][architecture]
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
+
+
+def any_of(names):
+    """The pattern of a wildcard that is one of the names, or of none that is nothing."""
+    return "|".join(names) or "(?!)"
+
+
+def image_files(wildcards):
+    """No input that is tracked, but asked for exactly when something is to be packed."""
+    try:
+        settings.require_files(config)
+    except settings.SettingsError as error:
+        raise SystemExit(f"config: {error}") from None
+    return []
 
 
 def epochs(architecture):

@@ -1,6 +1,7 @@
 # Data sets as arrays, and the choices of images made in them.
 
 
+# What this project makes itself.
 rule pack:
     output:
         meta="<results>/data/{dataset}/meta.json",
@@ -10,6 +11,8 @@ rule pack:
         test_labels="<results>/data/{dataset}/test/labels.npy",
     log:
         "<results>/logs/pack/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of([name for name in config["datasets"] if name not in FROM_FILES]),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -19,6 +22,58 @@ rule pack:
         seed=config["seed"],
     script:
         "../scripts/pack.py"
+
+
+# What is made of image files. A killed job goes on where it stopped.
+rule pack_files:
+    input:
+        image_files,
+    output:
+        meta="<results>/data/{dataset}/meta.json",
+        train="<results>/data/{dataset}/train/images.npy",
+        train_labels="<results>/data/{dataset}/train/labels.npy",
+        test="<results>/data/{dataset}/test/images.npy",
+        test_labels="<results>/data/{dataset}/test/labels.npy",
+    log:
+        "<results>/logs/pack_files/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of(FROM_FILES),
+    conda:
+        "../../envs/environment.yaml"
+    threads: 8
+    params:
+        code=lambda wildcards: fingerprint(
+            "pack_files.py",
+            f"basemodel.data.kinds.{config['datasets'][wildcards.dataset]['kind']}",
+        ),
+        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        size=config["image"]["size"],
+    script:
+        "../scripts/pack_files.py"
+
+
+# `snakemake fetch`: not a stage, and never run by itself.
+rule fetch:
+    log:
+        "<results>/logs/fetch.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        python="python" if workflow.deployment_settings.deployment_method else sys.executable,
+        root=settings.data_root(config),
+        counts=config["data_counts"],
+        datasets=json.dumps(
+            {
+                name: config["datasets"][name]
+                for name in settings.used(config)
+                if name in FROM_FILES
+            }
+        ),
+    # A shell command, for what it says is for the terminal.
+    shell:
+        "{params.python:q} -m basemodel.data.fetch {params.root:q} {params.counts} "
+        "{params.datasets:q} 2>&1 | tee {log:q}"
 
 
 rule subset:

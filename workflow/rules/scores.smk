@@ -103,7 +103,7 @@ rule summary:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("summary.py"),
-        comparable=False,
-        why=f"the source is {config['datasets'][config['source']]['title']}, not ImageNet",
+        comparable=settings.comparable(config)[0],
+        why=settings.comparable(config)[1],
     script:
         "../scripts/summary.py"

@@ -1,0 +1,47 @@
+"""Run workflow/scripts/pack_files.py as Snakemake would, but without it.
+
+python tests/pack_job.py RESULTS ROOT DATASET_AS_JSON SIZE
+"""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "pack_files.py"
+
+
+class Names(dict):
+    __getattr__ = dict.__getitem__
+
+
+def pack(results, root, dataset, size, counts="any", threads=2, code="0", wanted=1, parts=1):
+    """Pack a data set, named `images`, into `results`; returns that folder."""
+    results = Path(results)
+    outputs = Names(meta=str(results / "meta.json"))
+    for split in ("train", "test"):
+        (results / split).mkdir(parents=True, exist_ok=True)
+        outputs[split] = str(results / split / "images.npy")
+    config = {
+        "data_root": str(root),
+        "data_counts": counts,
+        "source": "images",
+        "targets": ["images"],
+        "probe": {"images_per_class": wanted},
+        "subsets": {"image": [parts]},
+    }
+    job = SimpleNamespace(
+        wildcards=Names(dataset="images"),
+        output=outputs,
+        params=Names(dataset={"title": "Images", **dataset}, size=size, code=code),
+        threads=threads,
+        config=config,
+    )
+    runpy.run_path(str(SCRIPT), {"snakemake": job})
+    return results
+
+
+if __name__ == "__main__":
+    results, root, dataset, size = sys.argv[1:]
+    pack(results, root, json.loads(dataset), int(size))

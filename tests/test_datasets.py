@@ -1,0 +1,415 @@
+"""Data sets in their official layouts: the real loaders on miniatures, and what is missing."""
+
+import copy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torchvision.datasets
+import yaml
+from PIL import Image
+
+import miniatures
+from basemodel import settings
+from basemodel.data import fetch, kinds
+from basemodel.data.decode import square
+from basemodel.data.kinds import checked_listing, folder
+from basemodel.data.listing import Counts, DataError, check_counts
+from basemodel.files import read_json
+from pack_job import pack
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASSES, IMAGES, IMAGENET = 4, 5, 6
+OFFICIAL = [
+    "imagenet", "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101",
+    "flowers102", "cub200", "indoor67",
+]  # fmt: skip
+FIRST_CLASSES = {
+    "imagenet": ["n01440764", "n01440781"],
+    "stanford_cars": ["Maker Model 0 2012", "Maker Model 1 2012"],
+    "fgvc_aircraft": ["Maker 700-200", "Maker 701-200"],
+    "dtd": ["texturea0", "textureb1"],
+    "oxford_iiit_pets": ["Small Dog 0", "Great Cat 1"],
+    "caltech101": ["thing_0", "thing_1"],
+    "flowers102": ["pink primrose", "hard-leaved pocket orchid"],
+    "cub200": ["001.Some_Bird_0", "002.Some_Bird_1"],
+    "indoor67": ["room_a0", "room_b1"],
+}
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory):
+    root = tmp_path_factory.mktemp("miniature")
+    miniatures.build(root, CLASSES, IMAGES, IMAGENET)
+    return root
+
+
+@pytest.fixture
+def copied(miniature, tmp_path):
+    """A copy that a test may spoil."""
+    shutil.copytree(miniature, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def listing(root, kind, exact=False, **more):
+    return checked_listing(root, {"kind": kind, "title": kind, **more}, exact)
+
+
+@pytest.mark.parametrize("kind", OFFICIAL)
+def test_a_layout_gives_its_classes_and_splits(miniature, kind):
+    found = listing(miniature, kind)
+    classes = IMAGENET if kind == "imagenet" else CLASSES
+    tests = 1 if kind == "caltech101" else 2
+    assert found.counts == Counts(classes, classes * IMAGES, classes * tests)
+    assert found.classes[:2] == FIRST_CLASSES[kind]
+    for files, count in ((found.train, IMAGES), (found.test, tests)):
+        assert [label for _, label in files] == np.repeat(range(classes), count).tolist()
+        assert files == sorted(files, key=lambda file: (file[1], file[0]))
+    assert not {file for file, _ in found.train} & {file for file, _ in found.test}
+
+
+@pytest.mark.parametrize("kind", OFFICIAL)
+def test_a_label_is_that_of_the_image(miniature, kind):
+    """Every file's colour is its class's: paths and labels belong together."""
+    found = listing(miniature, kind)
+    for file, label in found.train + found.test:
+        colour = np.asarray(Image.open(miniature / file)).mean((0, 1))
+        assert abs(colour - miniatures.colour(label)).max() < 6, file
+
+
+def test_the_papers_counts_are_the_sums_of_what_is_known_of_the_data_sets():
+    """Table 4, but for Pets, whose official test list has 300 more (PAPER, "Design")."""
+    expected = {kind: kinds.module(kind).EXPECTED for kind in OFFICIAL}
+    assert expected == {
+        "imagenet": Counts(1000, 1281167, 50000),
+        "stanford_cars": Counts(196, 8144, 8041),
+        "fgvc_aircraft": Counts(100, 6667, 3333),
+        "dtd": Counts(47, 3760, 1880),
+        "oxford_iiit_pets": Counts(37, 3680, 3669),
+        "caltech101": Counts(102, 3060, 6084),
+        "flowers102": Counts(102, 2040, 6149),
+        "cub200": Counts(200, 5994, 5794),
+        "indoor67": Counts(67, 5360, 1340),
+    }
+
+
+def test_caltech_trains_on_thirty_of_each_class_and_always_the_same(tmp_path):
+    miniatures.caltech101(tmp_path, 3, 39)  # forty images a class
+    found, again = listing(tmp_path, "caltech101"), listing(tmp_path, "caltech101")
+    assert found.counts == Counts(3, 90, 30)
+    assert np.bincount([label for _, label in found.train]).tolist() == [30, 30, 30]
+    assert found.train == again.train
+    assert found.classes[-1] == "BACKGROUND_Google"
+    numbers = [Path(file).stem for file, label in found.train if label == 0]
+    assert numbers != [Path(file).stem for file, label in found.train if label == 1]
+
+
+@pytest.mark.parametrize("kind", OFFICIAL)
+def test_a_miniature_is_not_taken_for_the_published_data_set(miniature, kind):
+    with pytest.raises(DataError) as error:
+        listing(miniature, kind, exact=True)
+    if kind != "flowers102":  # whose lists torchvision compares with their checksums
+        expected = kinds.module(kind).EXPECTED
+        found = f"{IMAGENET if kind == 'imagenet' else CLASSES} classes instead of"
+        assert f"{found} {expected.classes}, " in str(error.value)
+        assert f"instead of {expected.train}, " in str(error.value)
+        assert "archive that was not unpacked to its end" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_more_images_than_published_have_another_cause():
+    check_counts(Counts(2, 3, 4), Counts(2, 3, 4))
+    with pytest.raises(
+        DataError, match=r"^5 test images instead of 4; likely cause: files that do"
+    ):
+        check_counts(Counts(2, 3, 5), Counts(2, 3, 4))
+
+
+@pytest.mark.parametrize("kind", OFFICIAL)
+def test_each_thing_that_a_loader_needs_is_missed(copied, kind):
+    dataset = {"kind": kind, "title": kind}
+    needed = kinds.needed(dataset)
+    for path in needed:
+        whole = copied / path
+        whole.rename(copied / "away")
+        assert kinds.missing(copied, dataset) == [
+            copied / other for other in needed if Path(other).is_relative_to(path)
+        ]
+        with pytest.raises(DataError, match=f"{whole}.*not there; run `snakemake fetch`"):
+            checked_listing(copied, dataset, False)
+        (copied / "away").rename(whole)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in OFFICIAL if kind not in ("imagenet", "caltech101")]
+)
+def test_an_image_that_a_list_names_and_that_is_not_there_is_named(copied, kind):
+    file, _ = listing(copied, kind).test[-1]
+    (copied / file).unlink()
+    with pytest.raises(DataError, match=rf"^1 images are named in its lists .*{Path(file).name}"):
+        listing(copied, kind)
+
+
+def test_lists_that_do_not_fit_together_are_named(copied):
+    lines = copied / "CUB_200_2011/image_class_labels.txt"
+    lines.write_text("".join(lines.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(DataError, match="its lists do not number the same images"):
+        listing(copied, "cub200")
+    with (copied / "indoorCVPR_09/TestImages.txt").open("a") as file:
+        file.write("\ncellar/a.jpg")
+    with pytest.raises(DataError, match=r"cellar/a\.jpg: cellar is no class"):
+        listing(copied, "indoor67")
+    (copied / "flowers-102/setid.mat").write_text("<html>404</html>")
+    with pytest.raises(DataError, match="its lists cannot be read, MatReadError: .*; get it"):
+        listing(copied, "flowers102")
+
+
+def test_imagenets_validation_images_must_be_sorted_into_classes(copied):
+    for file in list((copied / "imagenet/val").rglob("*.JPEG")):
+        file.rename(copied / "imagenet/val" / file.name)
+    for empty in (copied / "imagenet/val").glob("n*"):
+        empty.rmdir()
+    with pytest.raises(DataError, match=r"files instead of class folders; sort .* valprep\.sh"):
+        listing(copied, "imagenet")
+
+
+def make_folders(root, layout):
+    for name, count in layout.items():
+        for number in range(count):
+            miniatures.image(root / "mine" / name / f"{number}.png", number, number)
+
+
+def test_class_folders_with_a_split(tmp_path):
+    make_folders(tmp_path, {"train/b": 3, "train/a": 2, "val/a": 1, "val/b": 1, ".hidden/x": 1})
+    (tmp_path / "mine/train/a/notes.txt").write_text("no image")
+    found = listing(tmp_path, "folder", path="mine")
+    assert found.classes == ["a", "b"] and found.counts == Counts(2, 5, 2)
+    assert found.test == [("mine/val/a/0.png", 0), ("mine/val/b/0.png", 1)]
+    make_folders(tmp_path, {"test/a": 2})
+    assert listing(tmp_path, "folder", path="mine").counts == Counts(2, 5, 2)
+    assert listing(tmp_path, "folder", path="mine").test[0][0].startswith("mine/test")
+
+
+def test_class_folders_without_a_split_hold_out_a_share_of_each_class(tmp_path):
+    make_folders(tmp_path, {"a": 10, "b": 4, "c": 2})
+    found = listing(tmp_path, "folder", path="mine")
+    assert np.bincount([label for _, label in found.test]).tolist() == [2, 1, 1]
+    assert found.counts.train + found.counts.test == 16
+    half = listing(tmp_path, "folder", path="mine", test_share=0.5)
+    assert np.bincount([label for _, label in half.test]).tolist() == [5, 2, 1]
+    # Another class, or another file in one, moves no image of the others.
+    make_folders(tmp_path, {"d": 5, "b": 5})
+    more = listing(tmp_path, "folder", path="mine")
+    assert [f for f in more.test if f[1] == 0] == [f for f in found.test if f[1] == 0]
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        ({"train/a": 2}, "has train/ but neither test/ nor val/"),
+        ({"train/a": 2, "test/b": 1}, "test/b/0.png: b is no class"),
+        ({"a": 1, "b": 3}, "a/0.png: the only image of its class"),
+        ({}, "has no class folders"),
+    ],
+)
+def test_class_folders_that_make_no_data_set_are_named(tmp_path, layout, message):
+    (tmp_path / "mine").mkdir()
+    make_folders(tmp_path, layout)
+    with pytest.raises(DataError, match=message):
+        listing(tmp_path, "folder", path="mine")
+
+
+def test_an_empty_class_folder_is_named(tmp_path):
+    make_folders(tmp_path, {"a": 3, "b": 3})
+    (tmp_path / "mine/empty").mkdir()
+    with pytest.raises(DataError, match=r"mine/empty: no image in this class folder"):
+        listing(tmp_path, "folder", path="mine")
+
+
+@pytest.mark.parametrize("kind", ["imagenet", "stanford_cars", "flowers102"])
+def test_a_layout_is_packed(miniature, tmp_path, kind):
+    results = pack(tmp_path / "out", miniature, {"kind": kind}, 32)
+    found = listing(miniature, kind)
+    rows, labels = np.load(results / "train/images.npy"), np.load(results / "train/labels.npy")
+    assert labels.tolist() == [label for _, label in found.train]
+    assert all(
+        np.array_equal(row, square(miniature / file, 32))
+        for row, (file, _) in zip(rows, found.train, strict=True)
+    )
+    assert read_json(results / "meta.json")["kind"] == kind
+
+
+def test_a_data_set_of_the_wrong_size_is_not_packed(miniature, tmp_path):
+    with pytest.raises(SystemExit, match="^images: 4 classes instead of 47, 20 train images"):
+        pack(tmp_path / "out", miniature, {"kind": "dtd"}, 32, counts="paper")
+
+
+# --------------------------------------------------------------------------------------------------
+# Fetching, and the experiment's settings
+# --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def experiment():
+    """The paper's experiment, laid over the default."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    over = (ROOT / "workflow/experiments/imagenet.yaml").read_text(encoding="utf-8")
+
+    def lay(over, under):
+        for key, value in over.items():
+            under[key] = lay(value, under.get(key, {})) if isinstance(value, dict) else value
+        return under
+
+    return lay(yaml.safe_load(over), config)
+
+
+@pytest.fixture
+def datasets(experiment):
+    return {name: experiment["datasets"][name] for name in settings.used(experiment)}
+
+
+def test_fetch_downloads_what_torchvision_can_and_tells_where_the_rest_is_from(
+    miniature, tmp_path, datasets, monkeypatch, capsys
+):
+    """The network is replaced, where torchvision would use it; all else is real."""
+    asked, root = [], tmp_path / "data"
+
+    def arrive(url, *place, md5=None, **more):
+        asked.append((url, md5))
+        for layout in miniature.iterdir():
+            shutil.copytree(layout, root / layout.name, dirs_exist_ok=True)
+
+    for module in ("fgvc_aircraft", "dtd", "oxford_iiit_pet", "flowers102"):
+        source = getattr(torchvision.datasets, module)
+        monkeypatch.setattr(source, "download_and_extract_archive", arrive)
+    only = {name: datasets[name] for name in datasets if name not in ("imagenet", "caltech101")}
+    for name in ("fgvc_aircraft", "dtd", "oxford_iiit_pets"):
+        asked.clear()
+        shutil.rmtree(root, ignore_errors=True)
+        assert fetch.fetch(root, False, {name: only[name]}) == 0
+        assert all(url.startswith("https://www.robots.ox.ac.uk/~vgg/data/") for url, _ in asked)
+        assert name == "fgvc_aircraft" or all(md5 for _, md5 in asked)
+    assert "dtd: 4 classes, 20 + 8 images are there" in capsys.readouterr().out
+
+
+def test_fetch_says_a_line_for_each_that_is_to_be_fetched_by_hand(
+    tmp_path, datasets, monkeypatch, capsys
+):
+    asked = []
+    monkeypatch.setattr(fetch, "download", lambda root, name: asked.append(name))
+    failed = fetch.fetch(tmp_path, True, datasets)
+    assert asked == ["FGVCAircraft", "DTD", "OxfordIIITPet", "Caltech101", "Flowers102"]
+    assert all(hasattr(torchvision.datasets, name) for name in asked)
+    assert failed == len(asked)  # nothing has arrived
+    lines = capsys.readouterr().out.splitlines()
+    by_hand = [line for line in lines if "fetch it by hand" in line]
+    assert [line.split(":")[0] for line in by_hand] == [
+        "imagenet", "stanford_cars", "cub200", "indoor67",
+    ]  # fmt: skip
+    assert lines[-4:] == by_hand
+    assert all(str(tmp_path) in line and len(line) < 400 for line in by_hand)
+    assert all("https://" in line or "Kaggle" in line for line in by_hand)
+
+
+def test_fetch_verifies_what_is_there(copied, datasets, capsys):
+    (copied / listing(copied, "dtd").train[0][0]).unlink()
+    assert fetch.fetch(copied, False, datasets) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 9 and "indoor67: 4 classes, 20 + 8 images are there" in lines
+    assert [line for line in lines if line.startswith("dtd: 1 images are named in its lists")]
+
+
+def test_a_download_that_fails_leaves_the_others_alone(tmp_path, datasets, monkeypatch, capsys):
+    def fail(root, name):
+        raise OSError("no network")
+
+    monkeypatch.setattr(fetch, "download", fail)
+    assert fetch.fetch(tmp_path, True, datasets) == 5
+    out = capsys.readouterr().out
+    assert "dtd: the download failed, OSError: no network; try again" in out
+
+
+def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
+    experiment.update(data_root=str(copied), results=str(tmp_path / "results"))
+    settings.require_files(experiment)
+    shutil.rmtree(copied / "dtd")
+    (copied / "CUB_200_2011/images.txt").unlink()
+    shutil.rmtree(copied / "imagenet/val")
+    with pytest.raises(settings.SettingsError) as error:
+        settings.require_files(experiment)
+    lines = str(error.value).splitlines()
+    assert lines[0] == "data_root: of the data sets' files, 6 are missing:"
+    assert lines[1:-1] == [
+        f"  imagenet: {copied}/imagenet/val",
+        *(f"  dtd: {copied}/dtd/dtd/labels/{split}1.txt" for split in ("train", "val", "test")),
+        f"  dtd: {copied}/dtd/dtd/images",
+        f"  cub200: {copied}/CUB_200_2011/images.txt",
+    ]
+    assert "`snakemake fetch`" in lines[-1]
+    # What is packed is needed no more.
+    for name in ("imagenet", "dtd", "cub200"):
+        (tmp_path / "results/data" / name).mkdir(parents=True)
+        (tmp_path / "results/data" / name / "meta.json").touch()
+    settings.require_files(experiment)
+
+
+def test_divisions_are_checked_before_anything_is_packed(experiment, miniature):
+    settings.check(experiment)  # 1,000 classes
+    experiment["subsets"]["class"] = [30]
+    with pytest.raises(settings.SettingsError, match="30 does not divide the 1000 classes of imag"):
+        settings.check(experiment)
+    experiment.update(data_counts="any", data_root=str(miniature))
+    experiment["subsets"]["class"] = [4]
+    with pytest.raises(settings.SettingsError, match="4 does not divide the 6 classes of imagenet"):
+        settings.check(experiment)
+    experiment["subsets"]["class"] = [3]
+    settings.check(experiment)
+    experiment["data_root"] = "nowhere"
+    settings.check(experiment)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ({"kind": "folder", "title": "Mine"}, "datasets.mine"),
+        ({"kind": "cub200", "title": "Birds", "path": "x"}, "datasets.mine"),
+        ({"kind": "folder", "title": "M", "path": "x", "on_error": "skip"}, "datasets.mine"),
+        ({"kind": "folder", "title": "M", "path": "x", "test_share": 1}, "datasets.mine"),
+    ],
+)
+def test_a_data_sets_settings_are_checked(experiment, dataset, message):
+    experiment["datasets"]["mine"] = dataset
+    with pytest.raises(settings.SettingsError, match=f"^{message}"):
+        settings.check(experiment)
+
+
+def test_only_the_papers_own_experiment_is_comparable(experiment):
+    assert settings.comparable(experiment)[0]
+    for change, why in [
+        ({"source": "dtd"}, "the source is DTD, not ImageNet"),
+        ({"targets": experiment["targets"][1:]}, "of the paper's targets, stanford_cars are not"),
+        ({"data_counts": "any"}, "the data sets need not be complete"),
+    ]:
+        is_comparable, text = settings.comparable({**copy.deepcopy(experiment), **change})
+        assert not is_comparable and text.startswith(why)
+
+
+def test_settings_are_read_without_torch(tmp_path):
+    """The Snakefile is parsed again by every job of a cluster."""
+    code = (
+        "import sys; from basemodel import settings; from basemodel.data import kinds; "
+        f"[kinds.module(kind) for kind in {[*OFFICIAL, 'folder']}]; "
+        "print([name for name in ('torch', 'torchvision', 'scipy', 'PIL') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_held_out_share_does_not_follow_the_experiments_seed(tmp_path):
+    files = [f"mine/a/{number}.png" for number in range(20)]
+    train, test = folder.split(files, 0.2)
+    assert len(test) == 4 and sorted(train + test) == sorted(files)
+    assert test == folder.split(files, 0.2)[1]

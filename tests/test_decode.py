@@ -1,0 +1,162 @@
+"""Image files of every kind come out as the pixels that a person would see."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision import transforms
+
+from basemodel.data.decode import Undecodable, square
+
+RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 60, 210)
+
+
+def quarters() -> Image.Image:
+    """48 x 32: red left above, green right above, blue below."""
+    pixels = np.empty((32, 48, 3), np.uint8)
+    pixels[:16, :24], pixels[:16, 24:], pixels[16:] = RED, GREEN, BLUE
+    return Image.fromarray(pixels)
+
+
+def flat(mode, colour, size=(40, 30)):
+    return Image.new(mode, size, colour)
+
+
+def seen(path, side=16):
+    image = square(path, side)
+    assert image.shape == (side, side, 3) and image.dtype == np.uint8
+    return image
+
+
+def assert_colour(pixels, expected, within):
+    assert abs(pixels.reshape(-1, 3).astype(int) - expected).max() <= within, pixels.reshape(-1, 3)
+
+
+@pytest.mark.parametrize("size", [(400, 301), (301, 400), (97, 97), (64, 64), (65, 64), (33, 500)])
+def test_the_pixels_are_those_of_torchvisions_resize_and_crop(tmp_path, size):
+    rng = np.random.default_rng(size)
+    image = Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    image.save(tmp_path / "a.jpg", quality=90)
+    theirs = transforms.Compose([transforms.Resize(64), transforms.CenterCrop(64)])
+    with Image.open(tmp_path / "a.jpg") as again:
+        expected = np.asarray(theirs(again.convert("RGB")))
+    assert np.array_equal(square(tmp_path / "a.jpg", 64), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "expected", "within"),
+    [
+        ("grey.jpg", flat("L", 140), (140, 140, 140), 1),
+        ("grey.png", flat("L", 140), (140, 140, 140), 0),
+        ("bits.png", flat("1", 1), (255, 255, 255), 0),
+        ("colour.jpg", flat("RGB", RED), RED, 3),
+        # Cyan 0.2, magenta 0.8, yellow 0.4 over black 0: light is what the inks leave.
+        ("cmyk.jpg", flat("CMYK", (51, 204, 102, 0)), (204, 51, 153), 4),
+        ("cmyk.tif", flat("CMYK", (51, 204, 102, 0)), (204, 51, 153), 1),
+        ("palette.png", flat("RGB", GREEN).quantize(4), GREEN, 0),
+        ("palette.gif", flat("RGB", GREEN).quantize(4), GREEN, 0),
+        ("alpha.png", flat("RGBA", (*RED, 255)), RED, 0),
+        ("clear.png", flat("RGBA", (*RED, 0)), (255, 255, 255), 0),
+        ("half.png", flat("RGBA", (200, 100, 0, 51)), (244, 224, 204), 1),
+        ("grey_alpha.png", flat("LA", (100, 255)), (100, 100, 100), 0),
+        ("grey_clear.png", flat("LA", (100, 51)), (224, 224, 224), 1),
+        ("colour.webp", flat("RGB", RED), RED, 8),
+        ("colour.bmp", flat("RGB", RED), RED, 0),
+    ],
+)
+def test_a_colour_mode_comes_out_right(tmp_path, name, image, expected, within):
+    image.save(tmp_path / name)
+    assert_colour(seen(tmp_path / name), expected, within)
+
+
+def test_a_transparent_palette_colour_shows_white(tmp_path):
+    image = quarters().quantize(4)
+    clear = image.getpixel((0, 0))
+    image.save(tmp_path / "a.png", transparency=clear)
+    with Image.open(tmp_path / "a.png") as again:
+        assert again.mode == "P"
+    pixels = seen(tmp_path / "a.png", 32)
+    assert_colour(pixels[:14, :14], (255, 255, 255), 0)
+    assert_colour(pixels[:14, -14:], GREEN, 0)
+
+
+def test_a_transparent_colour_of_a_colour_image_shows_white(tmp_path):
+    quarters().save(tmp_path / "a.png", transparency=RED)
+    pixels = seen(tmp_path / "a.png", 32)
+    assert_colour(pixels[:14, :14], (255, 255, 255), 0)
+    assert_colour(pixels[-14:], BLUE, 0)
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.tif"])
+@pytest.mark.parametrize(("deep", "expected"), [(0, 0), (65535, 255), (32896, 128), (25700, 100)])
+def test_sixteen_bit_grey_is_scaled_not_cut_off(tmp_path, name, deep, expected):
+    Image.fromarray(np.full((30, 40), deep, np.uint16)).save(tmp_path / name)
+    assert_colour(seen(tmp_path / name), (expected,) * 3, 0)
+
+
+def test_sixteen_bit_grey_of_the_other_byte_order(tmp_path):
+    pixels = np.full((30, 40), 25700, ">u2")
+    Image.frombytes("I;16B", (40, 30), pixels.tobytes()).save(tmp_path / "grey.tif")
+    assert_colour(seen(tmp_path / "grey.tif"), (100, 100, 100), 0)
+
+
+def test_sixteen_bit_colour(tmp_path):
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    row = b"\0" + np.tile(np.array([51400, 7710, 10280], ">u2"), 40).tobytes()
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 30, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(row * 30))
+        + chunk(b"IEND", b"")
+    )
+    assert_colour(seen(tmp_path / "a.png"), (200, 30, 40), 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_upright_however_the_camera_was_held(tmp_path, orientation):
+    """What is stored is the scene turned; the tag says how to turn it back."""
+    turns = {
+        1: [],
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = quarters()
+    for turn in turns[orientation]:
+        stored = stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
+    pixels = seen(tmp_path / "a.jpg", 32)
+    assert_colour(pixels[2:14, 2:14], RED, 3)
+    assert_colour(pixels[2:14, -14:-2], GREEN, 3)
+    assert_colour(pixels[-14:-2, 2:-2], BLUE, 3)
+
+
+def test_files_that_are_no_images_are_told_from_files_that_cannot_be_read(tmp_path):
+    quarters().save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
+    (tmp_path / "page.jpg").write_text("<html>404</html>")
+    (tmp_path / "empty.jpg").touch()
+    Image.new("F", (8, 8), 0.5).save(tmp_path / "float.tif")
+    Image.new("RGB", (5, 1000)).save(tmp_path / "line.png")
+    for name in ("half.jpg", "page.jpg", "empty.jpg", "float.tif", "line.png"):
+        with pytest.raises(Undecodable):
+            square(tmp_path / name, 16)
+    with pytest.raises(FileNotFoundError):
+        square(tmp_path / "missing.jpg", 16)
+
+
+def test_damaged_metadata_spoils_no_image(tmp_path):
+    flat("RGB", RED).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f broken")
+    assert_colour(seen(tmp_path / "a.jpg"), RED, 3)

@@ -1,0 +1,91 @@
+"""One image file as a square of pixels, whatever its format and colours."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ORIENTATION = 0x0112  # the EXIF tag: how the camera was held
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PAPER = (255, 255, 255)  # what shows through transparent pixels
+LONGEST = 100  # times the shorter side: a longer image would not fit in memory when enlarged
+
+
+class Undecodable(ValueError):
+    """A file whose content is no image that can be decoded."""
+
+
+def square(path: str | Path, side: int) -> np.ndarray:
+    """The middle of an image whose shorter side is made `side` pixels: uint8 [side, side, 3].
+
+    The pixels are those of torchvision's Resize(side) and CenterCrop(side) on the image as it is
+    meant to be seen: upright by its EXIF tag, 16-bit grey scaled to 8 bits, transparent pixels
+    over white. Raises Undecodable for content that is no image; OSError if it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = UPRIGHT.get(_orientation(image))
+            pixels = _rgb(image)
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the disk's fault or a missing file, not the content's
+        raise Undecodable(str(error)) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise anything on damaged files
+        raise Undecodable(f"{type(error).__name__}: {error}") from error
+    if max(pixels.size) > LONGEST * min(pixels.size):
+        raise Undecodable(f"{pixels.width} x {pixels.height} pixels are a line, not an image")
+    if upright is not None:
+        pixels = pixels.transpose(upright)
+    return np.asarray(_crop(_resize(pixels, side), side))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # damaged metadata of a sound image
+        return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        # Pillow would cut 16 bits off at 255.
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ValueError("32-bit pixels, whose white is not known")
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating point pixels, whose white is not known")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, (*PAPER, 255))
+        return Image.alpha_composite(paper, layer).convert("RGB")
+    if image.mode == "RGB":
+        image.load()  # converting would copy it, with the interpreter's lock held
+        return image
+    return image.convert("RGB")
+
+
+def _resize(image: Image.Image, side: int) -> Image.Image:
+    """The shorter side becomes `side`, the longer is rounded down, as in torchvision."""
+    width, height = image.size
+    if width <= height:
+        size = side, int(side * height / width)
+    else:
+        size = int(side * width / height), side
+    return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _crop(image: Image.Image, side: int) -> Image.Image:
+    width, height = image.size
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    return image.crop((left, top, left + side, top + side))

@@ -1,0 +1,60 @@
+"""Download the data sets that torchvision can download, and say how to come by the others.
+
+    python -m basemodel.data.fetch ROOT paper|any '{"dtd": {"kind": "dtd", "title": "DTD"}, ...}'
+
+What is there, or has been downloaded, is verified: torchvision compares archives with their
+checksums where they are known, and here the lists are read, the images counted and looked for.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from basemodel.data.kinds import checked_listing, missing, module, place
+from basemodel.data.listing import DataError
+
+
+def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
+    """Do it for all, and print a line for each; returns how many failed."""
+    failed, by_hand = 0, []
+    for name, dataset in datasets.items():
+        kind = module(dataset["kind"])
+        if missing(root, dataset) and kind.BY_HAND:
+            where = kind.BY_HAND.format(root=root, folder=root / place(dataset))
+            by_hand.append(f"{name}: fetch it by hand, {where}")
+            continue
+        try:
+            if missing(root, dataset):
+                print(f"{name}: torchvision downloads it into {root}")
+                download(root, kind.DOWNLOAD)
+                if absent := missing(root, dataset):
+                    raise DataError(
+                        f"{absent[0]} is still not there: torchvision takes what an interrupted "
+                        "download left for the whole; remove its folder and fetch again"
+                    )
+            found = checked_listing(root, dataset, exact).counts
+            print(f"{name}: {found.classes} classes, {found.train} + {found.test} images are there")
+        except DataError as error:
+            failed += 1
+            print(f"{name}: {error}")
+        except Exception as error:  # whatever goes wrong with one, the others are fetched
+            failed += 1
+            print(f"{name}: the download failed, {type(error).__name__}: {error}; try again")
+    print("\n".join(by_hand), end="\n" if by_hand else "")
+    return failed
+
+
+def download(root: Path, name: str) -> None:
+    import torchvision.datasets
+
+    root.mkdir(parents=True, exist_ok=True)
+    getattr(torchvision.datasets, name)(str(root), download=True)
+
+
+if __name__ == "__main__":
+    root, counts, datasets = sys.argv[1:]
+    sys.stdout.reconfigure(line_buffering=True)
+    if datasets == "{}":
+        print("The data sets of this experiment are made by itself: there is nothing to fetch.")
+    failed = fetch(Path(root), counts == "paper", json.loads(datasets))
+    sys.exit(f"{failed} data sets could not be fetched: see above" if failed else 0)

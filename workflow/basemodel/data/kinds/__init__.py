@@ -1,0 +1,79 @@
+"""Data sets made of image files: one module a kind, which says what it needs and lists its files.
+
+Each module has
+
+* EXPECTED: Counts of the published data set, or None where there is none;
+* NEEDED: the files and folders below the data root without which it cannot be listed;
+* DOWNLOAD: the name of the torchvision class that downloads it, or None;
+* BY_HAND: from whom to fetch it and where to put it, where torchvision cannot; {root} stands for
+  the data root, {folder} for the data set's own folder;
+* listing(root, settings, exact): a Listing, no image decoded. `exact`: whether the files must be
+  the published ones, so far as a checksum is known.
+
+The modules import torchvision, which takes two seconds, only inside `listing`.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from basemodel.data.class_folders import class_names
+from basemodel.data.listing import DataError, Listing, check_counts, check_files
+
+EMBEDDED = ("glyphs", "digits")  # made by this project, from no files
+FOUND = ("imagenet", "folder")  # whose images are found in folders, not named in lists
+
+
+def module(kind: str) -> ModuleType:
+    return import_module(f"basemodel.data.kinds.{kind}")
+
+
+def needed(dataset: dict) -> list[str]:
+    """Files and folders below the data root that a data set needs."""
+    path = place(dataset)
+    return [needed.format(path=path) for needed in module(dataset["kind"]).NEEDED]
+
+
+def place(dataset: dict) -> str:
+    """Where below the data root the class folders are, of the kinds that a user places freely."""
+    return dataset.get("path", dataset["kind"])
+
+
+def missing(root: Path, dataset: dict) -> list[Path]:
+    """What a data set needs and has not."""
+    return [root / path for path in needed(dataset) if not (root / path).exists()]
+
+
+def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
+    """The files of a data set, of which everything is checked that shows without decoding one.
+
+    `exact`: whether it must be the published one. Raises DataError.
+    """
+    absent = missing(root, dataset)
+    if absent:
+        raise DataError(f"{', '.join(map(str, absent))}: not there; run `snakemake fetch`")
+    kind = module(dataset["kind"])
+    try:
+        found = kind.listing(root, dataset, exact)
+    except DataError:
+        raise
+    except Exception as error:  # of lists that are not what they are named
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"its lists cannot be read, {reason}; get it again") from error
+    if exact and kind.EXPECTED:
+        check_counts(found.counts, kind.EXPECTED)
+    if dataset["kind"] not in FOUND:
+        check_files(root, found)
+    return found
+
+
+def found_classes(root: Path, dataset: dict) -> int | None:
+    """How many classes there are, where a look into one folder tells; else None."""
+    if dataset["kind"] not in FOUND:
+        return None
+    path = root / place(dataset)
+    train = path / "train"
+    try:
+        return len(class_names(train if train.is_dir() else path))
+    except (DataError, OSError):
+        return None

@@ -1,0 +1,31 @@
+"""ImageNet-1k (ILSVRC 2012): train/ and val/, a folder a class, named by its WordNet number.
+
+Classes are in the order of their numbers, as everywhere else; val/ is what one tests on, for the
+labels of the test set were never published. Source: Russakovsky et al., IJCV 2015.
+"""
+
+from pathlib import Path
+
+from basemodel.data.class_folders import class_names, images
+from basemodel.data.listing import Counts, DataError, Listing, named
+
+EXPECTED = Counts(classes=1000, train=1281167, test=50000)
+NEEDED = ["{path}/train", "{path}/val"]
+DOWNLOAD = None
+BY_HAND = (
+    "from https://image-net.org (free, after registration): ILSVRC2012_img_train.tar, and the tar "
+    "files of the classes in it, into {folder}/train/CLASS/; ILSVRC2012_img_val.tar into "
+    "{folder}/val/, sorted into class folders with PyTorch's valprep.sh"
+)
+
+
+def listing(root: Path, settings: dict, exact: bool) -> Listing:
+    path = settings.get("path", "imagenet")
+    with_files = any(file.is_file() for file in list((root / path / "val").iterdir())[:1])
+    if with_files:
+        raise DataError(
+            f"{root / path / 'val'}: holds files instead of class folders; sort them with "
+            "PyTorch's valprep.sh"
+        )
+    classes = class_names(root / path / "train")
+    return named(classes, images(root, f"{path}/train"), images(root, f"{path}/val"))
