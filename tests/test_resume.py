@@ -5,12 +5,12 @@ import signal
 import time
 from pathlib import Path
 
-import jobs
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import jobs
 from basemodel.checkpoints import STOPPED, Checkpoint, bound_to
 from basemodel.data import packed
 from basemodel.files import write_json
