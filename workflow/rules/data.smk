@@ -38,6 +38,8 @@ rule pack_files:
         "<results>/logs/pack_files/{dataset}.log",
     wildcard_constraints:
         dataset=any_of(FROM_FILES),
+    # Before all else: a job of many threads would wait for ever while short ones take each core.
+    priority: 2
     conda:
         "../../envs/environment.yaml"
     threads: 8
