@@ -96,7 +96,7 @@ def test_a_miniature_of_it_runs_from_end_to_end(fresh):
     assert run.returncode == 0, run.stdout + run.stderr
     results = fresh.folder / "results" / "miniature"
     tables = results / "tables"
-    assert len(pd.read_csv(tables / "fine_tuning.csv")) == 3 * 4 * 8
+    assert len(pd.read_csv(tables / "fine_tuning.csv")) == 3 * 2 * 8
     assert len(pd.read_csv(tables / "targets.csv")) == 8
     dump = np.load(next(results.glob("featuremaps/vgg16/*/cub200.npy")), mmap_mode="r")
     assert dump.shape == (4, 512, 14, 14)

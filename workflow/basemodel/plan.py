@@ -13,40 +13,20 @@ import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
 from basemodel.architectures import NETWORKS
+from basemodel.data import kinds
+from basemodel.data.listing import Counts
 from basemodel.depths import layers
 from basemodel.files import read_json
 from basemodel.settings import pretrain_settings
 from basemodel.tables import write_csv
 from basemodel.truncation import cost, cut
-
-
-class Size(NamedTuple):
-    """Of a data set."""
-
-    classes: int
-    train: int
-    test: int
-
-
-# The published data sets, for a plan before they are packed (PAPER, Design).
-PUBLISHED = {
-    "imagenet": Size(1000, 1_281_167, 50_000),
-    "stanford_cars": Size(196, 8144, 8041),
-    "fgvc_aircraft": Size(100, 6667, 3333),
-    "dtd": Size(47, 3760, 1880),
-    "oxford_iiit_pets": Size(37, 3680, 3669),
-    "caltech101": Size(102, 3060, 6084),
-    "flowers102": Size(102, 2040, 6149),
-    "cub200": Size(200, 5994, 5794),
-    "indoor67": Size(67, 5360, 1340),
-}
 
 
 @dataclass
@@ -74,7 +54,7 @@ class Rates:
     sources: dict[str, str] = field(default_factory=dict)
 
 
-def dataset_size(config: dict[str, Any], name: str) -> Size:
+def dataset_size(config: dict[str, Any], name: str) -> Counts:
     """Classes and images: of settings that say them, of what is packed, or as published.
 
     Raises LookupError for a data set that is not packed and whose size nothing tells.
@@ -82,13 +62,13 @@ def dataset_size(config: dict[str, Any], name: str) -> Size:
     dataset = config["datasets"][name]
     if "train" in dataset:  # images of each class
         count = len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
-        return Size(count, count * dataset["train"], count * dataset["test"])
+        return Counts(count, count * dataset["train"], count * dataset["test"])
     meta = Path(config["results"], "data", name, "meta.json")
     if meta.exists():
         facts = read_json(meta)
-        return Size(len(facts["classes"]), facts["images"]["train"], facts["images"]["test"])
-    if dataset["kind"] in PUBLISHED:
-        return PUBLISHED[dataset["kind"]]
+        return Counts(len(facts["classes"]), facts["images"]["train"], facts["images"]["test"])
+    if published := kinds.module(dataset["kind"]).EXPECTED:
+        return published
     raise LookupError(f"datasets.{name}: how large it is shows when it is packed: snakemake {meta}")
 
 
