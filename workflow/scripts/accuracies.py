@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from basemodel.files import read_json, write_text
+from basemodel.files import read_json
+from basemodel.tables import write_csv
 
 
 def table(path, rows, columns):
-    write_text(path, pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n"))
+    write_csv(path, pd.DataFrame(rows, columns=columns))
 
 
 models = [read_json(path) for path in snakemake.input.cards]
