@@ -28,6 +28,7 @@ from basemodel.files import whole
 
 # The exit code of a job that was asked to stop: a temporary failure (sysexits.h), so try again.
 STOPPED = os.EX_TEMPFAIL
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Checkpoint:
             )
         self._last = time.monotonic()
         if self.stop_asked:
-            print(f"stopped by SIGTERM in epoch {len(self.history) + 1}: saved", flush=True)
+            print(f"stopped in epoch {len(self.history) + 1}: saved", flush=True)
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
@@ -145,8 +146,8 @@ class Checkpoint:
         return Begun(facts["step"], tensors["begun.order"], *sums)
 
     @contextlib.contextmanager
-    def asked_by_sigterm(self) -> Iterator[None]:
-        """In the block, SIGTERM (preemption, a time limit) sets `stop_asked` and ends nothing."""
+    def stopped_by_signals(self) -> Iterator[None]:
+        """In the block, Ctrl-C and SIGTERM (a cluster's time limit) set `stop_asked`, no more."""
         if self._path is None or threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -154,11 +155,12 @@ class Checkpoint:
         def ask(number, frame):
             self.stop_asked = True
 
-        before = signal.signal(signal.SIGTERM, ask)
+        before = {number: signal.signal(number, ask) for number in STOPS}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def remove(self) -> None:
         """The job is complete: leave nothing behind."""

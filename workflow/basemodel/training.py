@@ -77,7 +77,7 @@ def fit(
     precision (see `autocast`) and compile.
 
     With a `checkpoint`, epochs that it holds are neither trained nor yielded again, whatever the
-    caller adds to a row goes into its history, and SIGTERM saves it and raises SystemExit.
+    caller adds to a row goes into its history, and SIGTERM or Ctrl-C saves it and ends.
     Raises FloatingPointError as soon as a loss is not finite.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -91,7 +91,7 @@ def fit(
     checkpoint = checkpoint or Checkpoint()
     begun = checkpoint.restore(model, optimizer, generator)
 
-    with checkpoint.asked_by_sigterm():
+    with checkpoint.stopped_by_signals():
         for epoch in range(len(checkpoint.history), settings["epochs"]):
             model.train()
             if begun is None:

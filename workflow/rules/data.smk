@@ -86,6 +86,7 @@ rule subset:
         "<results>/subsets/{subset}.json",
     log:
         "<results>/logs/subset/{subset}.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -103,6 +104,7 @@ rule probe:
         labels="<results>/probes/{target}/labels.npy",
     log:
         "<results>/logs/probe/{target}.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -12,6 +12,7 @@ rule figure2:
         png="<results>/figures/figure2.png",
     log:
         "<results>/logs/figure2.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -36,6 +37,7 @@ rule figure3:
         png="<results>/figures/figure3.png",
     log:
         "<results>/logs/figure3.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -63,6 +65,7 @@ rule figure1:
         png="<results>/figures/figure1.png",
     log:
         "<results>/logs/figure1.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -88,6 +91,7 @@ rule figure4:
         png="<results>/figures/figure4-{architecture}.png",
     log:
         "<results>/logs/figure4-{architecture}.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -110,6 +114,7 @@ rule figure5:
         png="<results>/figures/figure5.png",
     log:
         "<results>/logs/figure5.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -41,6 +41,7 @@ rule featuremaps:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
+        bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("featuremaps.py"),
         crop=config["image"]["crop"],
@@ -66,6 +67,7 @@ rule finetune:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
+        bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("finetune.py"),
         finetune=config["finetune"],

@@ -57,6 +57,7 @@ rule epoch_featuremaps:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
+        bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
         code=fingerprint("featuremaps.py"),
         crop=config["image"]["crop"],
@@ -79,6 +80,8 @@ rule epoch_metric:
         "<results>/logs/normal/metric/{metric}/{architecture}.log",
     conda:
         "../../envs/environment.yaml"
+    resources:
+        bundle=lambda wildcards: f"{wildcards.architecture}-epoch-metrics",
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -96,6 +99,7 @@ rule epoch_accuracies:
         "<results>/tables/normal_training.csv",
     log:
         "<results>/logs/epoch_accuracies.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

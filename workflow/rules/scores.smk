@@ -22,6 +22,8 @@ rule metric:
         "<results>/logs/metric/{metric}/{architecture}/{target}.log",
     conda:
         "../../envs/environment.yaml"
+    resources:
+        bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-metrics",
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -47,6 +49,7 @@ rule accuracies:
         fine_tuning="<results>/tables/fine_tuning.csv",
     log:
         "<results>/logs/accuracies.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -70,6 +73,7 @@ rule correlation:
         curves="<results>/tables/pair_curves.npy",
     log:
         "<results>/logs/correlation.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -99,6 +103,7 @@ rule summary:
         ),
     log:
         "<results>/logs/summary.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

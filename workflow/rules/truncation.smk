@@ -23,6 +23,7 @@ rule cut_featuremaps:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
+        bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
         crop=config["image"]["crop"],
@@ -46,6 +47,8 @@ rule cut_metric:
         "<results>/logs/truncation/metric/{metric}/{architecture}/{target}.log",
     conda:
         "../../envs/environment.yaml"
+    resources:
+        bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-cut-metrics",
     params:
         code=lambda wildcards: fingerprint(
             "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
@@ -73,6 +76,7 @@ rule cut_finetune:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
+        bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),
         # Whatever fine-tuning trains elsewhere, here it is the new last layer alone.
@@ -90,6 +94,7 @@ rule costs:
         "<results>/truncation/costs.csv",
     log:
         "<results>/logs/costs.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -120,6 +125,7 @@ rule cuts:
         correlation="<results>/tables/cut_correlation.csv",
     log:
         "<results>/logs/cuts.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -30,6 +30,7 @@ def become_job(connection: socket.socket, pools, libc) -> NoReturn:
     try:
         os.setpgid(0, 0)  # one group a job: ended together with the processes it starts
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         send(connection, pid=os.getpid())
         with connection.makefile("rb") as stream:

@@ -46,7 +46,8 @@ class Executor(LocalExecutor):
         """Start jobs; called in the main thread, after Snakemake has set its signal handlers."""
         # End the run on SIGTERM as on Ctrl-C. Snakemake would wait for the running jobs to end,
         # which takes hours with a long one, and who sends SIGTERM sends SIGKILL soon after.
-        if threading.current_thread() is threading.main_thread():
+        main = threading.current_thread() is threading.main_thread()
+        if main and self.workflow.local_exec:  # of a cluster's jobs that are local it is not all
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._lift_rate_limit()
         super().run_jobs(jobs)

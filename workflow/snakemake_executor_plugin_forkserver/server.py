@@ -28,7 +28,7 @@ from pathlib import Path
 from child import become_job
 from warm import leave_imports_alone, preload, use_huge_pages
 
-GRACE = 3.0  # seconds between asking a job to end and killing it
+GRACE = 15.0  # seconds between asking a job to end, when it may save its state, and killing it
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
 MANY = 200  # events, two a job, after which it pays to spend time on making forks cheaper
 LINUX = sys.platform == "linux"
@@ -38,7 +38,9 @@ libc = ctypes.CDLL(None)
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the executor decides when this ends
+    # The executor decides when this ends, also where all processes of a job are sent SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What is this server's must not be found by a script: its folder, and the modules in it.
     del sys.path[0]
     del sys.modules["child"], sys.modules["warm"]

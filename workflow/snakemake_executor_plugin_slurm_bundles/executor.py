@@ -1,0 +1,253 @@
+"""The executor: Snakemake's Slurm plugin submits, and this decides what a Slurm job is.
+
+Jobs with the same resource `bundle` that become ready together are one Slurm job. In it one
+Snakemake runs them by the fork server. To the Snakemake outside they stay separate jobs: each
+succeeds, fails and is tried again for itself.
+"""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
+from snakemake_interface_executor_plugins.logging import LoggerExecutorInterface
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake_interface_executor_plugins.workflow import WorkflowExecutorInterface
+
+from snakemake_executor_plugin_forkserver import Executor as LocalExecutor
+
+from .bundles import bundled, gpus, members
+from .queue import ENDED, Queue, left_behind, mine
+
+PREFIX = "snakemake-"  # what the names of Slurm jobs begin with; the rest is the run's own
+UNKNOWN = 120  # seconds until a job that Slurm does not list is taken to be gone
+# What sbatch says when it could not ask, and when it may say yes once other jobs have ended.
+AWAY = ("contact", "connect", "timed out", "temporarily", "Zero Bytes")
+FULL = ("SubmitLimit", "SubmitJob", "submit limit")
+
+
+class Executor(SlurmExecutor):
+    """Submits bundles of jobs to Slurm and follows what becomes of each."""
+
+    def __init__(self, workflow: WorkflowExecutorInterface, logger: LoggerExecutorInterface):
+        # Before the base class starts the thread that asks for the jobs' states.
+        self.settings = workflow.executor_settings
+        # Of every job that is submitted and has not ended: what it was submitted as.
+        self._bundles: dict[JobExecutorInterface, JobExecutorInterface] = {}
+        self._accepted: set[JobExecutorInterface] = set()  # those of them that have a Slurm job
+        self._waiting: list[JobExecutorInterface] = []
+        self._unknown_since: dict[str, float] = {}
+        self._silent = False
+        self._refused = False
+        self._bundles_lock = threading.RLock()
+        # Local rules run by the fork server too: fast, and with their output in their logs.
+        # Snakemake makes the executor for them from this entry, after this one.
+        ExecutorPluginRegistry().get_plugin("local").executor = LocalExecutor
+        super().__init__(workflow, logger)
+
+    def __post_init__(self, test_mode: bool = False) -> None:
+        super().__post_init__(test_mode)
+        self.run_uuid = f"{PREFIX}{self.run_uuid}"
+        self.queue = Queue(self.run_uuid, self.settings.status_command)
+        self._refuse_second_run()
+
+    def _refuse_second_run(self) -> None:
+        """Two copies of a job must not write the same file: see that no earlier run has any."""
+        try:
+            ids = left_behind(PREFIX, self.workflow.workdir_init)
+        except (OSError, subprocess.SubprocessError) as error:
+            self.wait = False
+            said = getattr(error, "stderr", None) or error
+            raise WorkflowError(f"Slurm does not answer: {said}") from None
+        if ids:
+            self.wait = False
+            raise WorkflowError(
+                f"{len(ids)} Slurm jobs of an earlier run still work in this folder. Let them "
+                "end (what they finish counts), or cancel them, and start again:\n"
+                f"    scancel {' '.join(ids)}"
+            )
+
+    # --------------------------------------------------------------------------------------------
+    # Submitting
+    # --------------------------------------------------------------------------------------------
+
+    def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
+        """Bundle the jobs that have become ready, and submit what the limit of GPUs allows."""
+        with self._bundles_lock:
+            self._waiting += bundled(jobs)
+            self._submit()
+
+    def _submit(self) -> None:
+        with self._bundles_lock:
+            waiting, self._waiting = self._waiting, []
+            busy = sum(gpus(bundle) for bundle in set(self._bundles.values()))
+            for bundle in waiting:
+                wanted = gpus(bundle)
+                # One that asks for more than the limit runs alone.
+                if wanted and busy and busy + wanted > (self.settings.gpus or sys.maxsize):
+                    self._waiting.append(bundle)
+                    continue
+                busy += wanted
+                self._bundles |= dict.fromkeys(members(bundle), bundle)
+                self._submit_job(bundle)
+
+    def get_python_executable(self) -> str:
+        # The batch shell becomes Snakemake, which then gets the signals meant for the job.
+        return f"exec {super().get_python_executable()}"
+
+    def additional_general_args(self) -> str:
+        """How a bundle's jobs run in the allocation: not as steps of a Snakemake each."""
+        args = "--executor forkserver --keep-going"
+        if self.settings.preload:
+            args += f" --forkserver-preload '{self.settings.preload}'"
+        return args
+
+    def format_job_exec(self, job: JobExecutorInterface) -> str:
+        """The command of a Slurm job, which keeps to what it has asked for."""
+        command = f"{super().format_job_exec(job)} --cores {job.threads}"
+        gpus = job.resources.get("gpu")
+        return f"{command} --resources gpu={gpus}" if gpus else command
+
+    def get_account_arg(self, job: JobExecutorInterface):
+        """The account as it is given: Slurm knows best whether there is such a one."""
+        account = job.resources.get("slurm_account")
+        yield f" -A '{account}'" if account else ""
+
+    # --------------------------------------------------------------------------------------------
+    # What the plugin reports of a bundle, told of its members
+    # --------------------------------------------------------------------------------------------
+
+    def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
+        for job in members(job_info.job):
+            self._accepted.add(job)
+            info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
+            super().report_job_submission(info, register_job)
+
+    def report_job_success(self, job_info: SubmittedJobInfo) -> None:
+        self._ended(job_info.job)
+        super().report_job_success(job_info)
+
+    def report_job_error(self, job_info: SubmittedJobInfo, msg=None, **kwargs) -> None:
+        for job in members(job_info.job):
+            self._ended(job)
+            info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
+            super().report_job_error(info, msg=msg, **kwargs)
+
+    def _ended(self, job: JobExecutorInterface) -> None:
+        with self._bundles_lock:
+            self._bundles.pop(job, None)
+            self._accepted.discard(job)
+
+    def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
+        """A submission was refused: try again later, or give up, and show what Slurm said."""
+        said, _, call = msg.partition("\n    sbatch call:")
+        said += f"\nIt was asked:{call.split(' --wrap=')[0]}" if call else ""
+        with self._bundles_lock:
+            for job in members(job_info.job):
+                self._ended(job)
+            others = bool(self._accepted)
+            if holds(said, AWAY) or (others and holds(said, FULL)):
+                self.logger.warning(f"{said} Trying again.")
+                self._waiting.append(job_info.job)
+            elif others:
+                # They may be fine. Not to be tried again: the answer would be the same.
+                for job in members(job_info.job):
+                    job.attempt = job.restart_times + 1
+                    super()._report_job_error_threadsafe(SubmittedJobInfo(job), said)
+            elif not self._refused:
+                self._refused = True
+                self.workflow.scheduler.executor_error_callback(WorkflowError(said))
+
+    # --------------------------------------------------------------------------------------------
+    # Following
+    # --------------------------------------------------------------------------------------------
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncIterator[SubmittedJobInfo]:
+        """Report the jobs that have ended, yield the others, submit what was waiting for them."""
+        # The plugin would wait 10 s longer each time that nothing has ended, up to 3 minutes.
+        self.next_seconds_between_status_checks = self.settings.init_seconds_before_status_checks
+        if not active_jobs and not self._waiting:
+            return
+        states = await self.queue.states()
+        if states is None:
+            if not self._silent:
+                self.logger.warning("Slurm does not answer; jobs go on, and will be asked for.")
+            self._silent = True
+            for info in active_jobs:
+                yield info
+            return
+        self._silent = False
+        for info in active_jobs:
+            state = self._state(info.external_jobid, states)
+            if state not in ENDED:
+                yield info
+            elif state == "COMPLETED" or await self._finished(info.job):
+                self.report_job_success(info)
+            else:
+                log = str(info.aux["slurm_logfile"])
+                msg = f"Slurm job {info.external_jobid} has ended as {state}."
+                self.report_job_error(info, msg=msg, aux_logs=[log])
+        self._submit()
+
+    def _state(self, id: str, states: dict[str, str]) -> str:
+        """The job's state; REVOKED if Slurm has not known it for a while."""
+        if id in states:
+            self._unknown_since.pop(id, None)
+            return states[id]
+        since = self._unknown_since.setdefault(id, time.monotonic())
+        return "REVOKED" if time.monotonic() - since > UNKNOWN else "UNKNOWN"
+
+    async def _finished(self, job: JobExecutorInterface) -> bool:
+        """Whether a job was done when its bundle came to a bad end.
+
+        Snakemake marks outputs as incomplete when a job is submitted and again when it starts, and
+        takes the mark away when it has succeeded: here the Snakemake within the Slurm job.
+        """
+        persistence = self.workflow.persistence
+        persistence.deactivate_cache()
+        return all(Path(f).exists() for f in job.output) and not await persistence.incomplete(job)
+
+    # --------------------------------------------------------------------------------------------
+    # Ending
+    # --------------------------------------------------------------------------------------------
+
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+        """Cancel everything that this run has started, and wait until it is gone."""
+        self._waiting.clear()
+        # Snakemake ends this executor only.
+        self.workflow.scheduler._local_executor.cancel()
+        # Submissions under way: their jobs are in no list yet, but they have the name.
+        self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        self._scancel()
+
+    def shutdown(self) -> None:
+        self._waiting.clear()
+        if self._refused:
+            self.cancel_jobs([])
+        super().shutdown()
+
+    def _scancel(self) -> None:
+        name = f"--name={self.run_uuid}"
+        try:
+            if not mine(name):
+                return
+            self.logger.info("Cancelling Slurm jobs: training saves its state first.")
+            subprocess.run(["scancel", name], check=True, capture_output=True, timeout=60)
+            end = time.monotonic() + 60
+            while mine(name) and time.monotonic() < end:
+                time.sleep(1)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or error
+            self.logger.error(f"Slurm jobs may be left: {said}\n    scancel {name}")
+
+
+def holds(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part in text for part in parts)

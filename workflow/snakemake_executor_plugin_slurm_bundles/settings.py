@@ -1,0 +1,46 @@
+"""What a user can set: all of Snakemake's Slurm plugin, and what bundles need."""
+
+from dataclasses import dataclass, field
+
+from snakemake_executor_plugin_slurm import ExecutorSettings as SlurmSettings
+from snakemake_interface_common.exceptions import WorkflowError
+
+
+@dataclass
+class ExecutorSettings(SlurmSettings):
+    """Snakemake makes a command line option of each field."""
+
+    gpus: int | None = field(
+        default=None,
+        metadata={
+            "help": "Ask for at most this many GPUs at once, whatever is ready to run. The rest "
+            "waits in Snakemake, not in Slurm's queue.",
+            "type": int,
+        },
+    )
+    preload: str | None = field(
+        default=None,
+        metadata={
+            "help": "Modules that each Slurm job imports once, before it runs scripts: the "
+            "fork server's option of this name.",
+            "type": str,
+        },
+    )
+    status_command: str | None = field(
+        default=None,
+        metadata={
+            "help": "'sacct' or 'squeue'. Default: sacct where the cluster keeps accounts, "
+            "squeue where it does not, or when sacct does not answer.",
+            "type": str,
+        },
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array_jobs:
+            raise WorkflowError(
+                "The executor slurm-bundles submits no job arrays: a Slurm job runs a bundle of "
+                "jobs instead. Leave --slurm-bundles-array-jobs away."
+            )
+        if self.gpus is not None and self.gpus < 1:
+            raise WorkflowError("--slurm-bundles-gpus: at least 1, or leave it away.")
