@@ -193,7 +193,7 @@ class Executor(SlurmExecutor):
                 self.report_job_success(info)
             else:
                 log = str(info.aux["slurm_logfile"])
-                msg = f"Slurm job {info.external_jobid} has ended as {state}."
+                msg = f"Slurm job {info.external_jobid} has ended as {state}. "
                 self.report_job_error(info, msg=msg, aux_logs=[log])
         self._submit()
 

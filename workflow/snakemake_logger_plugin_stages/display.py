@@ -113,6 +113,7 @@ class Display:
 
     def _failed(self, jobid: int, logs: list[str], record: LogRecord) -> None:
         reason = self.reasons_held.pop(record.thread, "")
+        said = getattr(record, "rule_msg", None)
         if self.interrupted:  # it was ended, it did not fail
             self.run.job_ended(jobid, record.created)
             return
@@ -121,7 +122,7 @@ class Display:
         name = failed.stage.name
         self.failures_shown[name] += 1
         if self.failures_shown[name] <= FAILURES_IN_FULL:
-            self.screen.say(summary.failure(failed, reason), "red")
+            self.screen.say(summary.failure(failed, reason, said), "red")
         elif self.failures_shown[name] == FAILURES_IN_FULL + 1:
             self.screen.say(f"More jobs of {name} fail; they are listed at the end.", "red")
 

@@ -29,9 +29,15 @@ REASONS = re.compile(
 )
 
 
-def failure(failed: Failure, reason: str) -> str:
-    """Which job failed, and the end of its log, or where that says nothing Snakemake's reason."""
+def failure(failed: Failure, reason: str, executor: str | None = None) -> str:
+    """Which job failed, and the end of its log, or where that says nothing Snakemake's reason.
+
+    Before these what the executor says, as of a cluster's job that was lost.
+    """
     lines = [f"FAILED: {failed.job}"]
+    # What Snakemake adds to it names no file; the logs follow here.
+    said = (executor or "").partition("For further error details")[0].strip()
+    lines += [f"  {line}" for line in said.splitlines()]
     tails = {log: _tail(_content(Path(log))) for log in failed.logs}
     for log, tail in tails.items():
         lines += [f"  log: {log}{'' if tail else ' (nothing in it)'}", *tail]

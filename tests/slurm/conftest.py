@@ -1,0 +1,77 @@
+"""A real Slurm cluster on this machine, and a small workflow to run on it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cluster as slurm
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Three nodes with two GPUs each; skips the test where Slurm is not installed."""
+    if problem := slurm.missing():
+        pytest.skip(problem)
+    with slurm.running() as started:
+        yield started
+
+
+class Small:
+    """A copy of the workflow in small/, and ways to run it on the cluster."""
+
+    def __init__(self, folder: Path, cluster: slurm.Cluster) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.started: list[subprocess.Popen[str]] = []
+
+    def command(self, *arguments: str) -> list[str]:
+        snakemake = [sys.executable, "-m", "snakemake", "--executor", "slurm-bundles"]
+        resources = ["--default-resources", "mem_mb=100", "runtime=5"]
+        return [
+            *snakemake, "--profile", "none", "--scheduler", "greedy", "--jobs", "unlimited",
+            "--keep-going", "--latency-wait", "10", "--rerun-incomplete", "--nocolor",
+            "--slurm-bundles-no-requeue", "--max-jobs-per-timespan", "10000/1s",
+            "--slurm-bundles-init-seconds-before-status-checks", "1", *arguments,
+            *(resources if "--default-resources" not in arguments else []),
+        ]  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            self.command(*arguments), cwd=self.folder, env=self.cluster.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and all that is printed."""
+        process = self.start(*arguments)
+        printed, _ = process.communicate(timeout=200)
+        return process.returncode, printed
+
+    def records(self) -> dict[str, dict]:
+        return {path.stem: json.loads(path.read_text()) for path in self.folder.glob("out/*.json")}
+
+    def wait_for(self, *files: str) -> None:
+        slurm.wait_for(lambda: all((self.folder / file).exists() for file in files), 60)
+
+    def jobs(self) -> list[str]:
+        """The ids of this folder's jobs that are queued or running."""
+        return [id for id, at in self.cluster.jobs("%i", "%Z") if at == str(self.folder)]
+
+
+@pytest.fixture
+def small(tmp_path: Path, cluster: slurm.Cluster) -> Iterator[Small]:
+    shutil.copytree(HERE / "small", tmp_path / "small")
+    workflow = Small(tmp_path / "small", cluster)
+    yield workflow
+    for process in workflow.started:
+        process.kill()
+        process.wait()
+    if left := workflow.jobs():
+        cluster.call("scancel", "--signal=KILL", "--full", *left)

@@ -1,0 +1,109 @@
+"""The real workflow by `snakemake --profile slurm`: the same results, through losses too."""
+
+import subprocess
+import sys
+
+import pytest
+from cluster import NODES, wait_for
+
+from projects import EXPERIMENT, Project, copy_project
+
+# Long enough to be met in training, and saved as often as can be.
+LONGER = """
+architectures: {resnet18: {pretrain: {epochs: 12}}, alexnet: {pretrain: {epochs: 40}}}
+runtime: {checkpoint_seconds: 0}
+"""
+MODELS = [f"results/smoke/models/{name}/class5-1" for name in ("resnet18", "alexnet")]
+
+
+class OnSlurm(Project):
+    """A copy of the project, run as a user of the cluster runs it."""
+
+    def start(self, cluster, *arguments, overlay=()) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "snakemake", "--profile", "slurm",
+                "--configfile", EXPERIMENT, *overlay,
+                "--slurm-bundles-init-seconds-before-status-checks", "2", *arguments,
+            ],
+            cwd=self.folder, env={**cluster.environment, **self.environment()} | {
+                "PATH": cluster.environment["PATH"]
+            },
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def on_slurm(cluster, tmp_path_factory) -> OnSlurm:
+    return OnSlurm(copy_project(tmp_path_factory.mktemp("on_slurm") / "project").folder)
+
+
+def test_the_tables_are_those_of_a_local_run_and_a_limit_that_is_too_short_grows(
+    cluster, on_slurm, finished, small
+):
+    # The one waits for a minute; the other works meanwhile.
+    limited = small.start("endless", "--retries", "1", "--set-resources", "endless:runtime=attempt")
+    run = on_slurm.start(cluster)
+    printed, _ = run.communicate(timeout=1000)
+    assert run.returncode == 0, printed
+    expected = sorted((finished.results / "tables").iterdir()) + [finished.results / "summary.txt"]
+    for path in expected:
+        here = on_slurm.folder / path.relative_to(finished.folder)
+        assert here.read_bytes() == path.read_bytes(), path.name
+
+    # A Slurm job for each base model and one for what follows from it, not one a target.
+    comments = [
+        comment
+        for comment, at in cluster.jobs("%k", "%Z", states="--states=all")
+        if at == str(on_slurm.folder)
+    ]
+    base_models = 7 * 3
+    assert len([c for c in comments if c.startswith("rule_pretrain")]) == base_models
+    assert len([c for c in comments if c.endswith("featuremaps_finetune")]) <= base_models + 5 + 3
+    assert len(comments) < 80
+    # What a rule prints is where it is after a local run.
+    logs = {path.relative_to(finished.results) for path in finished.results.rglob("*.log")}
+    assert {path.relative_to(on_slurm.results) for path in on_slurm.results.rglob("*.log")} == logs
+
+    printed, _ = limited.communicate(timeout=200)
+    assert limited.returncode == 0, printed
+    assert "has ended as TIMEOUT" in printed
+    assert small.records()["endless"]["runs"] == 2
+    rows = cluster.jobs("%i", "%l", "%Z", states="--states=all")
+    limits = {int(id): limit for id, limit, at in rows if at == str(small.folder)}
+    assert [limits[id] for id in sorted(limits)] == ["1:00", "2:00"]
+
+
+def test_trainings_that_are_cancelled_or_lose_their_node_end_the_same(cluster, on_slurm):
+    """One job by scancel, which lets it save its state, one by the loss of its node."""
+    overlay = on_slurm.folder / "longer.yaml"
+    overlay.write_text(LONGER)
+    targets = ["--retries", "2", *(f"{model}.safetensors" for model in MODELS)]
+    cards = [on_slurm.folder / f"{model}.json" for model in MODELS]
+    files = [*cards, *(card.with_suffix(".safetensors") for card in cards)]
+    run = on_slurm.snakemake(*targets, overlay=(str(overlay),))
+    assert run.returncode == 0, run.stdout + run.stderr
+    expected = [path.read_bytes() for path in files]
+    for path in files:
+        path.unlink()
+
+    run = on_slurm.start(cluster, *targets, overlay=(str(overlay),))
+    try:
+        begun = [card.with_name(f".{card.name}.checkpoint") for card in cards]
+        wait_for(lambda: all(path.exists() for path in begun), 100)
+        jobs = {comment: (id, node) for id, comment, node in cluster.jobs("%i", "%k", "%N")}
+        cancelled, elsewhere = jobs["rule_pretrain_wildcards_resnet18_class5-1"]
+        _, lost = jobs["rule_pretrain_wildcards_alexnet_class5-1"]
+        assert lost in NODES and lost != elsewhere
+        cluster.call("scancel", cancelled)
+        cluster.kill_node(lost)
+        printed, _ = run.communicate(timeout=300)
+    finally:
+        run.kill()
+        cluster.start_node(lost)
+    assert run.returncode == 0, printed
+    assert "has ended as CANCELLED" in printed
+    assert "has ended as NODE_FAIL" in printed
+    assert [path.read_bytes() for path in files] == expected
+    log = on_slurm.results / "logs/pretrain/resnet18/class5-1.log"
+    assert "goes on after" in log.read_text()

@@ -1,0 +1,80 @@
+"""What goes wrong on a cluster: refused requests, ends of runs, a controller that is away."""
+
+import os
+import signal
+import time
+
+from cluster import wait_for
+
+
+def test_an_unknown_partition_is_said_at_once_by_slurm(small):
+    began = time.monotonic()
+    code, printed = small.run(
+        "--retries", "3", "--default-resources", "slurm_partition=nowhere", "runtime=5"
+    )
+    assert code == 1
+    assert "invalid partition specified: nowhere" in printed
+    assert "-p nowhere" in printed
+    assert "Traceback" not in printed
+    assert small.jobs() == []
+    assert time.monotonic() - began < 60  # does not wait for anything
+
+
+def test_a_request_that_no_node_meets_is_said_at_once_and_the_rest_goes_on(small):
+    code, printed = small.run(
+        "--retries", "3", "--set-resources", "tune:mem_mb=900000 if wildcards.base == 'a' else 100"
+    )
+    assert code == 1
+    assert "Requested node configuration is not available" in printed
+    assert "--mem 900000" in printed
+    done = small.records()
+    assert len(done) == 4 + 3 * 3
+    assert small.jobs() == []
+
+
+def test_ctrl_c_cancels_what_was_submitted(small):
+    process = small.start("--config", "train=1000")
+    small.wait_for(*(f"out/{base}.json.runs" for base in "abcd"))
+    assert len(small.jobs()) == 4
+    os.killpg(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=100)
+    assert process.returncode == 1, printed
+    assert small.jobs() == []  # not even one that is about to end
+    assert "Traceback" not in printed
+
+
+def test_a_killed_snakemake_and_a_second_start_never_run_a_job_twice_at_once(small):
+    first = small.start("--config", "train=20")
+    small.wait_for("out/a.json.runs")
+    first.kill()
+    first.wait()
+    ids = small.jobs()
+    assert ids
+
+    code, printed = small.run("--unlock")
+    assert code == 0, printed
+    code, printed = small.run("--config", "train=20")
+    assert code == 1
+    assert all(id in printed.split("scancel")[1].split() for id in ids), printed
+    assert small.jobs() == ids  # no more of them, and no less
+
+    # Left to their end they count.
+    wait_for(lambda: small.jobs() == [], 60)
+    code, printed = small.run("--config", "train=20")
+    assert code == 0, printed
+    records = small.records()
+    assert all(record["runs"] == 1 for record in records.values())
+    assert {records[base]["job"] for base in "abcd"} >= set(ids)
+
+
+def test_a_controller_that_is_away_for_a_while(small):
+    process = small.start("--config", "train=5")
+    small.wait_for("out/a.json.runs")
+    small.cluster.stop_controller()
+    time.sleep(25)
+    assert process.poll() is None
+    small.cluster.start_controller()
+    printed, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, printed
+    assert all(record["runs"] == 1 for record in small.records().values())
+    assert "Slurm does not answer" in printed
