@@ -58,7 +58,7 @@ SlurmdTimeout=10
 KillWait={kill_wait}
 GresTypes=gpu
 NodeName={nodes} NodeHostName={host} NodeAddr=127.0.0.1 Port={ports[1]},{ports[2]},{ports[3]} \
-CPUs=4 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+CPUs=8 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes={nodes} Default=YES MaxTime=2-0 DefaultTime=5 State=UP
 """
 

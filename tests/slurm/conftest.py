@@ -40,17 +40,18 @@ class Small:
             *(resources if "--default-resources" not in arguments else []),
         ]  # fmt: skip
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.cluster.environment, text=True,
+            self.command(*arguments), cwd=self.folder, text=True,
+            env={**self.cluster.environment, **variables},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         self.started.append(process)
         return process
 
-    def run(self, *arguments: str) -> tuple[int, str]:
+    def run(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Exit code and all that is printed."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **variables)
         printed, _ = process.communicate(timeout=200)
         return process.returncode, printed
 

@@ -1,6 +1,7 @@
 """What goes wrong on a cluster: refused requests, ends of runs, a controller that is away."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -78,3 +79,31 @@ def test_a_controller_that_is_away_for_a_while(small):
     assert process.returncode == 0, printed
     assert all(record["runs"] == 1 for record in small.records().values())
     assert "Slurm does not answer" in printed
+
+
+def test_a_limit_of_submitted_jobs_is_waited_out(small):
+    """The cluster has accounts with such a limit no more than this machine: sbatch says it."""
+    bin = small.folder / "bin"
+    bin.mkdir()
+    (bin / "sbatch").write_text(f"""#!/bin/sh
+if [ $(squeue --noheader | wc -l) -gt 1 ]; then
+    echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2
+    echo "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy \
+(job submit limit, user's size and/or time limits)" >&2
+    exit 1
+fi
+exec {shutil.which("sbatch")} "$@"
+""")
+    (bin / "sbatch").chmod(0o755)
+    path = f"{bin}:{small.cluster.environment['PATH']}"
+    code, printed = small.run("out/a.json", "out/b.json", "out/c.json", PATH=path)
+    assert code == 0, printed
+    assert "QOSMaxSubmitJobPerUserLimit" in printed
+    assert all(record["runs"] == 1 for record in small.records().values())
+
+
+def test_where_there_is_no_slurm(small):
+    code, printed = small.run("out/a.json", PATH="/usr/sbin")
+    assert code == 1
+    assert "login node" in printed
+    assert "Traceback" not in printed

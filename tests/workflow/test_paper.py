@@ -38,6 +38,22 @@ def test_missing_files_are_all_told_at_once_before_anything_runs(fresh):
     assert "`snakemake fetch`" in run.stderr
 
 
+def test_the_slurm_profile_is_for_this_experiment_unless_another_is_named(fresh):
+    def dry_run(*arguments):
+        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n", *arguments]
+        run = subprocess.run(
+            command, cwd=fresh.folder, env=fresh.environment(), capture_output=True, text=True
+        )
+        return run.returncode, run.stdout + run.stderr
+
+    code, printed = dry_run("--config", "data_root=/nowhere")
+    assert code == 1
+    assert "imagenet: /nowhere/imagenet/train" in printed
+    code, printed = dry_run("--configfile", "workflow/experiments/smoke.yaml")
+    assert code == 0, printed
+    assert "pack_files" not in printed and "228 jobs would run" in printed
+
+
 def test_with_all_roots_there_it_is_sixty_by_three_by_eight(fresh):
     miniatures.build(fresh.folder / "data", classes=2, images=2, imagenet=20)
     run = snakemake(fresh, "-n")

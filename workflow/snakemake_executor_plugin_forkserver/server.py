@@ -28,7 +28,7 @@ from pathlib import Path
 from child import become_job
 from warm import leave_imports_alone, preload, use_huge_pages
 
-GRACE = 15.0  # seconds between asking a job to end, when it may save its state, and killing it
+GRACE = 10.0  # seconds between asking a job to end, when it may save its state, and killing it
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
 MANY = 200  # events, two a job, after which it pays to spend time on making forks cheaper
 LINUX = sys.platform == "linux"

@@ -5,6 +5,7 @@ Snakemake runs them by the fork server. To the Snakemake outside they stay separ
 succeeds, fails and is tried again for itself.
 """
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -58,7 +59,10 @@ class Executor(SlurmExecutor):
         self._refuse_second_run()
 
     def _refuse_second_run(self) -> None:
-        """Two copies of a job must not write the same file: see that no earlier run has any."""
+        """Two copies of a job must not write the same file: see that no killed run left any."""
+        if not shutil.which("squeue"):
+            self.wait = False
+            raise WorkflowError("No Slurm here (no squeue): start this on a cluster's login node.")
         try:
             ids = left_behind(PREFIX, self.workflow.workdir_init)
         except (OSError, subprocess.SubprocessError) as error:
@@ -68,8 +72,8 @@ class Executor(SlurmExecutor):
         if ids:
             self.wait = False
             raise WorkflowError(
-                f"{len(ids)} Slurm jobs of an earlier run still work in this folder. Let them "
-                "end (what they finish counts), or cancel them, and start again:\n"
+                f"{len(ids)} Slurm jobs of another run work in this folder. If that run is dead, "
+                "let them end (what they finish counts) or cancel them, and start again:\n"
                 f"    scancel {' '.join(ids)}"
             )
 
