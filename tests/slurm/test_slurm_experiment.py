@@ -35,7 +35,15 @@ class OnSlurm(Project):
 
 @pytest.fixture(scope="module")
 def on_slurm(cluster, tmp_path_factory) -> OnSlurm:
-    return OnSlurm(copy_project(tmp_path_factory.mktemp("on_slurm") / "project").folder)
+    project = OnSlurm(copy_project(tmp_path_factory.mktemp("on_slurm") / "project").folder)
+    # What a user enters there.
+    profile = "profiles/slurm/config.yaml"
+    project.edit(profile, "  # slurm_partition: gpu ", "  slurm_partition: main ")
+    project.edit(profile, "  # slurm_account: my_account ", "  slurm_account: someone ")
+    project.edit(
+        profile, """# slurm_extra: "'--exclude=node7'" """, """slurm_extra: "'--nice=7'" """
+    )
+    return project
 
 
 def test_the_tables_are_those_of_a_local_run_and_a_limit_that_is_too_short_grows(
@@ -52,11 +60,10 @@ def test_the_tables_are_those_of_a_local_run_and_a_limit_that_is_too_short_grows
         assert here.read_bytes() == path.read_bytes(), path.name
 
     # A Slurm job for each base model and one for what follows from it, not one a target.
-    comments = [
-        comment
-        for comment, at in cluster.jobs("%k", "%Z", states="--states=all")
-        if at == str(on_slurm.folder)
-    ]
+    rows = cluster.jobs("%k", "%a", "%P", "%Z", states="--states=all")
+    rows = [row[:3] for row in rows if row[3] == str(on_slurm.folder)]
+    assert {tuple(row[1:]) for row in rows} == {("someone", "main")}
+    comments = [row[0] for row in rows]
     base_models = 7 * 3
     assert len([c for c in comments if c.startswith("rule_pretrain")]) == base_models
     assert len([c for c in comments if c.endswith("featuremaps_finetune")]) <= base_models + 5 + 3

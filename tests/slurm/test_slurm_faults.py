@@ -86,7 +86,7 @@ def test_a_limit_of_submitted_jobs_is_waited_out(small):
     bin = small.folder / "bin"
     bin.mkdir()
     (bin / "sbatch").write_text(f"""#!/bin/sh
-if [ $(squeue --noheader | wc -l) -gt 1 ]; then
+if [ $(squeue --noheader | wc -l) -ge 1 ]; then
     echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2
     echo "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy \
 (job submit limit, user's size and/or time limits)" >&2
@@ -96,14 +96,18 @@ exec {shutil.which("sbatch")} "$@"
 """)
     (bin / "sbatch").chmod(0o755)
     path = f"{bin}:{small.cluster.environment['PATH']}"
-    code, printed = small.run("out/a.json", "out/b.json", "out/c.json", PATH=path)
+    code, printed = small.run(*(f"out/{base}.json" for base in "abcd"), PATH=path)
     assert code == 0, printed
     assert "QOSMaxSubmitJobPerUserLimit" in printed
     assert all(record["runs"] == 1 for record in small.records().values())
 
 
 def test_where_there_is_no_slurm(small):
-    code, printed = small.run("out/a.json", PATH="/usr/sbin")
+    bin = small.folder / "bin"
+    bin.mkdir()
+    for name in ("sh", "bash", "which"):
+        (bin / name).symlink_to(shutil.which(name))
+    code, printed = small.run("out/a.json", PATH=str(bin))
     assert code == 1
     assert "login node" in printed
     assert "Traceback" not in printed
