@@ -1,8 +1,13 @@
 """The real workflow, in a copy of the project, run once on the smoke experiment."""
 
+import signal
+
 import pytest
 
 from projects import Project, copy_project
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

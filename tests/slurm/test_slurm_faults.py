@@ -45,7 +45,7 @@ def test_ctrl_c_cancels_what_was_submitted(small):
 
 
 def test_a_killed_snakemake_and_a_second_start_never_run_a_job_twice_at_once(small):
-    first = small.start("--config", "train=20")
+    first = small.start("--config", "train=12")
     small.wait_for("out/a.json.runs")
     first.kill()
     first.wait()
@@ -54,14 +54,14 @@ def test_a_killed_snakemake_and_a_second_start_never_run_a_job_twice_at_once(sma
 
     code, printed = small.run("--unlock")
     assert code == 0, printed
-    code, printed = small.run("--config", "train=20")
+    code, printed = small.run("--config", "train=12")
     assert code == 1
     assert all(id in printed.split("scancel")[1].split() for id in ids), printed
     assert small.jobs() == ids  # no more of them, and no less
 
     # Left to their end they count.
     wait_for(lambda: small.jobs() == [], 60)
-    code, printed = small.run("--config", "train=20")
+    code, printed = small.run("--config", "train=12")
     assert code == 0, printed
     records = small.records()
     assert all(record["runs"] == 1 for record in records.values())
@@ -92,7 +92,7 @@ if [ $(squeue --noheader | wc -l) -ge 1 ]; then
 (job submit limit, user's size and/or time limits)" >&2
     exit 1
 fi
-exec {shutil.which("sbatch")} "$@"
+exec {shutil.which("sbatch", path=small.cluster.environment["PATH"])} "$@"
 """)
     (bin / "sbatch").chmod(0o755)
     path = f"{bin}:{small.cluster.environment['PATH']}"
@@ -100,6 +100,26 @@ exec {shutil.which("sbatch")} "$@"
     assert code == 0, printed
     assert "QOSMaxSubmitJobPerUserLimit" in printed
     assert all(record["runs"] == 1 for record in small.records().values())
+
+
+def test_a_submission_that_slurm_took_but_did_not_confirm_runs_once(small):
+    bin = small.folder / "bin"
+    bin.mkdir()
+    (bin / "sbatch").write_text(f"""#!/bin/sh
+{shutil.which("sbatch", path=small.cluster.environment["PATH"])} "$@" || exit 1
+if mkdir {bin}/once; then
+    echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+    exit 1
+fi
+""")
+    (bin / "sbatch").chmod(0o755)
+    path = f"{bin}:{small.cluster.environment['PATH']}"
+    code, printed = small.run("out/a.json", "--config", "train=8", PATH=path)
+    assert code == 0, printed
+    assert "Socket timed out" in printed
+    rows = small.cluster.jobs("%i", "%T", "%Z", states="--states=all")
+    states = sorted(state for _, state, at in rows if at == str(small.folder))
+    assert states == ["CANCELLED", "COMPLETED"]
 
 
 def test_where_there_is_no_slurm(small):

@@ -7,7 +7,6 @@ succeeds, fails and is tried again for itself.
 
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -23,8 +22,9 @@ from snakemake_interface_executor_plugins.workflow import WorkflowExecutorInterf
 
 from snakemake_executor_plugin_forkserver import Executor as LocalExecutor
 
-from .bundles import bundled, gpus, members
+from .bundles import bundled, members
 from .queue import ENDED, Queue, left_behind, mine
+from .under_way import UnderWay
 
 PREFIX = "snakemake-"  # what the names of Slurm jobs begin with; the rest is the run's own
 UNKNOWN = 120  # seconds until a job that Slurm does not list is taken to be gone
@@ -39,14 +39,14 @@ class Executor(SlurmExecutor):
     def __init__(self, workflow: WorkflowExecutorInterface, logger: LoggerExecutorInterface):
         # Before the base class starts the thread that asks for the jobs' states.
         self.settings = workflow.executor_settings
-        # Of every job that is submitted and has not ended: what it was submitted as.
-        self._bundles: dict[JobExecutorInterface, JobExecutorInterface] = {}
-        self._accepted: set[JobExecutorInterface] = set()  # those of them that have a Slurm job
+        self.under_way = UnderWay(self.settings.gpus)
         self._waiting: list[JobExecutorInterface] = []
+        self._lock_bundles = threading.RLock()  # of these two
         self._unknown_since: dict[str, float] = {}
-        self._silent = False
-        self._refused = False
-        self._bundles_lock = threading.RLock()
+        self._warned: set[str] = set()
+        self._doubt = False  # whether Slurm may have a job of this run that is not known here
+        self._silent = False  # whether Slurm did not answer the last time
+        self._refused = False  # whether the run ends for what Slurm has refused
         # Local rules run by the fork server too: fast, and with their output in their logs.
         # Snakemake makes the executor for them from this entry, after this one.
         ExecutorPluginRegistry().get_plugin("local").executor = LocalExecutor
@@ -83,23 +83,21 @@ class Executor(SlurmExecutor):
 
     def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
         """Bundle the jobs that have become ready, and submit what the limit of GPUs allows."""
-        with self._bundles_lock:
+        with self._lock_bundles:
             self._waiting += bundled(jobs)
             self._submit()
 
     def _submit(self) -> None:
-        with self._bundles_lock:
+        with self._lock_bundles:
+            if self._doubt:
+                return
             waiting, self._waiting = self._waiting, []
-            busy = sum(gpus(bundle) for bundle in set(self._bundles.values()))
             for bundle in waiting:
-                wanted = gpus(bundle)
-                # One that asks for more than the limit runs alone.
-                if wanted and busy and busy + wanted > (self.settings.gpus or sys.maxsize):
+                if self.under_way.has_room_for(bundle):
+                    self.under_way.add(bundle)
+                    self._submit_job(bundle)
+                else:
                     self._waiting.append(bundle)
-                    continue
-                busy += wanted
-                self._bundles |= dict.fromkeys(members(bundle), bundle)
-                self._submit_job(bundle)
 
     def get_python_executable(self) -> str:
         # The batch shell becomes Snakemake, which then gets the signals meant for the job.
@@ -128,45 +126,49 @@ class Executor(SlurmExecutor):
     # --------------------------------------------------------------------------------------------
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
+        with self._lock_bundles:
+            self.under_way.accept(job_info.job, job_info.external_jobid)
         for job in members(job_info.job):
-            self._accepted.add(job)
             info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
             super().report_job_submission(info, register_job)
 
     def report_job_success(self, job_info: SubmittedJobInfo) -> None:
-        self._ended(job_info.job)
+        self._ended([job_info.job])
         super().report_job_success(job_info)
 
     def report_job_error(self, job_info: SubmittedJobInfo, msg=None, **kwargs) -> None:
+        self._ended(members(job_info.job))
         for job in members(job_info.job):
-            self._ended(job)
             info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
             super().report_job_error(info, msg=msg, **kwargs)
 
-    def _ended(self, job: JobExecutorInterface) -> None:
-        with self._bundles_lock:
-            self._bundles.pop(job, None)
-            self._accepted.discard(job)
+    def _ended(self, jobs: Sequence[JobExecutorInterface]) -> None:
+        with self._lock_bundles:
+            self.under_way.end(jobs)
 
     def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
         """A submission was refused: try again later, or give up, and show what Slurm said."""
         said, _, call = msg.partition("\n    sbatch call:")
-        said += f"\nIt was asked:{call.split(' --wrap=')[0]}" if call else ""
-        with self._bundles_lock:
-            for job in members(job_info.job):
-                self._ended(job)
-            others = bool(self._accepted)
-            if holds(said, AWAY) or (others and holds(said, FULL)):
-                self.logger.warning(f"{said} Trying again.")
+        asked = f"\nIt was asked:{call.split(' --wrap=')[0]}" if call else ""
+        with self._lock_bundles:
+            self._ended(members(job_info.job))
+            if holds(said, AWAY) or (self.under_way.accepted and holds(said, FULL)):
+                if holds(said, FULL):
+                    self.under_way.is_full()
+                self._doubt |= holds(said, AWAY)
+                what = said.splitlines()[0]
+                if what not in self._warned:
+                    self.logger.warning(f"{what} Trying again later.")
+                    self._warned.add(what)
                 self._waiting.append(job_info.job)
-            elif others:
+            elif self.under_way.accepted:
                 # They may be fine. Not to be tried again: the answer would be the same.
                 for job in members(job_info.job):
                     job.attempt = job.restart_times + 1
-                    super()._report_job_error_threadsafe(SubmittedJobInfo(job), said)
+                    super()._report_job_error_threadsafe(SubmittedJobInfo(job), said + asked)
             elif not self._refused:
                 self._refused = True
-                self.workflow.scheduler.executor_error_callback(WorkflowError(said))
+                self.workflow.scheduler.executor_error_callback(WorkflowError(said + asked))
 
     # --------------------------------------------------------------------------------------------
     # Following
@@ -199,7 +201,22 @@ class Executor(SlurmExecutor):
                 log = str(info.aux["slurm_logfile"])
                 msg = f"Slurm job {info.external_jobid} has ended as {state}. "
                 self.report_job_error(info, msg=msg, aux_logs=[log])
+        if self._doubt:
+            self._cancel_unknown()
         self._submit()
+
+    def _cancel_unknown(self) -> None:
+        """sbatch may report an error for a job that Slurm has taken: that would run twice."""
+        with self._lock_bundles:
+            if not self.under_way.all_accepted:
+                return
+            try:
+                rows = mine(f"--name={self.run_uuid}")
+                if unknown := [row[0] for row in rows if row[0] not in self.under_way.ids]:
+                    subprocess.run(["scancel", *unknown], check=True, capture_output=True)
+                self._doubt = bool(unknown)  # until they are gone
+            except (OSError, subprocess.SubprocessError):
+                pass  # asked again the next time
 
     def _state(self, id: str, states: dict[str, str]) -> str:
         """The job's state; REVOKED if Slurm has not known it for a while."""
