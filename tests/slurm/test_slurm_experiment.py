@@ -60,10 +60,10 @@ def test_the_tables_are_those_of_a_local_run_and_a_limit_that_is_too_short_grows
         assert here.read_bytes() == path.read_bytes(), path.name
 
     # A Slurm job for each base model and one for what follows from it, not one a target.
-    rows = cluster.jobs("%k", "%a", "%P", "%Z", states="--states=all")
-    rows = [row[:3] for row in rows if row[3] == str(on_slurm.folder)]
-    assert {tuple(row[1:]) for row in rows} == {("someone", "main")}
-    comments = [row[0] for row in rows]
+    rows = cluster.jobs("%k", "%y", "%Z", states="--states=all")
+    rows = [row[:2] for row in rows if row[2] == str(on_slurm.folder)]
+    assert {nice for _, nice in rows} == {"7"}  # slurm_extra has come through
+    comments = [comment for comment, _ in rows]
     base_models = 7 * 3
     assert len([c for c in comments if c.startswith("rule_pretrain")]) == base_models
     assert len([c for c in comments if c.endswith("featuremaps_finetune")]) <= base_models + 5 + 3

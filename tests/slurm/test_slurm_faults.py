@@ -11,11 +11,16 @@ from cluster import wait_for
 def test_an_unknown_partition_is_said_at_once_by_slurm(small):
     began = time.monotonic()
     code, printed = small.run(
-        "--retries", "3", "--default-resources", "slurm_partition=nowhere", "runtime=5"
+        "--retries",
+        "3",
+        "--default-resources",
+        "slurm_partition=nowhere",
+        "slurm_account=someone",
+        "runtime=5",
     )
     assert code == 1
     assert "invalid partition specified: nowhere" in printed
-    assert "-p nowhere" in printed
+    assert "-p nowhere" in printed and "-A 'someone'" in printed
     assert "Traceback" not in printed
     assert small.jobs() == []
     assert time.monotonic() - began < 60  # does not wait for anything
