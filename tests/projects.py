@@ -74,5 +74,5 @@ def copy_project(folder: Path) -> Project:
         # The user's data sets may be below the root, and large.
         return patterns(place, names) | ({"data"} if Path(place) == ROOT else set())
 
-    shutil.copytree(ROOT, folder, ignore=leave)
+    shutil.copytree(ROOT, folder, ignore=leave, symlinks=True)
     return Project(folder)
