@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from snakemake.jobs import GroupJob, Job
-from snakemake.resources import Resources
+from snakemake.resources import Resources, SizedResources
 
 
 class Bundle(GroupJob):
@@ -21,9 +21,11 @@ def bundled(jobs: Sequence[Job | GroupJob]) -> list[Job | GroupJob]:
         if job.is_group() or not job.resources.get("bundle"):
             key: object = job
         else:
-            # Partition, account and the like: what is text has to be the same for all.
+            # Partition, account and the like: what is text has to be the same for all, but for
+            # sizes, which Snakemake adds as "8 GB" to their numbers.
             words = {k: v for k, v in job.resources.items() if isinstance(v, str)}
-            words.pop("tmpdir", None)
+            for name in ("tmpdir", *SizedResources):
+                words.pop(name, None)
             key = (job.attempt, *sorted(words.items()))
         bundles.setdefault(key, []).append(job)
     made = [members[0] if len(members) == 1 else together(members) for members in bundles.values()]
