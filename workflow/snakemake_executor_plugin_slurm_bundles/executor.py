@@ -56,21 +56,22 @@ class Executor(SlurmExecutor):
         super().__post_init__(test_mode)
         self.run_uuid = f"{PREFIX}{self.run_uuid}"
         self.queue = Queue(self.run_uuid, self.settings.status_command)
-        self._refuse_second_run()
+        try:
+            self._refuse_second_run()
+        except WorkflowError:
+            self.wait = False  # ends the thread that asks for the jobs' states
+            raise
 
     def _refuse_second_run(self) -> None:
         """Two copies of a job must not write the same file: see that no killed run left any."""
         if not shutil.which("squeue"):
-            self.wait = False
             raise WorkflowError("No Slurm here (no squeue): start this on a cluster's login node.")
         try:
             ids = left_behind(PREFIX, self.workflow.workdir_init)
         except (OSError, subprocess.SubprocessError) as error:
-            self.wait = False
             said = getattr(error, "stderr", None) or error
             raise WorkflowError(f"Slurm does not answer: {said}") from None
         if ids:
-            self.wait = False
             raise WorkflowError(
                 f"{len(ids)} Slurm jobs of another run work in this folder. If that run is dead, "
                 "let them end (what they finish counts) or cancel them, and start again:\n"
