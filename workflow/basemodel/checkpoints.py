@@ -21,14 +21,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from basemodel.files import whole
+from basemodel.divergence import DIVERGED
+from basemodel.weights import check_finite, save
 
 # The exit code of a job that was asked to stop: a temporary failure (sysexits.h), so try again.
 STOPPED = os.EX_TEMPFAIL
 STOPS = (signal.SIGTERM, signal.SIGINT)
+UNUSABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, FloatingPointError)
 
 
 @dataclass
@@ -85,10 +86,15 @@ class Checkpoint:
         generator: torch.Generator,
         begun: Begun | None = None,
     ) -> None:
-        """Write the complete state: also in the middle of an epoch, if `begun` says where."""
+        """Write the complete state: also in the middle of an epoch, if `begun` says where.
+
+        Raises FloatingPointError if the weights are not finite.
+        """
         if self._path is None:
             return
-        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        state = model.state_dict()
+        check_finite(state, "the state is not saved", DIVERGED)
+        tensors = {f"model.{name}": tensor for name, tensor in state.items()}
         for index, parameter in enumerate(_parameters(optimizer)):
             for name, value in optimizer.state[parameter].items():
                 if value is not None:
@@ -103,12 +109,7 @@ class Checkpoint:
             tensors |= {
                 f"begun.{name}": getattr(begun, name) for name in ("order", "loss", "correct")
             }
-        with whole(self._path) as part:
-            save_file(
-                {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
-                part,
-                {"facts": json.dumps(facts)},
-            )
+        save(tensors, self._path, {"facts": json.dumps(facts)})
         self._last = time.monotonic()
         if self.stop_asked:
             print(f"stopped in epoch {len(self.history) + 1}: saved", flush=True)
@@ -178,11 +179,13 @@ class Checkpoint:
                 facts = json.loads(file.metadata()["facts"])
                 if facts["bound_to"] == self._bound_to:
                     names = file.keys()
-                    return facts, {name: file.get_tensor(name) for name in names}
+                    tensors = {name: file.get_tensor(name) for name in names}
+                    check_finite(_below("model", tensors), "its weights", "they are of no use")
+                    return facts, tensors
             print("starts anew: the checkpoint here is of other code, settings or inputs")
         except FileNotFoundError:
             pass
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        except UNUSABLE as error:
             print(f"starts anew: the checkpoint here cannot be read ({error})")
         self.remove()  # the weights of its epochs too
         return None, {}

@@ -1,12 +1,15 @@
-"""Stop a training whose loss is not finite, without making the device wait for the question."""
+"""Stop a training whose loss or weights are not finite, and hardly let the device wait for it."""
 
 import math
 from collections import deque
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from basemodel.weights import check_finite
 
 LATE = 16  # steps after which an answer is waited for: far enough behind that it costs nothing
+DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
 
 
 class Watch:
@@ -37,6 +40,11 @@ class Watch:
         while self._pending:
             self._check()
 
+    def look_at(self, model: nn.Module, epoch: int, rate: float) -> None:
+        """The weights after an epoch's last step, whose outcome no loss shows."""
+        after = f"the weights after epoch {epoch + 1} of {self._epochs}, at learning rate {rate:g}"
+        check_finite(model.state_dict(), after, DIVERGED)
+
     def _ready(self) -> bool:
         arrived = self._pending[0][1]
         return arrived is None or len(self._pending) > LATE or arrived.query()
@@ -48,6 +56,5 @@ class Watch:
         if not math.isfinite(loss := host.item()):
             raise FloatingPointError(
                 f"the loss became {loss} in epoch {epoch + 1} of {self._epochs}, step {step + 1} "
-                f"of {self._steps}, at learning rate {rate:g}: lower learning_rate or lengthen "
-                "warmup_epochs"
+                f"of {self._steps}, at learning rate {rate:g}: {DIVERGED}"
             )

@@ -1,5 +1,8 @@
 """Featuremaps on disk: one .npy [n, C, H, W], float32 or float16, a network and data set."""
 
+import itertools
+import math
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,10 @@ from torch import nn
 
 from basemodel.augmentation import centre_crop
 from basemodel.data import packed
+from basemodel.divergence import DIVERGED
 from basemodel.feeding import Streamed
 from basemodel.files import whole
-from basemodel.training import EVALUATION_BATCH, apply, device, seed_everything
+from basemodel.training import apply, device, seed_everything
 
 
 def write(
@@ -25,29 +29,44 @@ def write(
 
     Batch by batch: at paper scale a dump is larger than a laptop's memory. The network computes in
     float32; float16 halves the file and rounds to 11 binary digits. Raises OverflowError for a
-    value beyond float16's 65,504.
+    value beyond float16's 65,504, FloatingPointError for one that is not finite, ValueError if
+    there are no images, and files.DiskFull before all but the first batch is computed.
     """
     seed_everything(0)  # nothing is drawn: this asks for deterministic kernels
     where = device()
     trunk = trunk.eval().to(where, memory_format=torch.channels_last)
     images, _ = packed.load(split)
     probe = Streamed(images, np.load(rows))
-    dump = None
-    with whole(path) as part:
-        maps_of = apply(lambda batch: trunk(centre_crop(batch, crop)).float().cpu(), probe, where)
-        for number, maps in enumerate(maps_of):
-            if dump is None:
-                shape = (len(probe), *maps.shape[1:])
-                dump = np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
-            start = number * EVALUATION_BATCH
-            dump[start : start + len(maps)] = _rounded(maps.numpy(), dtype)
-        dump.flush()
-    print(f"featuremaps {dump.shape}")
+    if not len(probe):
+        raise ValueError(f"{rows}: no images")
+    batches = apply(lambda batch: trunk(centre_crop(batch, crop)).float().cpu(), probe, where)
+    first = next(batches)
+    shape = (len(probe), *first.shape[1:])
+    header = _header(shape, dtype)
+    size = len(header) + math.prod(shape) * np.dtype(dtype).itemsize
+    # Written, not mapped: a process that finds no room behind a memory map dies without a word.
+    with whole(path, size) as part, part.open("r+b") as file:
+        file.write(header)
+        for maps in itertools.chain([first], batches):
+            file.write(_rounded(maps.numpy(), dtype).tobytes())
+    print(f"featuremaps {shape}")
+
+
+def _header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """The bytes that numpy.save puts before the elements."""
+    file = BytesIO()
+    described = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": described, "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue()
 
 
 def _rounded(maps: np.ndarray, dtype: str) -> np.ndarray:
     limit = np.finfo(dtype).max
-    if np.isfinite(maps).all() and np.abs(maps).max() > limit:
+    if not np.isfinite(maps).all():
+        raise FloatingPointError(f"featuremaps are not finite: {DIVERGED} of the base model")
+    if np.abs(maps).max() > limit:
         raise OverflowError(
             f"a featuremap has the value {np.abs(maps).max():g}, and {dtype} ends at {limit:g}: "
             "set probe.dtype to float32"

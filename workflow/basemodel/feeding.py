@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
+
+from basemodel import memory
 
 CHUNK_BYTES = 64 * 2**20  # copied at a time when a subset is loaded: all that it takes of memory
 AHEAD = 2  # batches that are read and copied before they are needed
@@ -25,22 +26,23 @@ class Streamed:
 
     images: np.ndarray
     rows: np.ndarray
+    nbytes = 0  # on the device, where a Tensor has the bytes that it takes
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def load(
-    images: np.ndarray, rows: np.ndarray | None, where: torch.device, share: float
+    images: np.ndarray, rows: np.ndarray | None, where: torch.device, room: float
 ) -> Tensor | Streamed:
     """These rows (None: all) of a memory map of images, on the device if they fit.
 
-    They fit if they take at most `share` of what is free there. Then uint8 [n, H, W, 3] on the
-    device; memory elsewhere is needed for one chunk only.
+    They fit if they take at most `room` bytes. Then uint8 [n, H, W, 3] on the device; memory
+    elsewhere is needed for one chunk only.
     """
     rows = np.arange(len(images)) if rows is None else np.asarray(rows, dtype=np.int64)
     image_bytes = images[:1].nbytes
-    if len(rows) * image_bytes > share * free_memory(where):
+    if len(rows) * image_bytes > room:
         return Streamed(images, rows)
     resident = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=where)
     chunk = max(1, CHUNK_BYTES // image_bytes)
@@ -51,10 +53,10 @@ def load(
 
 
 def free_memory(where: torch.device) -> int:
-    """Bytes that a job can still take on a device; for the CPU, without swapping."""
+    """Bytes that a job can still take on a device, which is its own if it is not the CPU."""
     if where.type == "cuda":
         return torch.cuda.mem_get_info(where)[0]
-    return psutil.virtual_memory().available
+    return memory.free(torch.get_num_threads())
 
 
 def feed(

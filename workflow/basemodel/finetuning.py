@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from basemodel.augmentation import centre_crop, random_crop_flip
 from basemodel.checkpoints import Checkpoint
 from basemodel.data import packed
-from basemodel.feeding import Streamed, load
+from basemodel.feeding import Streamed, free_memory, load
 from basemodel.training import accuracy, apply, autocast, fit
 
 
@@ -44,14 +44,16 @@ def finetune(
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
     `training.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
-    `device_memory`, a share of what is free there, are streamed. Returns
+    `device_memory`, a share of what is free there, both splits together, are streamed. Returns
     accuracy (top-1, on the tests), train_accuracy (in the last epoch) and the history of all
-    epochs.
+    epochs. Raises ValueError if a split has no images.
     """
     where = next(trained.parameters()).device
     precision = settings["precision"]
     checkpoint = checkpoint or Checkpoint()
-    inputs, labels = _split(data, "train", where, device_memory)
+    room = device_memory * free_memory(where)
+    inputs, labels = _split(data, "train", where, room)
+    tests = _split(data, "test", where, room - inputs.nbytes)
     plain = partial(_frozen, frozen, partial(centre_crop, side=crop), precision)
     prepare = plain
     if settings["augmentation"]:
@@ -63,7 +65,6 @@ def finetune(
         prepare = _as_it_is
     for _ in fit(trained, inputs, labels, settings, generator, prepare, checkpoint):
         pass
-    tests = _split(data, "test", where, device_memory)
     return {
         "accuracy": accuracy(trained, *tests, plain, precision),
         "train_accuracy": checkpoint.history[-1]["accuracy"],
@@ -72,10 +73,15 @@ def finetune(
 
 
 def _split(
-    data: str | Path, split: str, where: torch.device, share: float
+    data: str | Path, split: str, where: torch.device, room: float
 ) -> tuple[Tensor | Streamed, Tensor]:
-    images, labels = packed.load(Path(data, split))
-    return load(images, None, where, share), torch.from_numpy(labels)
+    folder = Path(data, split)
+    images, labels = packed.load(folder)
+    if not len(images):
+        raise ValueError(
+            f"{folder}: no images: a target needs some to train on and some to test on"
+        )
+    return load(images, None, where, room), torch.from_numpy(labels)
 
 
 def _frozen(frozen: nn.Module, look, precision: str, batch: Tensor) -> Tensor:

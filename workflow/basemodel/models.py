@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from basemodel.architectures import NETWORKS
-from basemodel.files import read_json, whole
+from basemodel.divergence import DIVERGED
+from basemodel.files import read_json
+from basemodel.weights import check_finite, save
 
 
 def build(architecture: str, classes: int, width: float, stem: str, dropout: float) -> nn.Module:
@@ -15,13 +17,19 @@ def build(architecture: str, classes: int, width: float, stem: str, dropout: flo
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    with whole(path) as part:
-        save_file(tensors, part)
+    """Raises FloatingPointError if they are not finite, and writes nothing."""
+    state = model.state_dict()
+    check_finite(state, f"{path} is not written", DIVERGED)
+    save(state, path)
 
 
 def load(weights: str | Path, card: str | Path) -> nn.Module:
-    """A network in evaluation mode on the CPU; the card's `network` is what `build` takes."""
+    """A network in evaluation mode on the CPU; the card's `network` is what `build` takes.
+
+    Raises FloatingPointError if its weights are not finite.
+    """
     model = build(**read_json(card)["network"])
-    model.load_state_dict(load_file(weights))
+    state = load_file(weights)
+    check_finite(state, str(weights), "remove this file, and it is trained again")
+    model.load_state_dict(state)
     return model.eval()

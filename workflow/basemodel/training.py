@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from basemodel.checkpoints import STOPPED, Begun, Checkpoint
-from basemodel.divergence import Watch
+from basemodel.divergence import DIVERGED, Watch
 from basemodel.feeding import Streamed, feed
 
 # Images evaluated at a time: enough to be fast, small enough for any device.
@@ -78,8 +78,11 @@ def fit(
 
     With a `checkpoint`, epochs that it holds are neither trained nor yielded again, whatever the
     caller adds to a row goes into its history, and SIGTERM or Ctrl-C saves it and ends.
-    Raises FloatingPointError as soon as a loss is not finite.
+    Raises FloatingPointError as soon as a loss is not finite, and before an epoch is yielded whose
+    last step left weights that are not; ValueError if there are no images.
     """
+    if not len(inputs):
+        raise ValueError("no images to train on")
     parameters = [p for p in model.parameters() if p.requires_grad]
     where = parameters[0].device
     optimizer = make_optimizer(parameters, settings)
@@ -122,6 +125,7 @@ def fit(
                     checkpoint.save(model, optimizer, generator, begun)
                     raise SystemExit(STOPPED)
             watch.finish()
+            watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
             row = {"loss": begun.loss.item() / len(inputs)}
             row["accuracy"] = begun.correct.item() / len(inputs)
             begun = None
@@ -165,14 +169,26 @@ def accuracy(
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
     precision: str = "float32",
 ) -> float:
-    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`."""
+    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`.
+
+    Raises ValueError if there are no images, FloatingPointError if the network answers one with
+    something that is not finite, as it can with finite weights.
+    """
+    if not len(inputs):
+        raise ValueError("no images to test on")
     model.eval()
     where = next(model.parameters()).device
 
     def predict(batch: Tensor) -> Tensor:
         batch = prepare(batch)
         with autocast(precision, where):
-            return model(batch).argmax(1)
+            logits = model(batch)
+        # One number an image, so that a device is not waited for after each batch.
+        return logits.argmax(1).where(logits.isfinite().all(1), -1)
 
     predicted = torch.cat(list(apply(predict, inputs, where)))
+    if bad := int((predicted < 0).sum()):
+        raise FloatingPointError(
+            f"the network's answers to {bad} of {len(predicted)} images are not finite: {DIVERGED}"
+        )
     return (predicted.cpu() == labels.cpu()).double().mean().item()

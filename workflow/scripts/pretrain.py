@@ -3,7 +3,6 @@
 A job that was stopped goes on where it was (basemodel.checkpoints).
 """
 
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from basemodel import models
 from basemodel.augmentation import centre_crop, random_crop_flip
 from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.data import packed
-from basemodel.feeding import load
-from basemodel.files import read_json, write_json
+from basemodel.feeding import free_memory, load
+from basemodel.files import copy, read_json, write_json
 from basemodel.seeds import seed_of
 from basemodel.training import accuracy, device, fit, initialise, seed_everything
 
@@ -33,12 +32,17 @@ checkpoint = Checkpoint(
 )
 
 
-def split(folder, rows=None):
+def split(folder, rows, room):
     """Images uint8, on the device if they fit, and labels from 0 within the subset's classes."""
     images, labels = packed.load(folder)
     rows = np.flatnonzero(np.isin(labels, subset["classes"])) if rows is None else rows
+    if not len(rows):
+        raise SystemExit(
+            f"{folder}: no images of the {len(subset['classes'])} classes of source task "
+            f"{subset['subset']}: it needs some to train on and some to test on"
+        )
     labels = np.searchsorted(subset["classes"], labels[rows])
-    return load(images, rows, where, runtime["device_memory"]), torch.from_numpy(labels)
+    return load(images, rows, where, room), torch.from_numpy(labels)
 
 
 generator = seed_everything(
@@ -55,8 +59,9 @@ model = model.to(where, memory_format=torch.channels_last)
 
 plain = partial(centre_crop, side=crop)
 augmented = partial(random_crop_flip, side=crop, generator=generator)
-images, labels = split(Path(snakemake.input.train).parent, subset["images"])
-tests = split(Path(snakemake.input.test).parent)
+room = runtime["device_memory"] * free_memory(where)  # for both splits
+images, labels = split(Path(snakemake.input.train).parent, subset["images"], room)
+tests = split(Path(snakemake.input.test).parent, None, room - images.nbytes)
 measure = partial(accuracy, model, prepare=plain, precision=settings["precision"])
 kept = snakemake.output.get("epochs", [])  # normal training keeps the weights of every epoch
 prepare = augmented if settings["augmentation"] else plain
@@ -81,7 +86,7 @@ facts = {
 }
 for epoch, path in enumerate(kept, start=1):
     # A copy: if this job is stopped now, Snakemake deletes `path`.
-    shutil.copyfile(checkpoint.weights_of(epoch), path)
+    copy(checkpoint.weights_of(epoch), path)
 models.save_weights(model, snakemake.output.weights)
 write_json(snakemake.output.card, facts)
 checkpoint.remove()

@@ -1,0 +1,101 @@
+"""How much of a machine's memory a job may count on.
+
+The least of what is free on the machine, what is left below every limit of its control groups (a
+container's, a batch system's; version 1 and 2), and what Slurm gave; times the job's threads over
+the cores that it may use. So jobs that start together do not all count the same memory, as many as
+there are cores for them.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+PROCESS = Path("/proc/self")
+MIB = 2**20
+
+
+def free(threads: int) -> int:
+    """Bytes that a job of so many threads can take without swapping."""
+    room = [psutil.virtual_memory().available, *left_in_groups(PROCESS), *given(os.environ)]
+    cores = cores_of(os.environ)
+    return int(max(0, min(room)) * min(1.0, threads / cores))
+
+
+def cores_of(environment: Mapping[str, str]) -> int:
+    """How many cores this job, and those that run beside it, may use."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        cores = os.cpu_count() or 1
+    return min(cores, _number(environment, "SLURM_CPUS_ON_NODE") or cores)
+
+
+def given(environment: Mapping[str, str]) -> Iterator[int]:
+    """Bytes that Slurm gave on this node, which it need not enforce by control groups.
+
+    Nothing where there is no Slurm, or where it gave all (0).
+    """
+    if megabytes := _number(environment, "SLURM_MEM_PER_NODE"):
+        yield megabytes * MIB
+    if megabytes := _number(environment, "SLURM_MEM_PER_CPU"):
+        yield megabytes * MIB * (_number(environment, "SLURM_CPUS_ON_NODE") or 1)
+
+
+def left_in_groups(process: Path) -> Iterator[int]:
+    """Bytes left below each limit, from the process's own control group up to the root.
+
+    What is used is counted without files that were read and can be dropped again. `process`: its
+    folder in /proc.
+    """
+    try:
+        groups = (process / "cgroup").read_text().splitlines()
+        mounts = (process / "mountinfo").read_text().splitlines()
+    except OSError:
+        return  # no Linux
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            names = "memory.max", "memory.current", "inactive_file"
+        elif "memory" in controllers.split(","):
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        else:
+            continue
+        for root, mounted in _hierarchies(mounts, version=1 if controllers else 2):
+            # In a container the path may be the host's, and what is mounted a part of that.
+            inside = path.removeprefix(root) if root != "/" else path
+            folder = mounted / inside.lstrip("/")
+            if not folder.is_dir() or ".." in folder.parts:
+                folder = mounted
+            for group in (folder, *folder.parents):
+                yield from _left(group, *names)
+                if group == mounted:
+                    break
+
+
+def _hierarchies(mounts: list[str], version: int) -> Iterator[tuple[str, Path]]:
+    """Which part of a hierarchy is mounted, and where; proc(5) has the format."""
+    for line in mounts:
+        fields, _, filesystem = line.partition(" - ")
+        kind, _, options = filesystem.split(" ", 2)
+        if kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options:
+            _, _, _, root, mounted, *_ = fields.split(" ")
+            yield root, Path(mounted)
+
+
+def _left(group: Path, limit: str, usage: str, droppable: str) -> Iterator[int]:
+    try:
+        most = (group / limit).read_text().strip()
+        if most == "max":
+            return
+        used = int((group / usage).read_text())
+        stat = dict(line.split(" ", 1) for line in (group / "memory.stat").read_text().splitlines())
+        yield max(0, int(most) - max(0, used - int(stat.get(droppable, 0))))
+    except (OSError, ValueError):
+        return  # the root has no limit
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "")
+    return int(text) if text.isdecimal() else 0
