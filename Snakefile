@@ -27,6 +27,11 @@ resource_scopes:
     gpu="local",
 
 
+# Says whose the lock is, so that `make run` can tell whether a run that has one is dead.
+onstart:
+    unlock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
+
+
 # ------------------------------------------------------------------------------------------------
 # Targets
 # ------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Featuremaps on disk, in float32 and in float16, and what the second changes in every metric."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,8 @@ def test_a_dump_is_what_the_network_gives(data, network):
     with torch.inference_mode():
         expected = network.trunk(centre_crop(torch.from_numpy(np.array(images[:60:2])), 28))
     assert maps.dtype == np.float32
+    np.save(data / "numpys.npy", maps)
+    assert Path(maps.filename).read_bytes() == (data / "numpys.npy").read_bytes()
     assert np.allclose(maps, expected, atol=1e-5)
 
 
@@ -65,3 +69,17 @@ def test_a_value_that_float16_cannot_hold_is_an_error_with_a_remedy(data):
     with pytest.raises(OverflowError, match="probe.dtype to float32"):
         dumps.write(data / "large.npy", trunk, data / "train", data / "rows.npy", 28, "float16")
     assert not (data / "large.npy").exists()
+
+
+def test_featuremaps_that_are_not_finite_are_an_error(data):
+    trunk = nn.Sequential(nn.Conv2d(3, 2, 3))
+    nn.init.constant_(trunk[0].bias, float("inf"))
+    with pytest.raises(FloatingPointError, match="featuremaps are not finite: lower"):
+        dumps.write(data / "infinite.npy", trunk, data / "train", data / "rows.npy", 28)
+    assert not (data / "infinite.npy").exists()
+
+
+def test_no_images_are_an_error(data):
+    np.save(data / "none.npy", np.arange(0))
+    with pytest.raises(ValueError, match="none.npy: no images"):
+        dumps.write(data / "x.npy", nn.Conv2d(3, 2, 3), data / "train", data / "none.npy", 28)

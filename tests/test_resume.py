@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 import jobs
@@ -250,3 +252,26 @@ def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    with pytest.raises(FloatingPointError, match="state is not saved: 0.weight .*: lower learning"):
+        train(tmp_path / "x", until=1, optimizer="sgd", learning_rate=float("inf"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_whose_weights_are_not_finite_is_not_used(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train(tmp_path / "x", until=9)
+    path = tmp_path / ".x.checkpoint"
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        metadata = file.metadata()
+    tensors["model.3.bias"][1] = float("nan")
+    save_file(tensors, path, metadata)
+    expected, _ = train(None)
+    weights, _ = train(tmp_path / "x")
+    assert "starts anew: the checkpoint here cannot be read (its weights: 3.bias" in (
+        capsys.readouterr().out
+    )
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)

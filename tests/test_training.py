@@ -101,17 +101,16 @@ def test_streamed_images_train_the_same_weights(images, tmp_path):
 def test_what_fits_is_loaded_and_what_does_not_is_streamed(monkeypatch):
     images = np.arange(40 * 2 * 2 * 3, dtype=np.uint8).reshape(40, 2, 2, 3)
     rows = np.random.default_rng(0).permutation(40)[:30]
-    monkeypatch.setattr(feeding, "free_memory", lambda where: 1000)
     monkeypatch.setattr(feeding, "CHUNK_BYTES", 100)  # eight images: the last chunk is smaller
-    resident = load(images, rows, CPU, 0.4)
+    resident = load(images, rows, CPU, 400)
     assert isinstance(resident, torch.Tensor)
     assert np.array_equal(resident.numpy(), images[rows])
-    streamed = load(images, rows, CPU, 0.3)
+    streamed = load(images, rows, CPU, 300)
     assert isinstance(streamed, Streamed) and len(streamed) == 30
     parts = torch.randperm(30).split(7)
     for ours, theirs in zip(feed(streamed, parts, CPU), feed(resident, parts, CPU), strict=True):
         assert torch.equal(ours, theirs)
-    assert len(load(images, None, CPU, 1)) == 40
+    assert len(load(images, None, CPU, 480)) == 40
 
 
 def test_loading_takes_the_memory_of_the_images_once(tmp_path, monkeypatch):
@@ -128,7 +127,7 @@ def test_loading_takes_the_memory_of_the_images_once(tmp_path, monkeypatch):
 
     plain_gather = feeding._gather
     monkeypatch.setattr(feeding, "_gather", gather)
-    resident = load(mapped, np.arange(511, -1, -1), CPU, 1)
+    resident = load(mapped, np.arange(511, -1, -1), CPU, mapped.nbytes)
     assert resident.numel() == mapped.nbytes == 96 * 2**20
     assert peak < 1.2 * mapped.nbytes
 
@@ -202,6 +201,50 @@ def test_a_loss_that_is_not_finite_stops_at_its_step():
         list(fit(nn.Linear(2, 2), inputs, torch.arange(20) % 2, settings, seed_everything(0),
                  prepare))  # fmt: skip
     assert len(seen) == 8
+
+
+def test_weights_that_the_last_step_spoils_are_an_error():
+    """No loss is computed from them any more."""
+    settings = {**SGD, "batch": 20, "epochs": 1, "learning_rate": float("inf")}
+    rows = fit(nn.Linear(2, 2), torch.randn(20, 2), torch.arange(20) % 2, settings,
+               seed_everything(0))  # fmt: skip
+    with pytest.raises(
+        FloatingPointError,
+        match=r"weights after epoch 1 of 1, at learning rate inf: weight and 1 more .*: lower",
+    ):
+        list(rows)
+
+
+def test_so_are_statistics_of_a_batch_that_are_not_finite():
+    """Batch normalisation divides by them: what is infinite becomes a loss that is finite."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    inputs = torch.full((20, 2), 1e30) * torch.randn(20, 1)
+    with pytest.raises(FloatingPointError, match=r"1.running_var not finite"):
+        list(fit(model, inputs, torch.arange(20) % 2, {**SGD, "epochs": 1}, seed_everything(0)))
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_answers_that_are_not_finite_have_no_accuracy(trained):
+    """Weights may be finite and as large as float32 goes: a rate of 1e37, and one step."""
+    model = nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 2))
+    inputs, labels = torch.randn(20, 2), torch.arange(20) % 2
+    assert 0 <= accuracy(model, inputs, labels) <= 1
+    if trained:
+        settings = {**RECIPE, "warmup_epochs": 0, "batch": 20, "epochs": 1, "learning_rate": 1e37}
+        list(fit(model, inputs, labels, settings, seed_everything(0)))
+        assert all(weight.isfinite().all() for weight in model.parameters())
+    else:
+        nn.init.constant_(model[1].bias, float("nan"))
+    with pytest.raises(FloatingPointError, match="answers to 20 of 20 images are not finite: low"):
+        accuracy(model, inputs, labels)
+
+
+def test_no_images_are_an_error_in_training_and_in_tests():
+    model, none = nn.Linear(2, 2), torch.zeros(0, dtype=torch.int64)
+    with pytest.raises(ValueError, match="no images to test on"):
+        accuracy(model, torch.zeros(0, 2), none)
+    with pytest.raises(ValueError, match="no images to train on"):
+        list(fit(model, torch.zeros(0, 2), none, SGD, seed_everything(0)))
 
 
 class Event:

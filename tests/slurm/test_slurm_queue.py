@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from snakemake_executor_plugin_slurm_bundles.queue import ENDED, Queue
+from snakemake_executor_plugin_slurm_bundles.queue import ENDED, Queue, left_behind, mine
 
 
 @pytest.fixture
@@ -64,3 +64,14 @@ def test_only_the_command_that_was_chosen_is_asked(answers):
     answers("sacct", "1|RUNNING\\n")
     answers("squeue", "1|COMPLETED\\n")
     assert states(Queue("name", "squeue")) == {"1": "COMPLETED"}
+
+
+def test_jobs_are_the_users_own_whatever_logname_says(answers, monkeypatch, tmp_path):
+    """squeue knows who asks; a name that is not the user's would find no jobs of a killed run."""
+    answers("squeue", f"7|snakemake-1|{tmp_path}\\n")
+    script = tmp_path / "squeue"
+    test = 'case "$*" in *--me*) ;; *) exit 0;; esac\n'
+    script.write_text(script.read_text().replace("\n", f"\n{test}", 1))
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert mine() == [["7", "snakemake-1", str(tmp_path)]]
+    assert left_behind("snakemake-", tmp_path) == ["7"]

@@ -72,6 +72,17 @@ def test_a_second_run_does_nothing_and_says_so(finished):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
+def unlocked(project):
+    """What `make run` does first."""
+    return subprocess.run(
+        [sys.executable, "-m", "basemodel.unlock"],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+    )
+
+
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(finished, fresh):
     """kill -9 of everything halfway, in a second copy; only what was running is done again."""
     started = subprocess.Popen(
@@ -85,18 +96,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(finished, fresh):
     cards = fresh.results / "models"
     while started.poll() is None and len(list(cards.glob("*/*.safetensors"))) < 8:
         time.sleep(0.05)
+    refused = unlocked(fresh)
+    assert refused.returncode == 1 and f"process {started.pid} on " in refused.stderr
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     kept = {path: path.stat().st_mtime_ns for path in cards.glob("*/*.json")}
     assert len(kept) >= 7
 
-    unlock = subprocess.run(
-        [sys.executable, "-m", "basemodel.unlock"],
-        cwd=fresh.folder,
-        env=fresh.environment(),
-        capture_output=True,
-        text=True,
-    )
+    unlock = unlocked(fresh)
     assert "its lock is removed" in unlock.stdout
     run = fresh.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
@@ -105,22 +112,3 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(finished, fresh):
     assert tables(fresh) == tables(finished)
     leftovers = [path for path in fresh.results.rglob(".*.part")]
     assert not leftovers
-
-
-def test_a_lock_in_use_is_left_alone(finished):
-    locks = finished.folder / ".snakemake" / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    (locks / "0.input.lock").write_text("x")
-    sleeper = subprocess.Popen(["bash", "-c", "exec -a snakemake sleep 60"], cwd=finished.folder)
-    try:
-        time.sleep(0.5)
-        command = [sys.executable, "-m", "basemodel.unlock"]
-        run = subprocess.run(
-            command, cwd=finished.folder, env=finished.environment(), capture_output=True, text=True
-        )
-        assert run.returncode == 1 and f"process {sleeper.pid}" in run.stderr
-        assert (locks / "0.input.lock").exists()
-    finally:
-        sleeper.kill()
-        sleeper.wait()
-        (locks / "0.input.lock").unlink()

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from basemodel import settings, subsets
+from basemodel import settings, subsets, unlock
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
 import shutil
 import subprocess
 from datetime import datetime, timedelta
@@ -68,7 +67,7 @@ def mine(*arguments: str) -> list[list[str]]:
 
     Raises OSError or subprocess.SubprocessError where Slurm does not answer.
     """
-    command = ["squeue", "--noheader", "--format=%i|%j|%Z", f"--user={getpass.getuser()}"]
+    command = ["squeue", "--noheader", "--format=%i|%j|%Z", "--me"]
     listed = subprocess.run(
         [*command, *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
