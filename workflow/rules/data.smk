@@ -1,6 +1,15 @@
 # Data sets as arrays, and the choices of images made in them.
 
 
+def pixels(dataset):
+    """What decides a data set's pixels: not its title, nor whether a bad file stops the packing."""
+    return {
+        key: value
+        for key, value in config["datasets"][dataset].items()
+        if key not in ("title", "on_error")
+    }
+
+
 # What this project makes itself.
 rule pack:
     output:
@@ -17,7 +26,7 @@ rule pack:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("pack.py"),
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: pixels(wildcards.dataset),
         size=config["image"]["size"],
         seed=config["seed"],
     script:
@@ -48,7 +57,7 @@ rule pack_files:
             "pack_files.py",
             f"basemodel.data.kinds.{config['datasets'][wildcards.dataset]['kind']}",
         ),
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: pixels(wildcards.dataset),
         size=config["image"]["size"],
     script:
         "../scripts/pack_files.py"
