@@ -171,12 +171,12 @@ def test_lists_that_do_not_fit_together_are_named(copied):
 
 def test_what_lies_beside_right_class_folders_does_no_harm(copied, miniature):
     """What the Finder leaves behind, and the script that sorted the validation images."""
-    for folder in (
+    for place in (
         "imagenet", "imagenet/train", "imagenet/val", "imagenet/val/n01440764",
         "caltech101/101_ObjectCategories", "caltech101/101_ObjectCategories/thing_0",
     ):  # fmt: skip
-        (copied / folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
-        (copied / folder / "valprep.sh").write_text("mkdir -p n01440764")
+        (copied / place / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+        (copied / place / "valprep.sh").write_text("mkdir -p n01440764")
     for kind in ("imagenet", "caltech101"):
         found, clean = listing(copied, kind), listing(miniature, kind)
         assert (found.classes, found.train, found.test) == (clean.classes, clean.train, clean.test)

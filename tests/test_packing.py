@@ -226,16 +226,15 @@ def test_other_files_among_the_images_are_counted_and_said(images, tmp_path, cap
 
 def misname(file):
     """Give it a name that is not UTF-8, as an old archive does."""
-    name = os.fsencode(file.parent) + b"/caf\xe9 " + os.fsencode(file.name)
-    os.rename(os.fsencode(file), name)
+    file.rename(file.with_name(os.fsdecode(b"caf\xe9 ") + file.name))
     return f"caf\\xe9 {file.name}"
 
 
 def names_that_are_not_utf8(images):
     """A class and three files, of which two are no images, in that order."""
     for split in ("train", "test"):
-        folder = os.fsencode(images / "mine" / split)
-        os.rename(folder + b"/class1", folder + b"/class\xff")
+        whole = images / "mine" / split / "class1"
+        whole.rename(whole.with_name(os.fsdecode(b"class\xff")))
     spoil_two = [images / "mine/train/class0/005.jpg", images / "mine/test/class0/040.jpg"]
     misname(images / "mine/train/class0/006.jpg")
     for file in spoil_two:
@@ -275,13 +274,13 @@ def test_names_that_are_not_utf8_are_listed_when_they_stop_it(images, tmp_path):
 
 
 def test_a_class_whose_name_is_not_utf8_is_split_and_named(images, tmp_path):
-    whole = images / "mine/train"
-    os.rename(whole / "class1", os.fsencode(whole) + b"/class\xff")
+    whole = images / "mine/train/class1"
+    odd = whole.rename(whole.with_name(os.fsdecode(b"class\xff")))
     dataset = {"kind": "folder", "path": "mine/train"}
     run = pack_and_print(tmp_path / "out", images, dataset)
     assert run.returncode == 0, run.stderr
     assert read_json(tmp_path / "out/meta.json")["images"] == {"train": 96, "test": 24}
-    for file in (images / "mine/train" / os.fsdecode(b"class\xff")).iterdir():
+    for file in odd.iterdir():
         file.unlink()
     run = pack_and_print(tmp_path / "again", images, dataset)
     assert run.returncode == 1 and "Traceback" not in run.stderr

@@ -66,7 +66,7 @@ def stamp(root: Path, files: list[str]) -> str:
     """
     digest = hashlib.sha256()
     for file in files:
-        status = os.stat(root / file)
+        status = (root / file).stat()
         digest.update(b"%d %d " % (status.st_size, status.st_mtime_ns) + os.fsencode(file) + b"\0")
     return digest.hexdigest()
 
