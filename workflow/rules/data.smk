@@ -1,15 +1,6 @@
 # Data sets as arrays, and the choices of images made in them.
 
 
-def pixels(dataset):
-    """What decides a data set's pixels: not its title, nor whether a bad file stops the packing."""
-    return {
-        key: value
-        for key, value in config["datasets"][dataset].items()
-        if key not in ("title", "on_error")
-    }
-
-
 # What this project makes itself.
 rule pack:
     output:
