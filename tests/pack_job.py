@@ -16,7 +16,9 @@ class Names(dict):
     __getattr__ = dict.__getitem__
 
 
-def pack(results, root, dataset, size, counts="any", threads=2, code="0", wanted=1, parts=1):
+def pack(
+    results, root, dataset, size, counts="any", threads=2, code="0", wanted=1, parts=1, source=True
+):
     """Pack a data set, named `images`, into `results`; returns that folder."""
     results = Path(results)
     outputs = Names(meta=str(results / "meta.json"))
@@ -26,15 +28,17 @@ def pack(results, root, dataset, size, counts="any", threads=2, code="0", wanted
     config = {
         "data_root": str(root),
         "data_counts": counts,
-        "source": "images",
+        "datasets": {"images": {"title": "Images", **dataset}},
+        "source": "images" if source else "others",
         "targets": ["images"],
         "probe": {"images_per_class": wanted},
         "subsets": {"image": [parts]},
     }
+    pixels = {key: value for key, value in dataset.items() if key != "on_error"}
     job = SimpleNamespace(
         wildcards=Names(dataset="images"),
         output=outputs,
-        params=Names(dataset={"title": "Images", **dataset}, size=size, code=code),
+        params=Names(dataset=pixels, size=size, code=code),
         threads=threads,
         config=config,
     )

@@ -1,6 +1,8 @@
 """Data sets in their official layouts: the real loaders on miniatures, and what is missing."""
 
 import copy
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -167,7 +169,33 @@ def test_lists_that_do_not_fit_together_are_named(copied):
         listing(copied, "flowers102")
 
 
+def test_what_lies_beside_right_class_folders_does_no_harm(copied, miniature):
+    """What the Finder leaves behind, and the script that sorted the validation images."""
+    for place in (
+        "imagenet", "imagenet/train", "imagenet/val", "imagenet/val/n01440764",
+        "caltech101/101_ObjectCategories", "caltech101/101_ObjectCategories/thing_0",
+    ):  # fmt: skip
+        (copied / place / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+        (copied / place / "valprep.sh").write_text("mkdir -p n01440764")
+    for kind in ("imagenet", "caltech101"):
+        found, clean = listing(copied, kind), listing(miniature, kind)
+        assert (found.classes, found.train, found.test) == (clean.classes, clean.train, clean.test)
+    assert listing(copied, "imagenet").skipped == [
+        "imagenet/train/valprep.sh", "imagenet/val/n01440764/valprep.sh", "imagenet/val/valprep.sh"
+    ]  # fmt: skip
+
+
+def test_validation_images_that_are_half_sorted_are_said(copied, monkeypatch):
+    monkeypatch.setattr(kinds.module("imagenet"), "EXPECTED", Counts(6, 30, 12))
+    for file in list((copied / "imagenet/val/n01440764").iterdir())[:1]:
+        file.rename(copied / "imagenet/val" / file.name)
+    with pytest.raises(DataError, match="11 test images instead of 12.* 1 files are skipped") as e:
+        listing(copied, "imagenet", exact=True)
+    assert "1 .jpeg (imagenet/val/ILSVRC2012_val_0000000" in str(e.value)
+
+
 def test_imagenets_validation_images_must_be_sorted_into_classes(copied):
+    (copied / "imagenet/val/.DS_Store").touch()
     for file in list((copied / "imagenet/val").rglob("*.JPEG")):
         file.rename(copied / "imagenet/val" / file.name)
     for empty in (copied / "imagenet/val").glob("n*"):
@@ -189,7 +217,10 @@ def test_class_folders_with_a_split(tmp_path):
     assert found.classes == ["a", "b"] and found.counts == Counts(2, 5, 2)
     assert found.test == [("mine/val/a/0.png", 0), ("mine/val/b/0.png", 1)]
     make_folders(tmp_path, {"test/a": 2})
-    assert listing(tmp_path, "folder", path="mine").counts == Counts(2, 5, 2)
+    with pytest.raises(DataError, match="class b has no test images: add some, or leave the class"):
+        listing(tmp_path, "folder", path="mine")
+    make_folders(tmp_path, {"test/b": 1})
+    assert listing(tmp_path, "folder", path="mine").counts == Counts(2, 5, 3)
     assert listing(tmp_path, "folder", path="mine").test[0][0].startswith("mine/test")
 
 
@@ -220,6 +251,13 @@ def test_class_folders_that_make_no_data_set_are_named(tmp_path, layout, message
     make_folders(tmp_path, layout)
     with pytest.raises(DataError, match=message):
         listing(tmp_path, "folder", path="mine")
+
+
+def test_a_folder_inside_a_class_folder_is_no_image_whatever_it_is_called(tmp_path):
+    make_folders(tmp_path, {"a": 3, "b": 3, "b/more.jpg": 2})
+    found = listing(tmp_path, "folder", path="mine")
+    assert found.counts == Counts(2, 4, 2)
+    assert found.skipped == ["mine/b/more.jpg/0.png", "mine/b/more.jpg/1.png"]
 
 
 def test_an_empty_class_folder_is_named(tmp_path):
@@ -320,6 +358,23 @@ def test_fetch_verifies_what_is_there(copied, datasets, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 9 and "indoor67: 4 classes, 20 + 8 images are there" in lines
     assert [line for line in lines if line.startswith("dtd: 1 images are named in its lists")]
+
+
+def test_fetch_says_which_files_are_skipped_and_names_that_are_not_utf8(tmp_path, capfdbinary):
+    dataset = {"kind": "folder", "path": "mine", "title": "Mine"}
+    make_folders(tmp_path, {"a": 3, "b": 3})
+    (tmp_path / "mine/a" / os.fsdecode(b"caf\xe9.heic")).touch()
+    command = [sys.executable, "-m", "basemodel.data.fetch", str(tmp_path), "any"]
+
+    def run():
+        subprocess.run([*command, json.dumps({"mine": dataset})])
+        return capfdbinary.readouterr().out.decode()
+
+    said = run().splitlines()
+    assert said[0] == "mine: 2 classes, 4 + 2 images are there"
+    assert said[1].startswith("mine: 1 files are skipped") and r"(mine/a/caf\xe9.heic)" in said[1]
+    (tmp_path / "mine" / os.fsdecode(b"caf\xe9")).mkdir()
+    assert r"mine/caf\xe9: no image in this class folder" in run()
 
 
 def test_a_download_that_fails_leaves_the_others_alone(tmp_path, datasets, monkeypatch, capsys):

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from torchvision import transforms
 
 from basemodel.data.decode import Undecodable, square
@@ -118,7 +118,18 @@ def test_sixteen_bit_colour(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_image_is_upright_however_the_camera_was_held(tmp_path, orientation):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.jpg", {"quality": 100, "subsampling": 0}),
+        ("a.png", {}),
+        ("a.webp", {"lossless": True}),
+        ("plain.tif", {}),
+        ("lzw.tif", {"compression": "tiff_lzw"}),
+        ("jpeg.tif", {"compression": "jpeg", "quality": 100}),
+    ],
+)
+def test_an_image_is_upright_however_the_camera_was_held(tmp_path, orientation, name, options):
     """What is stored is the scene turned; the tag says how to turn it back."""
     turns = {
         1: [],
@@ -135,11 +146,35 @@ def test_an_image_is_upright_however_the_camera_was_held(tmp_path, orientation):
         stored = stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
-    pixels = seen(tmp_path / "a.jpg", 32)
-    assert_colour(pixels[2:14, 2:14], RED, 3)
-    assert_colour(pixels[2:14, -14:-2], GREEN, 3)
-    assert_colour(pixels[-14:-2, 2:-2], BLUE, 3)
+    stored.save(tmp_path / name, exif=exif, **options)
+    pixels = seen(tmp_path / name, 32)
+    assert_colour(pixels[2:14, 2:14], RED, 5)
+    assert_colour(pixels[2:14, -14:-2], GREEN, 5)
+    assert_colour(pixels[-14:-2, 2:-2], BLUE, 5)
+
+
+def test_postscript_is_never_run_whatever_the_file_is_called(tmp_path, monkeypatch):
+    """Pillow would hand EPS to Ghostscript, a program that runs what the file says."""
+    program, ran = tmp_path / "bin" / "gs", tmp_path / "ran"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # looked for at the first EPS
+    script = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "a.jpg").write_text(script)
+    with pytest.raises(Undecodable, match="cannot identify image file"):
+        square(tmp_path / "a.jpg", 16)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "written_as"),
+    [("photo.jpg", "PNG"), ("photo.png", "JPEG"), ("photo.gif", "WEBP"), ("photo.jpg", "MPO")],
+)
+def test_a_files_content_decides_what_it_is_not_its_ending(tmp_path, name, written_as):
+    flat("RGB", RED).save(tmp_path / name, written_as)
+    assert_colour(seen(tmp_path / name), RED, 8)
 
 
 def test_files_that_are_no_images_are_told_from_files_that_cannot_be_read(tmp_path):

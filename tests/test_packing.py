@@ -1,7 +1,10 @@
 """Packing image files: the arrays, what stops it, what is dropped, kills, and memory."""
 
+import errno
 import hashlib
 import json
+import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
@@ -14,7 +17,7 @@ import pytest
 from PIL import Image
 
 import miniatures
-from basemodel.data import filling, packed
+from basemodel.data import filling, finishing, packed
 from basemodel.data.decode import square
 from basemodel.files import read_json
 from pack_job import pack
@@ -52,6 +55,7 @@ def test_rows_labels_and_meta_are_those_of_the_files(images, tmp_path):
     meta = read_json(results / "meta.json")
     assert meta["classes"] == ["class0", "class1", "class2"]
     assert meta["images"] == {"train": 120, "test": 6} and meta["dropped"] == []
+    assert meta["skipped"] == {"files": 0, "endings": []} and "title" not in meta
     assert meta["sha256"]["train"] == hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()
     assert sorted(path.name for path in results.rglob("*")) == [
         "images.npy", "images.npy", "labels.npy", "labels.npy", "meta.json", "test", "train",
@@ -133,6 +137,156 @@ def test_too_few_images_of_a_class_stop_it_before_the_first_is_decoded(
     assert not list((tmp_path / "out").rglob("*.part"))
 
 
+@pytest.mark.parametrize("source", [True, False])
+@pytest.mark.parametrize("classes", ["1", "012"])
+def test_a_class_without_test_images_stops_it_before_the_first_is_decoded(
+    tmp_path, classes, source
+):
+    """In official lists, of which data_counts: any takes what is there."""
+    miniatures.cub200(tmp_path / "data", 3, 4)
+    lists = tmp_path / "data/CUB_200_2011"
+    labels = dict(line.split() for line in (lists / "image_class_labels.txt").open())
+    lines = [line.split() for line in (lists / "train_test_split.txt").open()]
+    for line in lines:
+        if str(int(labels[line[0]]) - 1) in classes:
+            line[1] = "1"
+    (lists / "train_test_split.txt").write_text("".join(f"{a} {b}\n" for a, b in lines))
+    with pytest.raises(SystemExit) as stopped:
+        pack(tmp_path / "out", tmp_path / "data", {"kind": "cub200"}, 16, source=source)
+    name = f"00{int(classes[0]) + 1}.Some_Bird_{classes[0]}"
+    more = " (2 more classes have none either)" if len(classes) > 1 else ""
+    assert str(stopped.value) == (
+        f"images: class {name} has no test images{more}: add some, or leave the class out"
+    )
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_a_folder_whose_test_lacks_a_class_stops_it(images, tmp_path):
+    shutil.rmtree(images / "mine/test/class2")
+    with pytest.raises(SystemExit, match="^images: class class2 has no test images: add some, or"):
+        pack(tmp_path / "out", images, FOLDER, 16)
+
+
+@pytest.mark.parametrize("source", [True, False])
+@pytest.mark.parametrize(
+    ("spoilt", "wanted", "message"),
+    [
+        ("test/class1/*", 1, "class class1 has no test images: add some"),
+        ("test/*/*", 1, r"class class0 has no test images \(2 more classes have none either\)"),
+        ("train/class2/*", 1, "class class2 has no training images: add some"),
+        ("train/class2/00*", 35, "class class2 has 30 training images, fewer than the 35 that pro"),
+    ],
+)
+def test_a_class_that_dropping_empties_stops_it_before_anything_is_finished(
+    images, tmp_path, spoilt, wanted, message, source
+):
+    spoilt = sorted((images / "mine").glob(spoilt))
+    for file in spoilt:
+        file.write_text("no image")
+    arguments = {"wanted": wanted, "source": source}
+    with pytest.raises(SystemExit, match=message) as stopped:
+        pack(tmp_path / "out", images, {**FOLDER, "on_error": "drop"}, 16, **arguments)
+    start = f"images: after {len(spoilt)} files that cannot be decoded were dropped, class"
+    assert str(stopped.value).startswith(start) and "\n" not in str(stopped.value)
+    listed = {item["file"] for item in read_json(tmp_path / "out/errors.json")}
+    assert listed == {str(file.relative_to(images)) for file in spoilt}
+    assert not list((tmp_path / "out").rglob("*.npy"))
+    # Repaired, it goes on.
+    for number, file in enumerate(spoilt):
+        miniatures.image(file, number, number)
+    results = pack(tmp_path / "out", images, FOLDER, 16, **arguments)
+    assert outputs(results) == outputs(pack(tmp_path / "whole", images, FOLDER, 16))
+
+
+def test_other_files_among_the_images_are_counted_and_said(images, tmp_path, capsys):
+    mine = images / "mine"
+    (mine / "train/class0/deep").mkdir()
+    for number in range(3):
+        shutil.copy(mine / "train/class0/000.jpg", mine / f"train/class0/deep/{number}.jpg")
+    (mine / "train/class1/phone.HEIC").touch()
+    (mine / "test/labels").touch()
+    (mine / "test/class1/.DS_Store").touch()
+    (mine / "val/class1").mkdir(parents=True)
+    shutil.copy(mine / "train/class0/000.jpg", mine / "val/class1/a.jpg")
+    results = pack(tmp_path / "out", images, FOLDER, 16)
+    meta = read_json(results / "meta.json")
+    assert meta["images"] == {"train": 120, "test": 6}
+    assert meta["skipped"] == {
+        "files": 6,
+        "endings": [
+            {"ending": ".jpg", "files": 4, "example": "mine/train/class0/deep/0.jpg"},
+            {"ending": "", "files": 1, "example": "mine/test/labels"},
+            {"ending": ".heic", "files": 1, "example": "mine/train/class1/phone.HEIC"},
+        ],
+    }
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
+    assert line.startswith("images: 6 files are skipped, as they are not directly in a class fold")
+    assert "4 .jpg (mine/train/class0/deep/0.jpg), 1 without an ending (mine/test/lab" in line
+
+
+def misname(file):
+    """Give it a name that is not UTF-8, as an old archive does."""
+    file.rename(file.with_name(os.fsdecode(b"caf\xe9 ") + file.name))
+    return f"caf\\xe9 {file.name}"
+
+
+def names_that_are_not_utf8(images):
+    """A class and three files, of which two are no images, in that order."""
+    for split in ("train", "test"):
+        whole = images / "mine" / split / "class1"
+        whole.rename(whole.with_name(os.fsdecode(b"class\xff")))
+    spoil_two = [images / "mine/train/class0/005.jpg", images / "mine/test/class0/040.jpg"]
+    misname(images / "mine/train/class0/006.jpg")
+    for file in spoil_two:
+        file.write_text("no image")
+    return [f"mine/{file.parts[-3]}/class0/{misname(file)}" for file in spoil_two]
+
+
+def pack_and_print(results, images, dataset):
+    command = [sys.executable, Path(__file__).with_name("pack_job.py"), results, images]
+    return subprocess.run(
+        [*map(str, command), json.dumps(dataset), "16"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": ""},
+    )
+
+
+def test_names_that_are_not_utf8_are_dropped_and_reported(images, tmp_path):
+    bad = names_that_are_not_utf8(images)
+    (images / "mine/train" / os.fsdecode(b"caf\xe9.heic")).touch()
+    run = pack_and_print(tmp_path / "out", images, {**FOLDER, "on_error": "drop"})
+    assert run.returncode == 0, run.stderr
+    assert f"dropped {bad[0]}: cannot identify image file" in run.stdout
+    assert "1 .heic (mine/train/caf\\xe9.heic)" in run.stdout
+    meta = read_json(tmp_path / "out/meta.json")
+    assert [item["file"] for item in meta["dropped"]] == bad
+    assert meta["classes"] == ["class0", "class2", "class\\xff"]
+    assert meta["images"] == {"train": 119, "test": 5}
+
+
+def test_names_that_are_not_utf8_are_listed_when_they_stop_it(images, tmp_path):
+    bad = names_that_are_not_utf8(images)
+    run = pack_and_print(tmp_path / "out", images, FOLDER)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert f"{images}/{bad[0]}: cannot identify image file" in run.stderr
+    assert [item["file"] for item in read_json(tmp_path / "out/errors.json")] == bad[:1]
+
+
+def test_a_class_whose_name_is_not_utf8_is_split_and_named(images, tmp_path):
+    whole = images / "mine/train/class1"
+    odd = whole.rename(whole.with_name(os.fsdecode(b"class\xff")))
+    dataset = {"kind": "folder", "path": "mine/train"}
+    run = pack_and_print(tmp_path / "out", images, dataset)
+    assert run.returncode == 0, run.stderr
+    assert read_json(tmp_path / "out/meta.json")["images"] == {"train": 96, "test": 24}
+    for file in odd.iterdir():
+        file.unlink()
+    run = pack_and_print(tmp_path / "again", images, dataset)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert "mine/train/class\\xff: no image in this class folder" in run.stderr
+
+
 def test_a_full_disk_is_named_before_the_first_is_decoded(images, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 1000))
     with pytest.raises(SystemExit, match=r"GB are needed and 0\.0 GB are free; make room"):
@@ -178,12 +332,84 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
         # As Snakemake does with the outputs of a job that did not end.
         for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
             path.unlink()
+        (results / "meta.json").unlink(missing_ok=True)
     else:
         job = start(results, images)
         texts.append(job.communicate()[0])
         assert job.returncode == 0
     assert kills >= 2 and any("going on after" in text for text in texts)
     assert outputs(results) == outputs(whole)
+
+
+STEPS = [  # of the last phase: killed at which call of a function, arrays that are read once more
+    ("basemodel.data.finishing", "complete", 1, 2),
+    ("basemodel.data.finishing", "checksum", 1, 2),
+    ("basemodel.data.finishing", "checksum", 2, 1),
+    ("basemodel.data.finishing", "publish", 1, 0),
+    ("basemodel.data.finishing", "publish", 2, 0),
+    ("basemodel.files", "write_npy", 2, 0),
+    ("basemodel.files", "write_json", 1, 0),
+    ("basemodel.data.finishing", "clear", 1, 0),
+]
+
+
+def die(module, function, call, *arguments):
+    """Pack, but be killed at a call of a function."""
+    real, calls = getattr(sys.modules[module], function), []
+
+    def killed(*arguments, **more):
+        calls.append(arguments)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **more)
+
+    setattr(sys.modules[module], function, killed)
+    pack(*arguments)
+
+
+@pytest.mark.parametrize("on_error", ["stop", "drop"])
+@pytest.mark.parametrize(("module", "function", "call", "reads"), STEPS)
+def test_killed_in_its_last_phase_it_decodes_nothing_again(
+    images, tmp_path, monkeypatch, module, function, call, reads, on_error
+):
+    dataset = {**FOLDER, "on_error": on_error}
+    if on_error == "drop":
+        spoil(images)
+    whole, results = pack(tmp_path / "whole", images, dataset, 16), tmp_path / "out"
+    arguments = (module, function, call, results, images, dataset, 16)
+    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
+    job.start()
+    job.join()
+    assert job.exitcode == -signal.SIGKILL
+    # As Snakemake does with the outputs of a job that did not end.
+    for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
+        path.unlink()
+    (results / "meta.json").unlink(missing_ok=True)
+    checksum, read = finishing.checksum, []
+    monkeypatch.setattr(finishing, "checksum", lambda path: read.append(path) or checksum(path))
+    monkeypatch.setattr(filling, "square", None)
+    pack(results, images, dataset, 16)
+    assert len(read) == reads
+    assert outputs(results) == outputs(whole)
+
+
+def test_a_file_that_changes_after_the_checksum_is_noted_is_read_again(images, tmp_path):
+    arguments = ("basemodel.data.finishing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
+    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
+    job.start()
+    job.join()
+    rewrite(images / "mine/train/class1/007.jpg")
+    results = pack(tmp_path / "out", images, FOLDER, 16)
+    assert outputs(results) == outputs(pack(tmp_path / "whole", images, FOLDER, 16))
+
+
+def test_a_file_system_without_second_names_will_do(images, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.EPERM, "no links here")
+
+    whole = pack(tmp_path / "whole", images, FOLDER, 16)
+    monkeypatch.setattr(os, "link", refuse)
+    assert outputs(pack(tmp_path / "out", images, FOLDER, 16)) == outputs(whole)
 
 
 def files_of(images):
@@ -204,20 +430,39 @@ def interrupted(path, images):
     return files
 
 
-@pytest.mark.parametrize("change", ["nothing", "code", "side", "files"])
+def rewrite(file):
+    """Another image under the same name."""
+    miniatures.image(file, 9, 9)
+
+
+CHANGES = {  # and how many chunks are kept of the one that is there
+    "nothing": 1, "code": 0, "side": 0, "files": 0, "root": 0, "content": 0, "time": 0,
+    "content of another chunk": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_it_goes_on_only_with_the_same_files_and_settings(images, tmp_path, change, monkeypatch):
     path = tmp_path / "out" / "images.npy"
     path.parent.mkdir()
     files = interrupted(path, images)
     decoded = []
     monkeypatch.setattr(filling, "square", lambda file, s: decoded.append(file) or square(file, s))
-    side = 20 if change == "side" else 16
+    side, code = 20 if change == "side" else 16, "other" if change == "code" else "code"
     if change == "files":
         files = files[1:]
-    code = "other" if change == "code" else "code"
+    if change == "root":  # with the same names, sizes and time stamps
+        shutil.copytree(images, tmp_path / "elsewhere")
+        images = tmp_path / "elsewhere"
+    if change == "content":
+        rewrite(images / files[3])
+    if change == "time":
+        os.utime(images / files[3], (0, 0))
+    if change == "content of another chunk":
+        rewrite(images / files[-1])
     filling.fill(path, images, files, side, code, 2, drop=False)
-    assert len(decoded) == len(files) - (filling.CHUNK if change == "nothing" else 0)
-    filling.finish(path, {})
+    assert len(decoded) == len(files) - CHANGES[change] * filling.CHUNK
+    finishing.publish(path, {})
     expected = np.stack([square(images / file, side) for file in files])
     assert np.array_equal(np.load(path), expected)
 

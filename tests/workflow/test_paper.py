@@ -103,6 +103,10 @@ def test_own_images_are_packed_and_a_stopped_packing_goes_on(fresh):
     assert "train/images.npy: going on after 3 of 4 chunks" in log
     assert read_json(fresh.folder / meta)["images"] == {"train": 108, "test": 12}
     assert [path.name for path in (fresh.results / "data/beetles").rglob(".*")] == []
+    # Neither of these is part of what the pixels depend on.
+    own.write_text(own.read_text().replace("title: Beetles", "title: Bugs, on_error: drop"))
+    run = fresh.snakemake("-n", "--", meta, overlay=(str(own),))
+    assert run.returncode == 0 and "Nothing to be done" in run.stdout + run.stderr
 
 
 @pytest.mark.slow

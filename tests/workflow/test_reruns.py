@@ -52,6 +52,12 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
     [
         ("figures: {dpi: 90}", FIGURES),
         ("runtime: {device_memory: 0.1, checkpoint_seconds: 5}\nplan: {devices: 8}", {}),
+        # All that shows it, and `correlation`: its inputs are made with the table of targets.
+        (
+            "datasets: {greek: {title: Ellinika}}",
+            {"accuracies": 1, **AFTER_METRICS, "figure4": 1, "figure5": 1},
+        ),
+        ("datasets: {glyphs: {title: Signs}}", {"summary": 1}),
         (
             "probe: {dtype: float16}",
             {

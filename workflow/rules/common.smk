@@ -41,6 +41,15 @@ def network(architecture):
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
 
 
+def pixels(dataset):
+    """What decides a data set's pixels: not its title, nor whether a bad file stops the packing."""
+    return {
+        key: value
+        for key, value in config["datasets"][dataset].items()
+        if key not in ("title", "on_error")
+    }
+
+
 def any_of(names):
     """The pattern of a wildcard that is one of the names, or of none that is nothing."""
     return "|".join(names) or "(?!)"

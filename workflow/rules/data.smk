@@ -17,7 +17,7 @@ rule pack:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("pack.py"),
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: pixels(wildcards.dataset),
         size=config["image"]["size"],
         seed=config["seed"],
     script:
@@ -48,7 +48,7 @@ rule pack_files:
             "pack_files.py",
             f"basemodel.data.kinds.{config['datasets'][wildcards.dataset]['kind']}",
         ),
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: pixels(wildcards.dataset),
         size=config["image"]["size"],
     script:
         "../scripts/pack_files.py"

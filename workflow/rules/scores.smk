@@ -54,6 +54,7 @@ rule accuracies:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("accuracies.py"),
+        titles=TITLES,
     script:
         "../scripts/accuracies.py"
 

@@ -16,11 +16,18 @@ table(
     models,
     ["architecture", "subset", "policy", "classes", "images", "train_accuracy", "test_accuracy"],
 )
+titles = dict(snakemake.params.titles)
 targets = [read_json(path) for path in snakemake.input.targets]
 table(
     snakemake.output.targets,
     [
-        (t["dataset"], t["title"], len(t["classes"]), t["images"]["train"], t["images"]["test"])
+        (
+            t["dataset"],
+            titles[t["dataset"]],
+            len(t["classes"]),
+            t["images"]["train"],
+            t["images"]["test"],
+        )
         for t in targets
     ],
     ["target", "title", "classes", "train", "test"],

@@ -32,7 +32,6 @@ write_json(
     snakemake.output.meta,
     {
         "dataset": name,
-        "title": settings["title"],
         "kind": settings["kind"],
         "classes": classes,
         "images": {split: len(labels) for split, (_, labels) in splits.items()},

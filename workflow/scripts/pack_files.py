@@ -1,58 +1,50 @@
 """Turn a data set of image files into arrays: uint8 images, int64 labels, and what they are.
 
 What only lets the job start or stops it (where the files are, whether their number must be the
-published one, how many a class must have) is read from the configuration, which Snakemake does not
-track: no other folder makes a data set of 25 GB be packed again.
+published one, how many a class must have, whether a bad file stops it) is read from the
+configuration, which Snakemake does not track: no other folder makes a data set of 25 GB be packed
+again.
 """
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 
-from basemodel.data import filling
+from basemodel.data import filling, finishing
 from basemodel.data.kinds import checked_listing
-from basemodel.data.listing import DataError, check_least
+from basemodel.data.listing import DataError, check_classes, check_least, say_skipped, skipped_facts
 from basemodel.files import write_json, write_npy
+from basemodel.names import shown
 
 name = snakemake.wildcards.dataset
-settings = snakemake.params.dataset
 size = snakemake.params.size
 config = snakemake.config
 root = Path(config["data_root"]).expanduser()
-drop = settings.get("on_error", "stop") == "drop"
+drop = config["datasets"][name].get("on_error", "stop") == "drop"
 outputs = {split: Path(snakemake.output[split]) for split in ("train", "test")}
 folder = Path(snakemake.output.meta).parent
 errors = folder / "errors.json"
+KEPT = f"The list is in {errors} too. What is decoded already is kept for the next run."
 
 
-def listed():
-    """The files, checked for everything that can be known before the first is decoded."""
-    found = checked_listing(root, settings, config["data_counts"] == "paper")
-    check_least(found, config["probe"]["images_per_class"], "probe.images_per_class")
+def check(listing):
+    """Raise DataError for a class too small for what follows; before decoding and after it."""
+    check_classes(listing)
+    check_least(listing, config["probe"]["images_per_class"], "probe.images_per_class")
     if name == config["source"]:
-        check_least(found, max([1, *config["subsets"].get("image", [])]), "subsets.image")
-    return found
-
-
-def check_disk(rows):
-    bytes_needed = rows * size * size * 3
-    there = sum(f.stat().st_blocks * 512 for f in folder.rglob(".images.npy.part"))
-    free = shutil.disk_usage(folder).free + there
-    if free < bytes_needed:
-        raise DataError(
-            f"{folder}: {bytes_needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; "
-            "make room, or put `results` on another disk"
-        )
+        check_least(listing, max([1, *config["subsets"].get("image", [])]), "subsets.image")
 
 
 try:
-    listing = listed()
-    check_disk(len(listing.train) + len(listing.test))
+    listing = checked_listing(root, snakemake.params.dataset, config["data_counts"] == "paper")
+    check(listing)
+    filling.check_room(folder, len(listing.train) + len(listing.test), size)
 except DataError as error:
-    raise SystemExit(f"{name}: {error}") from None
+    raise SystemExit(shown(f"{name}: {error}")) from None
+if listing.skipped:
+    print(f"{name}: {say_skipped(listing.skipped)}", flush=True)
 
-bad = {}
+bad, dropped = {}, []
 for split, path in outputs.items():
     files = [file for file, _ in getattr(listing, split)]
     try:
@@ -61,40 +53,42 @@ for split, path in outputs.items():
         )
     except filling.UndecodableFiles as error:
         write_json(errors, [{"file": file, "error": reason} for file, reason in error.files])
-        lines = [f"  {root / file}: {reason}" for file, reason in error.files]
+        lines = [f"  {root / file}: {reason}\n" for file, reason in error.files]
         raise SystemExit(
             f"{name}: {error}; repair or remove them, or set datasets.{name}.on_error: drop\n"
-            + "\n".join(lines)
-            + f"\nThe list is in {errors} too. What is decoded already is kept for the next run."
+            f"{''.join(lines)}{KEPT}"
         ) from None
+    for row, reason in bad[split].items():
+        dropped.append({"file": shown(files[row]), "split": split, "error": reason})
+        print(f"dropped {dropped[-1]['file']}: {reason}")
 
-dropped = []
+left = listing.without(bad)
+try:
+    check(left)
+except DataError as error:
+    write_json(errors, dropped)
+    why = f"after {len(dropped)} files that cannot be decoded were dropped"
+    raise SystemExit(shown(f"{name}: {why}, {error}; or repair the files. {KEPT}")) from None
+
+sha256 = {split: finishing.complete(path, bad[split]) for split, path in outputs.items()}
 for split, path in outputs.items():
-    files = getattr(listing, split)
-    filling.finish(path, bad[split])
-    labels = [label for row, (_, label) in enumerate(files) if row not in bad[split]]
+    finishing.publish(path, bad[split])
+    labels = [label for _, label in getattr(left, split)]
     write_npy(path.with_name("labels.npy"), np.array(labels, dtype=np.int64))
-    dropped += [
-        {"file": files[row][0], "split": split, "error": reason}
-        for row, reason in bad[split].items()
-    ]
     text = f", {len(bad[split])} dropped" if bad[split] else ""
     print(f"{name} {split}: {len(labels)} images, {size} x {size}{text}")
-for item in dropped:
-    print(f"dropped {item['file']}: {item['error']}")
-
 write_json(
     snakemake.output.meta,
     {
         "dataset": name,
-        "title": settings["title"],
-        "kind": settings["kind"],
-        "classes": listing.classes,
-        "images": {
-            split: len(getattr(listing, split)) - len(bad[split]) for split in ("train", "test")
-        },
-        "sha256": {split: filling.checksum(path) for split, path in outputs.items()},
+        "kind": snakemake.params.dataset["kind"],
+        "classes": [shown(label) for label in listing.classes],
+        "images": {split: len(getattr(left, split)) for split in outputs},
+        "sha256": sha256,
         "dropped": dropped,
+        "skipped": skipped_facts(listing.skipped),
     },
 )
+for path in outputs.values():
+    finishing.clear(path)
 errors.unlink(missing_ok=True)

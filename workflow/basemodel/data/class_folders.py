@@ -1,6 +1,7 @@
 """Images in folders named after their classes."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from basemodel.data.listing import DataError
@@ -22,23 +23,41 @@ def class_names(folder: Path) -> list[str]:
     return names
 
 
-def images(root: Path, folder: str) -> list[str]:
-    """All image files of all class folders in `root / folder`, as sorted paths below `root`.
+def images(root: Path, folder: str) -> tuple[list[str], list[str]]:
+    """The image files of all class folders in `root / folder`, and the other files in there.
 
-    Folders inside a class folder are not looked into. Raises DataError for a class without images.
+    Both are sorted paths below `root`. Images are those directly in a class folder with an ending
+    of SUFFIXES; hidden files are in neither list. Raises DataError for a class without images.
     """
-    files = []
-    for name in class_names(root / folder):
+    classes = class_names(root / folder)
+    taken, skipped = [], others(root, folder, without=classes)
+    for name in classes:
+        of_class, inside = [], []
         with os.scandir(root / folder / name) as entries:
-            of_class = [
-                f"{folder}/{name}/{e.name}"
-                for e in entries
-                if e.name.lower().endswith(SUFFIXES) and not e.name.startswith(".")
-            ]
+            for entry in entries:
+                path = f"{folder}/{name}/{entry.name}"
+                if entry.is_dir():
+                    inside += others(root, path)
+                elif not entry.name.startswith("."):
+                    is_image = entry.name.lower().endswith(SUFFIXES)
+                    (of_class if is_image else inside).append(path)
         if not of_class:
             raise DataError(
                 f"{root / folder / name}: no image in this class folder "
-                f"(looked for {', '.join(SUFFIXES)}); add some or remove the folder"
+                f"(looked for {', '.join(SUFFIXES)}, not in folders inside it); "
+                "add some or remove the folder"
             )
-        files += sorted(of_class)
-    return files
+        taken += sorted(of_class)
+        skipped += inside
+    return taken, sorted(skipped)
+
+
+def others(root: Path, folder: str, without: Collection[str] = ()) -> list[str]:
+    """All files that are not hidden below `root / folder`, but those in its folders `without`."""
+    found = []
+    for path, folders, files in os.walk(root / folder):
+        top = path == str(root / folder)
+        folders[:] = [f for f in folders if not (f.startswith(".") or (top and f in without))]
+        place = os.path.relpath(path, root)
+        found += [f"{place}/{file}" for file in files if not file.startswith(".")]
+    return found

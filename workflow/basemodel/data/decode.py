@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+# What is opened, by content and not by the file's ending. Of all formats that Pillow knows some are
+# no images but programs: it has EPS run by Ghostscript.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 ORIENTATION = 0x0112  # the EXIF tag: how the camera was held
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,7 +34,8 @@ def square(path: str | Path, side: int) -> np.ndarray:
     over white. Raises Undecodable for content that is no image; OSError if it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
+            image.load()  # which turns a TIFF upright by itself, and takes the tag away
             upright = UPRIGHT.get(_orientation(image))
             pixels = _rgb(image)
     except OSError as error:
@@ -70,8 +74,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", layer.size, (*PAPER, 255))
         return Image.alpha_composite(paper, layer).convert("RGB")
     if image.mode == "RGB":
-        image.load()  # converting would copy it, with the interpreter's lock held
-        return image
+        return image  # converting would copy it, with the interpreter's lock held
     return image.convert("RGB")
 
 

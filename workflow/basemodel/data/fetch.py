@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from basemodel.data.kinds import checked_listing, missing, module, place
-from basemodel.data.listing import DataError
+from basemodel.data.listing import DataError, say_skipped
+from basemodel.names import shown
 
 
 def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
@@ -32,11 +33,14 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
                         f"{absent[0]} is still not there: torchvision takes what an interrupted "
                         "download left for the whole; remove its folder and fetch again"
                     )
-            found = checked_listing(root, dataset, exact).counts
-            print(f"{name}: {found.classes} classes, {found.train} + {found.test} images are there")
+            found = checked_listing(root, dataset, exact)
+            size = found.counts
+            print(f"{name}: {size.classes} classes, {size.train} + {size.test} images are there")
+            if found.skipped:
+                print(f"{name}: {say_skipped(found.skipped)}")
         except DataError as error:
             failed += 1
-            print(f"{name}: {error}")
+            print(shown(f"{name}: {error}"))
         except Exception as error:  # whatever goes wrong with one, the others are fetched
             failed += 1
             print(f"{name}: the download failed, {type(error).__name__}: {error}; try again")

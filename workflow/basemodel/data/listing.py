@@ -1,8 +1,14 @@
 """What a data set of image files holds, before any image is decoded, and whether that is right."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from basemodel.names import shown
+
+SPLITS = {"train": "training", "test": "test"}
+EXAMPLES = 5  # endings of skipped files that are told
 
 
 class DataError(ValueError):
@@ -20,11 +26,15 @@ class Counts:
 
 @dataclass
 class Listing:
-    """Class names, and the files of each split: (path below the data root, label), sorted."""
+    """Class names, and the files of each split: (path below the data root, label), sorted.
+
+    `skipped`: files that lie among them and are not taken, where they are found and not listed.
+    """
 
     classes: list[str]
     train: list[tuple[str, int]]
     test: list[tuple[str, int]]
+    skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         # Class after class: the order of a packed array follows from names alone.
@@ -35,8 +45,18 @@ class Listing:
     def counts(self) -> Counts:
         return Counts(len(self.classes), len(self.train), len(self.test))
 
+    def without(self, rows: dict[str, Collection[int]]) -> "Listing":
+        """The listing without some rows of each split."""
+        splits = {
+            split: [file for row, file in enumerate(getattr(self, split)) if row not in rows[split]]
+            for split in SPLITS
+        }
+        return Listing(self.classes, **splits, skipped=self.skipped)
 
-def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
+
+def named(
+    classes: list[str], train: list[str], test: list[str], skipped: list[str] | None = None
+) -> Listing:
     """The listing of files that each lie in a folder named as their class.
 
     Raises DataError for a file in a folder that is no class.
@@ -49,7 +69,36 @@ def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
             file = files[labels.index(None)]
             raise DataError(f"{file}: {Path(file).parent.name} is no class of this data set")
         splits.append(list(zip(files, labels, strict=True)))
-    return Listing(classes, *splits)
+    return Listing(classes, *splits, skipped or [])
+
+
+def skipped_facts(skipped: list[str]) -> dict:
+    """How many files were skipped, all together and by the ending of their names.
+
+    Returns {"files", "endings": [{"ending", "files", "example"}]}, the most frequent ones first.
+    """
+    of_ending = defaultdict(list)
+    for file in map(shown, skipped):
+        of_ending[Path(file).suffix.lower()].append(file)
+    frequent = sorted(of_ending.items(), key=lambda item: (-len(item[1]), item[0]))
+    endings = [
+        {"ending": ending, "files": len(files), "example": min(files)}
+        for ending, files in frequent[:EXAMPLES]
+    ]
+    return {"files": len(skipped), "endings": endings}
+
+
+def say_skipped(skipped: list[str]) -> str:
+    """Half a sentence that tells what was skipped, and why."""
+    facts = skipped_facts(skipped)
+    endings = [
+        f"{of['files']} {of['ending'] or 'without an ending'} ({of['example']})"
+        for of in facts["endings"]
+    ]
+    return (
+        f"{len(skipped)} files are skipped, as they are not directly in a class folder or have "
+        f"another ending than images: {', '.join(endings)}"
+    )
 
 
 def check_counts(found: Counts, expected: Counts) -> None:
@@ -70,6 +119,21 @@ def check_counts(found: Counts, expected: Counts) -> None:
         f"{', '.join(text for text, _ in wrong)}; likely cause: {cause}. "
         "Repair it, or accept what is there with data_counts: any"
     )
+
+
+def check_classes(listing: Listing) -> None:
+    """Raise DataError unless every class has an image to train on and one to test on."""
+    if not listing.classes:
+        raise DataError("its lists name no class; get it again")
+    for split, adjective in SPLITS.items():
+        there = {label for _, label in getattr(listing, split)}
+        empty = [name for label, name in enumerate(listing.classes) if label not in there]
+        if empty:
+            more = f" ({len(empty) - 1} more classes have none either)" if empty[1:] else ""
+            raise DataError(
+                f"class {empty[0]} has no {adjective} images{more}: add some, or leave the class "
+                "out"
+            )
 
 
 def check_least(listing: Listing, train: int, setting: str) -> None:

@@ -18,7 +18,14 @@ from pathlib import Path
 from types import ModuleType
 
 from basemodel.data.class_folders import class_names
-from basemodel.data.listing import DataError, Listing, check_counts, check_files
+from basemodel.data.listing import (
+    DataError,
+    Listing,
+    check_classes,
+    check_counts,
+    check_files,
+    say_skipped,
+)
 
 EMBEDDED = ("glyphs", "digits")  # made by this project, from no files
 FOUND = ("imagenet", "folder")  # whose images are found in folders, not named in lists
@@ -61,7 +68,13 @@ def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"its lists cannot be read, {reason}; get it again") from error
     if exact and kind.EXPECTED:
-        check_counts(found.counts, kind.EXPECTED)
+        try:
+            check_counts(found.counts, kind.EXPECTED)
+        except DataError as error:
+            if not found.skipped:
+                raise
+            raise DataError(f"{error}. {say_skipped(found.skipped)}") from None
+    check_classes(found)
     if dataset["kind"] not in FOUND:
         check_files(root, found)
     return found

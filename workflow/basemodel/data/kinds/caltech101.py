@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from basemodel.data.class_folders import class_names
 from basemodel.data.listing import Counts, Listing
 from basemodel.seeds import seed_of
 
@@ -25,20 +26,14 @@ BACKGROUND = "BACKGROUND_Google"
 
 
 def listing(root: Path, settings: dict, exact: bool) -> Listing:
-    from torchvision.datasets import Caltech101
-
-    objects = Caltech101(str(root))
     folder = "caltech101/101_ObjectCategories"
-    of_class = [[] for _ in objects.categories]
-    for label, number in zip(objects.y, objects.index, strict=True):
-        name = objects.categories[label]
-        of_class[label].append(f"{folder}/{name}/image_{number:04d}.jpg")
-    # Its folder holds a file `tmp` too.
-    background = sorted((root / folder / BACKGROUND).glob("image_*.jpg"))
-    of_class.append([path.relative_to(root).as_posix() for path in background])
-    classes = [*objects.categories, BACKGROUND]
+    # Not by torchvision, which takes every file for a class, and for an image: the macOS Finder
+    # leaves a .DS_Store, and the folder of the background holds a file `tmp`.
+    classes = [name for name in class_names(root / folder) if name != BACKGROUND] + [BACKGROUND]
     train, test = [], []
-    for label, (name, files) in enumerate(zip(classes, of_class, strict=True)):
+    for label, name in enumerate(classes):
+        paths = sorted((root / folder / name).glob("image_*.jpg"))
+        files = [path.relative_to(root).as_posix() for path in paths]
         order = np.random.default_rng(seed_of("split", name)).permutation(len(files))
         count = min(TRAIN, len(files) - 1)  # a miniature has fewer
         train += [(files[i], label) for i in order[:count]]

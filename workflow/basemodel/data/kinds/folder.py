@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel.data.class_folders import class_names, images
+from basemodel.data.class_folders import class_names, images, others
 from basemodel.data.listing import DataError, Listing, named
+from basemodel.names import shown
 from basemodel.seeds import seed_of
 
 EXPECTED = None
@@ -31,9 +32,13 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
                 "folders themselves there"
             )
         classes = class_names(root / path / "train")
-        return named(classes, images(root, f"{path}/train"), images(root, f"{path}/{test}"))
-    train, test = split(images(root, path), settings.get("test_share", TEST_SHARE))
-    return named(class_names(root / path), train, test)
+        train, beside_train = images(root, f"{path}/train")
+        tests, beside_test = images(root, f"{path}/{test}")
+        skipped = others(root, path, without=("train", test)) + beside_train + beside_test
+        return named(classes, train, tests, skipped)
+    files, skipped = images(root, path)
+    train, tests = split(files, settings.get("test_share", TEST_SHARE))
+    return named(class_names(root / path), train, tests, skipped)
 
 
 def split(files: list[str], test_share: float) -> tuple[list[str], list[str]]:
@@ -49,7 +54,7 @@ def split(files: list[str], test_share: float) -> tuple[list[str], list[str]]:
                 f"{of_class[0]}: the only image of its class; two are needed for a split"
             )
         count = min(max(round(test_share * len(of_class)), 1), len(of_class) - 1)
-        order = np.random.default_rng(seed_of("split", name)).permutation(len(of_class))
+        order = np.random.default_rng(seed_of("split", shown(name))).permutation(len(of_class))
         test += [of_class[i] for i in order[:count]]
         train += [of_class[i] for i in order[count:]]
     return train, test

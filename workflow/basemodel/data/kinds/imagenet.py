@@ -21,11 +21,15 @@ BY_HAND = (
 
 def listing(root: Path, settings: dict, exact: bool) -> Listing:
     path = settings.get("path", "imagenet")
-    with_files = any(file.is_file() for file in list((root / path / "val").iterdir())[:1])
-    if with_files:
+    try:
+        class_names(root / path / "val")
+    except DataError:
+        if all(file.name.startswith(".") for file in (root / path / "val").iterdir()):
+            raise
         raise DataError(
             f"{root / path / 'val'}: holds files instead of class folders; sort them with "
             "PyTorch's valprep.sh"
-        )
-    classes = class_names(root / path / "train")
-    return named(classes, images(root, f"{path}/train"), images(root, f"{path}/val"))
+        ) from None
+    train, beside_train = images(root, f"{path}/train")
+    val, beside_val = images(root, f"{path}/val")
+    return named(class_names(root / path / "train"), train, val, beside_train + beside_val)

@@ -1,0 +1,72 @@
+"""Make a filled array the finished one, so that nothing is lost if the job is killed meanwhile.
+
+Snakemake deletes the outputs of a job that did not end. So the finished array is a second name for
+the one that was filled, and that one and its journal stay until all other outputs are there too.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from basemodel.data import journal, packed
+from basemodel.data.filling import CHUNK
+
+
+def complete(path: Path, bad: Collection[int]) -> str:
+    """Leave out the rows that hold no image; the SHA-256 of the elements of the rest.
+
+    It is noted, so that a job that is killed later reads the array no second time.
+    """
+    noted = journal.checksum(path)
+    if noted and _filled(path, bad).is_file():
+        return noted
+    if bad:
+        _leave_out(path, bad)
+    sha256 = checksum(_filled(path, bad))
+    journal.add(path, {"sha256": sha256})
+    return sha256
+
+
+def publish(path: Path, bad: Collection[int]) -> None:
+    """Give the array its name; what is needed to go on after a kill stays."""
+    path.unlink(missing_ok=True)
+    try:
+        os.link(_filled(path, bad), path)
+    except OSError:  # a file system without second names
+        _filled(path, bad).replace(path)
+
+
+def clear(path: Path) -> None:
+    """Remove what a killed job would have needed."""
+    for left in (journal.part(path), journal.good(path), journal.journal(path)):
+        left.unlink(missing_ok=True)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of an array's elements, read piece by piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _filled(path: Path, bad: Collection[int]) -> Path:
+    return journal.good(path) if bad else journal.part(path)
+
+
+def _leave_out(path: Path, bad: Collection[int]) -> None:
+    """Copy the good rows, chunk by chunk."""
+    rows = np.load(journal.part(path), mmap_mode="r")
+    good = np.setdiff1d(np.arange(len(rows)), list(bad))
+    with journal.good(path).open("wb") as file:
+        file.write(packed.header((len(good), *rows.shape[1:])))
+        for start in range(0, len(good), CHUNK):
+            file.write(rows[good[start : start + CHUNK]].tobytes())
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,75 @@
+"""What is done of an array that is being packed: a file of lines beside it, each a note in JSON.
+
+While it is being packed the array is `.images.npy.part`, and `.images.npy.journal` its journal.
+Neither is a declared output, so Snakemake lets both be when a job is killed. The journal's notes:
+
+* what all rows depend on: the data root, the side, the code. With another, all starts anew;
+* {"start", "stamp", "bad"} of each finished chunk of rows: the first of them, what the files were
+  that it was read from, and the rows that hold no image. Noted once the rows are on the disk;
+* {"sha256"} of the elements, when all are there and the bad rows are left out.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from basemodel.files import whole
+
+
+def part(path: Path) -> Path:
+    """The array of `path` while it is being filled."""
+    return path.with_name(f".{path.name}.part")
+
+
+def good(path: Path) -> Path:
+    """The copy of the array of `path` without the rows that hold no image."""
+    return path.with_name(f".{path.name}.good.part")
+
+
+def journal(path: Path) -> Path:
+    return path.with_name(f".{path.name}.journal")
+
+
+def read(path: Path) -> list[dict]:
+    """The notes on the array of `path`, without one that was being written at a kill."""
+    notes = []
+    if journal(path).is_file():
+        for line in journal(path).read_text(encoding="utf-8").splitlines():
+            try:
+                notes.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return notes
+
+
+def begin(path: Path, notes: list[dict]) -> None:
+    """Replace all notes."""
+    with whole(journal(path)) as new:
+        new.write_text("".join(map(_line, notes)), encoding="utf-8")
+
+
+def add(path: Path, note: dict) -> None:
+    with journal(path).open("a", encoding="utf-8") as file:
+        file.write(_line(note))
+
+
+def checksum(path: Path) -> str | None:
+    """The SHA-256 that is noted, or None."""
+    return next((note["sha256"] for note in read(path) if "sha256" in note), None)
+
+
+def stamp(root: Path, files: list[str]) -> str:
+    """A hash of the names, sizes and time stamps of files below `root`.
+
+    Raises OSError for a file that is not there.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        status = (root / file).stat()
+        digest.update(b"%d %d " % (status.st_size, status.st_mtime_ns) + os.fsencode(file) + b"\0")
+    return digest.hexdigest()
+
+
+def _line(note: dict) -> str:
+    return json.dumps(note) + "\n"  # in ASCII, whatever a file is called
