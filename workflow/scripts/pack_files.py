@@ -10,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from basemodel import versions
 from basemodel.data import filling
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_least
 from basemodel.files import write_json, write_npy
+from basemodel.fingerprint import verify
+
+verify(snakemake.params.code)
 
 name = snakemake.wildcards.dataset
 settings = snakemake.params.dataset
@@ -95,6 +99,7 @@ write_json(
         },
         "sha256": {split: filling.checksum(path) for split, path in outputs.items()},
         "dropped": dropped,
+        "versions": versions.of(versions.FILES),
     },
 )
 errors.unlink(missing_ok=True)

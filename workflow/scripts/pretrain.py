@@ -3,6 +3,7 @@
 A job that was stopped goes on where it was (basemodel.checkpoints).
 """
 
+import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from basemodel import models
+from basemodel import models, versions
 from basemodel.augmentation import centre_crop, random_crop_flip
 from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.data import packed
 from basemodel.feeding import load
-from basemodel.files import read_json, write_json
+from basemodel.files import read_json, whole, write_json
+from basemodel.fingerprint import verify
 from basemodel.seeds import seed_of
 from basemodel.training import accuracy, device, fit, initialise, seed_everything
+
+verify(snakemake.params.code)
 
 architecture = snakemake.params.network["architecture"]
 subset = read_json(snakemake.input.subset)
@@ -58,7 +62,7 @@ augmented = partial(random_crop_flip, side=crop, generator=generator)
 images, labels = split(Path(snakemake.input.train).parent, subset["images"])
 tests = split(Path(snakemake.input.test).parent)
 measure = partial(accuracy, model, prepare=plain, precision=settings["precision"])
-kept = snakemake.output.get("epochs", [])  # normal training keeps the weights of every epoch
+kept = snakemake.output.get("epochs")  # a folder: normal training keeps every epoch's weights
 prepare = augmented if settings["augmentation"] else plain
 for row in fit(model, images, labels, settings, generator, prepare, checkpoint):
     epoch = len(checkpoint.history) + 1
@@ -78,10 +82,17 @@ facts = {
     "network": network,
     "settings": settings,
     "history": checkpoint.history,
+    "versions": versions.of(versions.NETWORKS),
 }
-for epoch, path in enumerate(kept, start=1):
-    # A copy: if this job is stopped now, Snakemake deletes `path`.
-    shutil.copyfile(checkpoint.weights_of(epoch), path)
+if kept:
+    facts["epochs"] = []  # SHA-256, for what is made of the folder knows it by this card
+    for epoch in range(1, len(checkpoint.history) + 1):
+        # A copy: if this job is stopped now, Snakemake deletes the folder.
+        path = Path(kept, f"{epoch}.safetensors")
+        with whole(path) as part:
+            shutil.copyfile(checkpoint.weights_of(epoch), part)
+        with path.open("rb") as file:
+            facts["epochs"].append(hashlib.file_digest(file, "sha256").hexdigest())
 models.save_weights(model, snakemake.output.weights)
 write_json(snakemake.output.card, facts)
 checkpoint.remove()
