@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+from jobs import code_of
+
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "pack_files.py"
 
 
@@ -16,7 +18,7 @@ class Names(dict):
     __getattr__ = dict.__getitem__
 
 
-def pack(results, root, dataset, size, counts="any", threads=2, code="0", wanted=1, parts=1):
+def pack(results, root, dataset, size, counts="any", threads=2, code=None, wanted=1, parts=1):
     """Pack a data set, named `images`, into `results`; returns that folder."""
     results = Path(results)
     outputs = Names(meta=str(results / "meta.json"))
@@ -34,7 +36,9 @@ def pack(results, root, dataset, size, counts="any", threads=2, code="0", wanted
     job = SimpleNamespace(
         wildcards=Names(dataset="images"),
         output=outputs,
-        params=Names(dataset={"title": "Images", **dataset}, size=size, code=code),
+        params=Names(
+            dataset={"title": "Images", **dataset}, size=size, code=code or code_of(SCRIPT.name)
+        ),
         threads=threads,
         config=config,
     )

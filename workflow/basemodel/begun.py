@@ -37,7 +37,7 @@ class Begun:
 
 
 def take(settings: dict[str, Any] | None = None) -> Begun:
-    """Everything as it is now."""
+    """Everything as it is now; takes 0.3 s."""
     root = sources.ROOT
     python = [path for part in ("scripts", sources.PACKAGE) for path in (root / part).rglob("*.py")]
     files, facts = {}, {}
@@ -106,8 +106,11 @@ def handed_down() -> Begun | None:
 
 
 def begun() -> Begun:
-    """What the run began with; in a process of no run, everything as it is now."""
-    return _of_this_process or handed_down() or take()
+    """What the run began with; in a process of no run, everything as it was at the first call."""
+    global _of_this_process
+    if _of_this_process is None:
+        _of_this_process = handed_down() or take()
+    return _of_this_process
 
 
 _of_this_process: Begun | None = None

@@ -184,7 +184,7 @@ def _mixed(versions: Sequence[str]) -> Iterator[str]:
         for line in versions:
             yield from wrap(line, 100, subsequent_indent="    ")
         yield ""
-        yield "`runtime: {versions: rerun}` makes again what other versions than the installed made."
+        yield "`runtime: {versions: rerun}` makes again what is not of the versions installed now."
         yield ""
 
 

@@ -80,7 +80,8 @@ def mixed(rows: Iterable[Row]) -> list[str]:
     for what, package, version, files in rows:
         made.setdefault(package, {}).setdefault(version, Counter())[what] += files
     return [
-        f"{package} {version}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        f"{package} {version}: "
+        + ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items())
         for package, versions in sorted(made.items())
         if len(versions) > 1
         for version, counts in sorted(versions.items())
