@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+from jobs import code_of
+
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "pack_files.py"
 
 
@@ -17,7 +19,7 @@ class Names(dict):
 
 
 def pack(
-    results, root, dataset, size, counts="any", threads=2, code="0", wanted=1, parts=1, source=True
+    results, root, dataset, size, counts="any", threads=2, code=None, wanted=1, parts=1, source=True
 ):
     """Pack a data set, named `images`, into `results`; returns that folder."""
     results = Path(results)
@@ -38,7 +40,7 @@ def pack(
     job = SimpleNamespace(
         wildcards=Names(dataset="images"),
         output=outputs,
-        params=Names(dataset=pixels, size=size, code=code),
+        params=Names(dataset=pixels, size=size, code=code or code_of(SCRIPT.name)),
         threads=threads,
         config=config,
     )

@@ -26,6 +26,7 @@ from basemodel.correlation import (
 )
 from basemodel.pairs import alpha_grid, best_row, curves, scale, search
 from basemodel.tables import read_csv, write_csv
+from jobs import code_of
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/correlation.py"
 ARCHITECTURES = ["alexnet", "resnet18"]
@@ -338,6 +339,7 @@ def run_script(tmp_path) -> dict[str, Path]:
         ),
         output=SimpleNamespace(**output),
         params=SimpleNamespace(
+            code=code_of(SCRIPT.name),
             cells=[list(cell) for cell in values],
             alpha_step=0.05,
             architectures=ARCHITECTURES,

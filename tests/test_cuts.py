@@ -13,6 +13,7 @@ from basemodel import cuts
 from basemodel.files import write_json
 from basemodel.series import collect
 from basemodel.tables import read_csv, write_csv
+from jobs import code_of
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/cuts.py"
 ACCURACY = [0.50, 0.915, 0.925, 0.92, 0.80]
@@ -212,7 +213,7 @@ def test_script(tmp_path):
             costs=tmp_path / "costs.csv",
         ),
         output=SimpleNamespace(**outputs),
-        params=SimpleNamespace(cells=cells),
+        params=SimpleNamespace(code=code_of(SCRIPT.name), cells=cells),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     two = {metric: VALUES[metric] for metric in ("S1", "S5")}

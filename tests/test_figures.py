@@ -14,6 +14,7 @@ from basemodel.correlation import cell_names
 from basemodel.figures import figure2, figure3, style
 from basemodel.pairs import alpha_grid, search
 from basemodel.tables import write_csv
+from jobs import code_of
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 ARCHITECTURES = ["alexnet", "vgg16", "resnet18"]
@@ -210,7 +211,7 @@ def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str
     stand_in = SimpleNamespace(
         input=SimpleNamespace(**inputs),
         output=outputs,
-        params=SimpleNamespace(**params),
+        params=SimpleNamespace(code=code_of(script), **params),
     )
     runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": stand_in})
     return {kind: path.read_bytes() for kind, path in outputs.items()}

@@ -15,6 +15,7 @@ from basemodel import cuts
 from basemodel.depths import LAYERS
 from basemodel.figures import figure1, figure4, figure5, style
 from basemodel.tables import write_csv
+from jobs import code_of
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 EPOCHS = {"alexnet": 10, "vgg16": 10, "resnet18": 6}
@@ -318,7 +319,9 @@ def test_looks_of_figure1_do_not_recur():
 def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
     outputs = {kind: tmp_path / f"{out}.{kind}" for kind in ("svg", "pdf", "png")}
     stand_in = SimpleNamespace(
-        input=SimpleNamespace(**inputs), output=outputs, params=SimpleNamespace(**params)
+        input=SimpleNamespace(**inputs),
+        output=outputs,
+        params=SimpleNamespace(code=code_of(script), **params),
     )
     runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": stand_in})
     return {kind: path.read_bytes() for kind, path in outputs.items()}

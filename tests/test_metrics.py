@@ -19,6 +19,7 @@ from sklearn.metrics import calinski_harabasz_score
 
 from basemodel import metrics
 from basemodel.tables import read_csv
+from jobs import code_of
 
 SIX = ["S1", "S2", "S3", "S4", "S5", "S6"]
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/metric.py"
@@ -332,7 +333,7 @@ def run_script(tmp_path, metric: str, maps: list[np.ndarray], subsets: list[str]
     stand_in = SimpleNamespace(
         input=SimpleNamespace(featuremaps=paths, labels=tmp_path / "labels.npy"),
         output=[tmp_path / "out.csv"],
-        params=SimpleNamespace(column="subset", rows=subsets),
+        params=SimpleNamespace(code=code_of(SCRIPT.name), column="subset", rows=subsets),
         wildcards=SimpleNamespace(metric=metric, architecture="alexnet", target="dtd"),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})

@@ -1,6 +1,7 @@
 """Jobs that are stopped, asked or not, and started again: the same bytes as if they never were."""
 
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -61,12 +62,10 @@ def pretrain_job(folder, data, architecture, config, **changes):
         "output": {
             "weights": str(folder / "model.safetensors"),
             "card": str(folder / "model.json"),
-            "epochs": [
-                str(folder / f"{epoch}.safetensors") for epoch in range(1, settings["epochs"] + 1)
-            ],
+            "epochs": str(folder / "weights"),
         },
         "params": {
-            "code": "0123", "pretrain": settings, "crop": 32, "seed": 0,
+            "code": jobs.code_of("pretrain.py"), "pretrain": settings, "crop": 32, "seed": 0,
             "network": {"architecture": architecture, "width": 0.125, "stem": "small"},
         },
         "config": config,
@@ -84,7 +83,7 @@ def finetune_job(folder, data, base, trainable, config, **changes):
         },
         "output": {"0": str(folder / "tuned.json")},
         "params": {
-            "code": "4567",
+            "code": jobs.code_of("finetune.py"),
             "finetune": {**RECIPE, "trainable": trainable, **changes},
             "crop": 32,
             "seed": 0,
@@ -95,8 +94,8 @@ def finetune_job(folder, data, base, trainable, config, **changes):
 
 
 def outputs(job):
-    for value in job["output"].values():
-        yield from map(Path, [value] if isinstance(value, str) else value)
+    for path in map(Path, job["output"].values()):
+        yield from sorted(path.iterdir()) if path.is_dir() else [path]
 
 
 def whole_run(script, folder, job):
@@ -129,8 +128,8 @@ def stopped_run(script, folder, job, seconds, seed):
         codes.append(process.exitcode)
         if process.exitcode == 0:
             break
-        for path in outputs(job):  # as Snakemake does
-            path.unlink(missing_ok=True)
+        for path in map(Path, job["output"].values()):  # as Snakemake does
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return codes
 
 

@@ -6,11 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from snakemake.iocontainers import Namedlist
 
 from basemodel.correlation import gather, oriented, rho_table
 from basemodel.pairs import alpha_grid, scale, search
 from basemodel.summary import summarise
 from basemodel.tables import write_csv
+from basemodel.versions import COLUMNS
+from jobs import code_of
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/summary.py"
 ARCHITECTURES = ["alexnet", "vgg16"]
@@ -160,15 +163,32 @@ def test_no_defined_pair():
     assert "No pair of metrics has a defined rho." in lines_of(*arguments)
 
 
+def test_mixed_versions_have_a_section_and_unmixed_ones_none():
+    plain = lines_of(*tables())
+    assert not any("VERSIONS" in line for line in plain)
+    mixed = ["numpy 2.3.1: 1 data sets", "numpy 2.4.6: " + "180 base models, " * 8]
+    text = summarise(*tables(), comparable=False, why="", mixed_versions=mixed)
+    lines = text.splitlines()
+    start = lines.index("4. MADE WITH SEVERAL VERSIONS OF PACKAGES")
+    assert lines[:start] == plain[:start] and lines[-1] == plain[-1].removesuffix(
+        " glyphs are not ImageNet"
+    )
+    assert lines[start + 2] == mixed[0] and max(map(len, lines)) <= 100
+
+
 def test_script(tmp_path):
     arguments = tables()
-    names = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
+    names = ["base_models", "fine_tuning", "targets", "correlation", "pairs"]
     for name, table in zip(names, arguments, strict=True):
         write_csv(tmp_path / f"{name}.csv", table)
+    versions = pd.DataFrame([("base_models", "torch", "2.10", 8)], columns=COLUMNS)
+    write_csv(tmp_path / "versions.csv", versions)
     stand_in = SimpleNamespace(
-        input={name: tmp_path / f"{name}.csv" for name in names},
+        input=Namedlist(fromdict={n: tmp_path / f"{n}.csv" for n in [*names, "versions"]}),
         output=[tmp_path / "summary.txt"],
-        params=SimpleNamespace(comparable=False, why="glyphs are not ImageNet"),
+        params=SimpleNamespace(
+            code=code_of(SCRIPT.name), comparable=False, why="glyphs are not ImageNet"
+        ),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from basemodel.depths import LAYERS, layers
 from basemodel.files import write_json
 from basemodel.tables import read_csv
 from basemodel.truncation import cost, cut, truncated
+from jobs import code_of
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/costs.py"
 # (architecture, width, stem, side of the images)
@@ -223,7 +224,7 @@ def test_costs_script(tmp_path):
     stand_in = SimpleNamespace(
         input=SimpleNamespace(targets=[tmp_path / "greek.json", tmp_path / "digits.json"]),
         output=[tmp_path / "costs.csv"],
-        params=SimpleNamespace(networks=networks, side=32),
+        params=SimpleNamespace(code=code_of(SCRIPT.name), networks=networks, side=32),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     table = read_csv(tmp_path / "costs.csv").set_index(["architecture", "target", "layer"])

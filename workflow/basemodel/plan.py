@@ -140,7 +140,7 @@ def work(config: dict[str, Any]) -> list[Work]:
             Work("cut_metric", name, metrics * len(targets), scored=count * probes),
             Work("cut_finetune", name, count * len(targets), count * tuned, count * seen),
         ]  # fmt: skip
-    rows.append(Work("tables, figures", jobs=7 + (3 + len(cuts) if cuts else 0)))
+    rows.append(Work("tables, figures", jobs=9 + (4 + len(cuts) if cuts else 0)))
     return rows
 
 

@@ -1,6 +1,6 @@
 """The outcome of an experiment as a page of text, at most 100 columns wide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 import pandas as pd
@@ -26,13 +26,15 @@ def summarise(
     pairs: pd.DataFrame,
     comparable: bool,
     why: str,
+    mixed_versions: Sequence[str] = (),
 ) -> str:
     """Does the experiment carry information, every ρ, and the best pair beside the published one.
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
     accuracy; targets: target, title, classes; correlation: of correlation.rho_table; pairs: of
     pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings
-    are the paper's; `why` says on what that rests.
+    are the paper's; `why` says on what that rests. `mixed_versions`:
+    of versions.mixed, for a section that is there only if there are any.
     """
     titles = dict(zip(targets["target"], targets["title"], strict=True))
     source_lines, source_met = _sources(base_models)
@@ -59,6 +61,7 @@ def summarise(
         "",
         *_best_pair(pairs, titles),
         "",
+        *_mixed(mixed_versions),
         *wrap(comparison, 100),
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
@@ -172,6 +175,17 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
     yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells"
     yield "that they are reported on, and so look better than they would on a new target."
     yield f"Best single metric: {single['first']}, mean rho {single['mean_rho']:.4f}"
+
+
+def _mixed(versions: Sequence[str]) -> Iterator[str]:
+    if versions:
+        yield "4. MADE WITH SEVERAL VERSIONS OF PACKAGES"
+        yield ""
+        for line in versions:
+            yield from wrap(line, 100, subsequent_indent="    ")
+        yield ""
+        yield "`runtime: {versions: rerun}` makes again what is not of the versions installed now."
+        yield ""
 
 
 _LABELS = ("pair", "alpha", "mean rho", "variance", "maximum", "minimum", "cells")

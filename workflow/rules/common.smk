@@ -2,15 +2,25 @@
 
 import json
 import sys
+from pathlib import Path
 
-from basemodel import settings, subsets, unlock
+from basemodel import begun, settings, subsets, unlock, versions
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
+from basemodel.metrics import module_names
+
+# A job on a cluster reads all this again: with the settings that its run began with.
+if not workflow.is_main_process and (recorded := begun.resume()):
+    config.clear()
+    config.update(recorded)
 
 try:
     settings.check(config)
 except settings.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
+
+if workflow.is_main_process:
+    begun.begin(Path(".snakemake/begun"), config)
 
 settings.share_library()
 
@@ -21,10 +31,13 @@ METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
+VERSIONS = ["base_models", "normal_training"]
 FIGURES = ["figure1", "figure2", "figure3"]
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
+    VERSIONS.append("truncation")
     FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
+TABLES += [f"versions_{part}" for part in VERSIONS]
 FIGURE_KINDS = ["svg", "pdf", "png"]
 
 FINE_TUNINGS = expand(
@@ -64,6 +77,23 @@ def image_files(wildcards):
     return []
 
 
+def new_versions(card):
+    """No input that is tracked, but made again if its card names other versions of packages.
+
+    Not a parameter: whoever changes `runtime.versions` would retrain everything.
+    """
+
+    def force(wildcards):
+        # What conda deploys has a trigger of its own, and is not what is installed here.
+        if workflow.is_main_process and not workflow.deployment_settings.deployment_method:
+            path = card.replace("<results>", config["results"]).format(**wildcards)
+            if versions.changed(path):
+                workflow.dag.forcefiles.add(path)
+        return []
+
+    return force if config["runtime"]["versions"] == "rerun" else []
+
+
 def epochs(architecture):
     """The numbers of the epochs that an architecture is pre-trained for, from 1."""
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
@@ -77,3 +107,4 @@ wildcard_constraints:
     epoch=r"\d+",
     layer=r"\d+",
     metric="[A-Za-z0-9_]+",
+    part="|".join(VERSIONS),

@@ -3,6 +3,8 @@
 
 # What this project makes itself.
 rule pack:
+    input:
+        new_versions("<results>/data/{dataset}/meta.json"),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -28,6 +30,7 @@ rule pack:
 rule pack_files:
     input:
         image_files,
+        new_versions("<results>/data/{dataset}/meta.json"),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",

@@ -16,7 +16,7 @@ rule figure2:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure2.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        code=fingerprint("figure2.py", *module_names(METRICS)),
         architectures=ARCHITECTURES,
         targets=TITLES,
         metrics=METRICS,
@@ -41,7 +41,7 @@ rule figure3:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure3.py"),
+        code=fingerprint("figure3.py", *module_names(METRICS)),
         architectures=ARCHITECTURES,
         targets=TITLES,
         alpha_step=config["correlation"]["alpha_step"],
@@ -69,7 +69,7 @@ rule figure1:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure1.py", *(f"basemodel.metrics.{m.lower()}" for m in NORMAL_METRICS)),
+        code=fingerprint("figure1.py", *module_names(NORMAL_METRICS)),
         cells=NORMAL_CELLS,
         architectures=ARCHITECTURES,
         metrics=NORMAL_METRICS,
@@ -95,7 +95,7 @@ rule figure4:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure4.py"),
+        code=fingerprint("figure4.py", *module_names(METRICS)),
         architecture=lambda wildcards: wildcards.architecture,
         targets=TITLES,
         dpi=config["figures"]["dpi"],
@@ -118,7 +118,7 @@ rule figure5:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure5.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        code=fingerprint("figure5.py", *module_names(METRICS)),
         architectures=CUT_ARCHITECTURES,
         targets=TITLES,
         metrics=METRICS,

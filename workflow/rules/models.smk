@@ -3,6 +3,7 @@
 
 rule pretrain:
     input:
+        new_versions("<results>/models/{architecture}/{subset}.json"),
         subset="<results>/subsets/{subset}.json",
         train=f"<results>/data/{config['source']}/train/images.npy",
         train_labels=f"<results>/data/{config['source']}/train/labels.npy",
@@ -29,12 +30,14 @@ rule pretrain:
 
 rule featuremaps:
     input:
+        new_versions("<results>/featuremaps/{architecture}/{subset}/{target}.json"),
         weights="<results>/models/{architecture}/{subset}.safetensors",
         card="<results>/models/{architecture}/{subset}.json",
         probe="<results>/probes/{target}/images.npy",
         images="<results>/data/{target}/train/images.npy",
     output:
-        "<results>/featuremaps/{architecture}/{subset}/{target}.npy",
+        maps="<results>/featuremaps/{architecture}/{subset}/{target}.npy",
+        card="<results>/featuremaps/{architecture}/{subset}/{target}.json",
     log:
         "<results>/logs/featuremaps/{architecture}/{subset}/{target}.log",
     conda:
@@ -52,6 +55,7 @@ rule featuremaps:
 
 rule finetune:
     input:
+        new_versions("<results>/finetune/{architecture}/{subset}/{target}.json"),
         weights="<results>/models/{architecture}/{subset}.safetensors",
         card="<results>/models/{architecture}/{subset}.json",
         meta="<results>/data/{target}/meta.json",

@@ -13,6 +13,7 @@ for architecture in ARCHITECTURES:
         name:
             f"normal_{architecture}"
         input:
+            new_versions(f"<results>/normal/{architecture}/model.json"),
             subset="<results>/subsets/whole.json",
             train=f"<results>/data/{config['source']}/train/images.npy",
             train_labels=f"<results>/data/{config['source']}/train/labels.npy",
@@ -21,10 +22,9 @@ for architecture in ARCHITECTURES:
         output:
             weights=f"<results>/normal/{architecture}/model.safetensors",
             card=f"<results>/normal/{architecture}/model.json",
-            epochs=expand(
-                f"<results>/normal/{architecture}/epochs/{{epoch}}.safetensors",
-                epoch=epochs(architecture),
-            ),
+            # One output, whatever their number: a file that is new has no provenance, without
+            # which Snakemake compares no parameters.
+            epochs=directory(f"<results>/normal/{architecture}/weights"),
         log:
             f"<results>/logs/normal/{architecture}.log",
         # The longest jobs of the experiment start first, or the last of them runs alone.
@@ -45,12 +45,15 @@ for architecture in ARCHITECTURES:
 
 rule epoch_featuremaps:
     input:
-        weights="<results>/normal/{architecture}/epochs/{epoch}.safetensors",
+        new_versions("<results>/normal/{architecture}/featuremaps/{epoch}.json"),
+        # Folders have no checksum, only a time stamp: the card has the files' instead.
+        weights=ancient("<results>/normal/{architecture}/weights"),
         card="<results>/normal/{architecture}/model.json",
         probe=f"<results>/probes/{config['source']}/images.npy",
         images=f"<results>/data/{config['source']}/train/images.npy",
     output:
-        "<results>/normal/{architecture}/featuremaps/{epoch}.npy",
+        maps="<results>/normal/{architecture}/featuremaps/{epoch}.npy",
+        card="<results>/normal/{architecture}/featuremaps/{epoch}.json",
     log:
         "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
     conda:
@@ -83,9 +86,7 @@ rule epoch_metric:
     resources:
         bundle=lambda wildcards: f"{wildcards.architecture}-epoch-metrics",
     params:
-        code=lambda wildcards: fingerprint(
-            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
-        ),
+        code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
         column="epoch",
         rows=lambda wildcards: list(epochs(wildcards.architecture)),
     script:

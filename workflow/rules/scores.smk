@@ -25,9 +25,7 @@ rule metric:
     resources:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-metrics",
     params:
-        code=lambda wildcards: fingerprint(
-            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
-        ),
+        code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
         column="subset",
         rows=SUBSETS,
     script:
@@ -79,7 +77,7 @@ rule correlation:
         "../../envs/environment.yaml"
     params:
         # The script asks each metric's module whether larger is better.
-        code=fingerprint("correlation.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        code=fingerprint("correlation.py", *module_names(METRICS)),
         cells=CELLS,
         alpha_step=config["correlation"]["alpha_step"],
         architectures=ARCHITECTURES,
@@ -96,6 +94,7 @@ rule summary:
         targets="<results>/tables/targets.csv",
         correlation="<results>/tables/correlation.csv",
         pairs="<results>/tables/pairs.csv",
+        versions="<results>/tables/versions_base_models.csv",
     output:
         report(
             "<results>/summary.txt",
@@ -108,7 +107,7 @@ rule summary:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("summary.py"),
+        code=fingerprint("summary.py", *module_names(METRICS)),
         comparable=settings.comparable(config)[0],
         why=settings.comparable(config)[1],
     script:

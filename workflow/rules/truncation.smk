@@ -11,12 +11,14 @@ CUT_CELLS = [
 
 rule cut_featuremaps:
     input:
+        new_versions("<results>/truncation/{architecture}/featuremaps/{layer}/{target}.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         probe="<results>/probes/{target}/images.npy",
         images="<results>/data/{target}/train/images.npy",
     output:
-        "<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
+        maps="<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
+        card="<results>/truncation/{architecture}/featuremaps/{layer}/{target}.json",
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
     conda:
@@ -50,9 +52,7 @@ rule cut_metric:
     resources:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-cut-metrics",
     params:
-        code=lambda wildcards: fingerprint(
-            "metric.py", f"basemodel.metrics.{wildcards.metric.lower()}"
-        ),
+        code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
         column="layer",
         rows=lambda wildcards: list(range(layers(wildcards.architecture))),
     script:
@@ -61,6 +61,7 @@ rule cut_metric:
 
 rule cut_finetune:
     input:
+        new_versions("<results>/truncation/{architecture}/finetune/{layer}/{target}.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         meta="<results>/data/{target}/meta.json",
@@ -129,7 +130,7 @@ rule cuts:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("cuts.py", *(f"basemodel.metrics.{m.lower()}" for m in METRICS)),
+        code=fingerprint("cuts.py", *module_names(METRICS)),
         cells=CUT_CELLS,
     script:
         "../scripts/cuts.py"

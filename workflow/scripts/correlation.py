@@ -14,8 +14,11 @@ import numpy as np
 
 from basemodel.correlation import by_cell, cell_names, gather, oriented, rho_table
 from basemodel.files import write_npy
+from basemodel.fingerprint import verify
 from basemodel.pairs import alpha_grid, scale, search
 from basemodel.tables import read_csv, write_csv
+
+verify(snakemake.params.code)
 
 params = snakemake.params
 values = {

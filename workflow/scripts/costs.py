@@ -11,8 +11,11 @@ import torch
 from basemodel.architectures import NETWORKS
 from basemodel.depths import layers
 from basemodel.files import read_json
+from basemodel.fingerprint import verify
 from basemodel.tables import write_csv
 from basemodel.truncation import cost, truncated
+
+verify(snakemake.params.code)
 
 classes = {
     meta["dataset"]: len(meta["classes"]) for meta in map(read_json, snakemake.input.targets)

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
-from basemodel import dumps, models
+from basemodel import dumps, models, versions
+from basemodel.files import write_json
+from basemodel.fingerprint import verify
 from basemodel.truncation import cut
+
+verify(snakemake.params.code)
 
 model = models.load(snakemake.input.weights, snakemake.input.card)
 dumps.write(
-    snakemake.output[0],
+    snakemake.output.maps,
     cut(model, int(snakemake.wildcards.layer)),
     Path(snakemake.input.images).parent,
     snakemake.input.probe,
     snakemake.params.crop,
     snakemake.params.dtype,
 )
+write_json(snakemake.output.card, {"versions": versions.of(versions.NETWORKS)})

@@ -15,8 +15,11 @@ import pandas as pd
 
 from basemodel.cuts import choices, rho_over_layers
 from basemodel.files import read_json
+from basemodel.fingerprint import verify
 from basemodel.series import collect
 from basemodel.tables import read_csv, write_csv
+
+verify(snakemake.params.code)
 
 tables = [read_csv(path) for path in snakemake.input.metrics]
 metrics = collect(snakemake.params.cells, tables, ["architecture", "target"], "layer")

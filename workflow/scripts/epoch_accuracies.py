@@ -3,7 +3,10 @@
 import pandas as pd
 
 from basemodel.files import read_json
+from basemodel.fingerprint import verify
 from basemodel.tables import write_csv
+
+verify(snakemake.params.code)
 
 rows = []
 for card in map(read_json, snakemake.input.cards):

@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
-from basemodel import dumps, models
+from basemodel import dumps, models, versions
+from basemodel.files import write_json
+from basemodel.fingerprint import verify
 
-model = models.load(snakemake.input.weights, snakemake.input.card)
+verify(snakemake.params.code)
+
+weights = Path(snakemake.input.weights)
+if weights.is_dir():  # of normal training
+    weights /= f"{snakemake.wildcards.epoch}.safetensors"
+model = models.load(weights, snakemake.input.card)
 dumps.write(
-    snakemake.output[0],
+    snakemake.output.maps,
     model.trunk,
     Path(snakemake.input.images).parent,
     snakemake.input.probe,
     snakemake.params.crop,
     snakemake.params.dtype,
 )
+write_json(snakemake.output.card, {"versions": versions.of(versions.NETWORKS)})

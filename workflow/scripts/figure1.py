@@ -8,8 +8,11 @@ output: svg, pdf, png
 """
 
 from basemodel.figures import figure1, style
+from basemodel.fingerprint import verify
 from basemodel.series import collect
 from basemodel.tables import read_csv
+
+verify(snakemake.params.code)
 
 params = snakemake.params
 accuracies = read_csv(snakemake.input.accuracies)

@@ -8,8 +8,11 @@ output: svg, pdf, png
 import numpy as np
 
 from basemodel.figures import figure3, style
+from basemodel.fingerprint import verify
 from basemodel.pairs import alpha_grid
 from basemodel.tables import read_csv
+
+verify(snakemake.params.code)
 
 params = snakemake.params
 figure = figure3.draw(

@@ -6,7 +6,10 @@ output: svg, pdf, png
 """
 
 from basemodel.figures import figure4, style
+from basemodel.fingerprint import verify
 from basemodel.tables import read_csv
+
+verify(snakemake.params.code)
 
 params = snakemake.params
 figure = figure4.draw(read_csv(snakemake.input.accuracies), params.architecture, params.targets)

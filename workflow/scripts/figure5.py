@@ -6,7 +6,10 @@ output: svg, pdf, png
 """
 
 from basemodel.figures import figure5, style
+from basemodel.fingerprint import verify
 from basemodel.tables import read_csv
+
+verify(snakemake.params.code)
 
 params = snakemake.params
 figure = figure5.draw(

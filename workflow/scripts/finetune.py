@@ -4,12 +4,15 @@ from pathlib import Path
 
 import torch
 
-from basemodel import models
+from basemodel import models, versions
 from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.files import read_json, write_json
 from basemodel.finetuning import divide, finetune
+from basemodel.fingerprint import verify
 from basemodel.seeds import seed_of
 from basemodel.training import device, initialise, seed_everything
+
+verify(snakemake.params.code)
 
 job = snakemake.wildcards
 settings = snakemake.params.finetune
@@ -37,6 +40,7 @@ result = finetune(
     runtime["device_memory"],
 )
 names = {"architecture": job.architecture, "subset": job.subset, "target": job.target}
-write_json(snakemake.output[0], {**names, **result})
+made_with = {"versions": versions.of(versions.NETWORKS)}
+write_json(snakemake.output[0], {**names, **result, **made_with})
 checkpoint.remove()
 print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

@@ -10,8 +10,11 @@ output:   csv with a row for each featuremaps: the column, value, and what else 
 import numpy as np
 import pandas as pd
 
+from basemodel.fingerprint import verify
 from basemodel.metrics import load
 from basemodel.tables import write_csv
+
+verify(snakemake.params.code)
 
 compute = load(snakemake.wildcards.metric).compute
 labels = np.load(snakemake.input.labels)

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from basemodel import versions
 from basemodel.data import digits, glyphs, packed
 from basemodel.files import write_json
+from basemodel.fingerprint import verify
+
+verify(snakemake.params.code)
 
 name = snakemake.wildcards.dataset
 settings = snakemake.params.dataset
@@ -39,5 +43,8 @@ write_json(
             split: hashlib.sha256(images.tobytes()).hexdigest()
             for split, (images, _) in splits.items()
         },
+        "versions": versions.of(
+            versions.GLYPHS if settings["kind"] == "glyphs" else versions.DIGITS
+        ),
     },
 )

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from basemodel import versions
 from basemodel.data import filling, finishing
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_classes, check_least, say_skipped, skipped_facts
 from basemodel.files import write_json, write_npy
+from basemodel.fingerprint import verify
 from basemodel.names import shown
+
+verify(snakemake.params.code)
 
 name = snakemake.wildcards.dataset
 size = snakemake.params.size
@@ -87,6 +91,7 @@ write_json(
         "sha256": sha256,
         "dropped": dropped,
         "skipped": skipped_facts(listing.skipped),
+        "versions": versions.of(versions.FILES),
     },
 )
 for path in outputs.values():

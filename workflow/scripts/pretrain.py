@@ -3,20 +3,24 @@
 A job that was stopped goes on where it was (basemodel.checkpoints).
 """
 
+import hashlib
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from basemodel import models
+from basemodel import models, versions
 from basemodel.augmentation import centre_crop, random_crop_flip
 from basemodel.checkpoints import Checkpoint, bound_to
 from basemodel.data import packed
 from basemodel.feeding import free_memory, load
 from basemodel.files import copy, read_json, write_json
+from basemodel.fingerprint import verify
 from basemodel.seeds import seed_of
 from basemodel.training import accuracy, device, fit, initialise, seed_everything
+
+verify(snakemake.params.code)
 
 architecture = snakemake.params.network["architecture"]
 subset = read_json(snakemake.input.subset)
@@ -63,7 +67,7 @@ room = runtime["device_memory"] * free_memory(where)  # for both splits
 images, labels = split(Path(snakemake.input.train).parent, subset["images"], room)
 tests = split(Path(snakemake.input.test).parent, None, room - images.nbytes)
 measure = partial(accuracy, model, prepare=plain, precision=settings["precision"])
-kept = snakemake.output.get("epochs", [])  # normal training keeps the weights of every epoch
+kept = snakemake.output.get("epochs")  # a folder: normal training keeps every epoch's weights
 prepare = augmented if settings["augmentation"] else plain
 for row in fit(model, images, labels, settings, generator, prepare, checkpoint):
     epoch = len(checkpoint.history) + 1
@@ -83,10 +87,16 @@ facts = {
     "network": network,
     "settings": settings,
     "history": checkpoint.history,
+    "versions": versions.of(versions.NETWORKS),
 }
-for epoch, path in enumerate(kept, start=1):
-    # A copy: if this job is stopped now, Snakemake deletes `path`.
-    copy(checkpoint.weights_of(epoch), path)
+if kept:
+    facts["epochs"] = []  # SHA-256, for what is made of the folder knows it by this card
+    for epoch in range(1, len(checkpoint.history) + 1):
+        # A copy: if this job is stopped now, Snakemake deletes the folder.
+        path = Path(kept, f"{epoch}.safetensors")
+        copy(checkpoint.weights_of(epoch), path)
+        with path.open("rb") as file:
+            facts["epochs"].append(hashlib.file_digest(file, "sha256").hexdigest())
 models.save_weights(model, snakemake.output.weights)
 write_json(snakemake.output.card, facts)
 checkpoint.remove()

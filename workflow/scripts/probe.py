@@ -3,7 +3,10 @@
 import numpy as np
 
 from basemodel.files import write_npy
+from basemodel.fingerprint import verify
 from basemodel.seeds import seed_of
+
+verify(snakemake.params.code)
 
 target = snakemake.wildcards.target
 count = snakemake.params.images_per_class

@@ -3,7 +3,10 @@
 import numpy as np
 
 from basemodel.files import read_json, write_json
+from basemodel.fingerprint import verify
 from basemodel.subsets import policy, select
+
+verify(snakemake.params.code)
 
 name = snakemake.wildcards.subset
 count = len(read_json(snakemake.input.meta)["classes"])

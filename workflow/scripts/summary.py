@@ -2,19 +2,25 @@
 
 input:  base_models: csv architecture, subset, policy, classes, …, test_accuracy
         fine_tuning: csv architecture, target, subset, accuracy
-        targets: csv target, title, classes, …; correlation, pairs: csv of scripts/correlation.py
+        targets: csv target, title, classes, …; correlation, pairs: csv of scripts/correlation.py;
+        versions: csv of scripts/versions.py
 params: comparable: bool, whether source, targets and settings are the paper's; why: str
 output: txt
 """
 
 from basemodel.files import write_text
+from basemodel.fingerprint import verify
 from basemodel.summary import summarise
 from basemodel.tables import read_csv
+from basemodel.versions import mixed, read
+
+verify(snakemake.params.code)
 
 tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
 text = summarise(
     *(read_csv(snakemake.input.get(name)) for name in tables),
     comparable=snakemake.params.comparable,
     why=snakemake.params.why,
+    mixed_versions=mixed(read(snakemake.input.versions)),
 )
 write_text(snakemake.output[0], text)

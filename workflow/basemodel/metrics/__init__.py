@@ -8,6 +8,7 @@ To add a metric, add a file here and name it in the configuration.
 
 import importlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -25,4 +26,9 @@ def load(name: str) -> ModuleType:
     """Import the module of one metric. Raises ValueError if there is no such metric."""
     if name not in available():
         raise ValueError(f"no metric is called {name!r}; there are {', '.join(available())}")
-    return importlib.import_module(f"{__name__}.{name.lower()}")
+    return importlib.import_module(*module_names([name]))
+
+
+def module_names(metrics: Iterable[str]) -> list[str]:
+    """The modules that `load` imports for these metrics, as dotted names."""
+    return [f"{__name__}.{name.lower()}" for name in metrics]

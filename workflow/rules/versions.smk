@@ -1,0 +1,62 @@
+# The versions of packages that the results were made with, gathered from their cards.
+
+CARDS = {
+    "base_models": {
+        "data_sets": expand("<results>/data/{name}/meta.json", name=settings.used(config)),
+        "base_models": expand(
+            "<results>/models/{architecture}/{subset}.json",
+            architecture=ARCHITECTURES,
+            subset=SUBSETS,
+        ),
+        "featuremaps": expand(
+            "<results>/featuremaps/{architecture}/{subset}/{target}.json",
+            architecture=ARCHITECTURES,
+            subset=SUBSETS,
+            target=TARGETS,
+        ),
+        "fine_tunings": FINE_TUNINGS,
+    },
+    "normal_training": {
+        "networks": expand(
+            "<results>/normal/{architecture}/model.json", architecture=ARCHITECTURES
+        ),
+        "featuremaps_of_epochs": [
+            f"<results>/normal/{architecture}/featuremaps/{epoch}.json"
+            for architecture in ARCHITECTURES
+            for epoch in epochs(architecture)
+        ],
+    },
+    "truncation": {
+        f"{what}_of_cuts": [
+            f"<results>/truncation/{architecture}/{folder}/{layer}/{target}.json"
+            for architecture in CUT_ARCHITECTURES
+            for layer in range(layers(architecture))
+            for target in TARGETS
+        ]
+        for what, folder in {"featuremaps": "featuremaps", "fine_tunings": "finetune"}.items()
+    },
+}
+
+
+rule versions:
+    input:
+        unpack(lambda wildcards: CARDS[wildcards.part]),
+    output:
+        "<results>/tables/versions_{part}.csv",
+    log:
+        "<results>/logs/versions_{part}.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("versions.py"),
+    script:
+        "../scripts/versions.py"
+
+
+onsuccess:
+    made_with = versions.read(
+        *(f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS)
+    )
+    if lines := versions.mixed(made_with):
+        logger.warning(f"Made with several versions of packages: {'; '.join(lines)}")

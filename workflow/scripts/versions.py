@@ -1,0 +1,17 @@
+"""Count the versions of packages that stand on the cards of one part of the experiment.
+
+input:  a list of cards (JSON with `versions`) for each kind of result
+output: csv made, package, version, files: the kind, and on how many of its cards the version stands
+"""
+
+import pandas as pd
+
+from basemodel.fingerprint import verify
+from basemodel.tables import write_csv
+from basemodel.versions import COLUMNS, gather, mixed
+
+verify(snakemake.params.code)
+
+rows = gather({made.replace("_", " "): cards for made, cards in snakemake.input.items()})
+write_csv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS))
+print("\n".join(mixed(rows)) or "no package in more than one version")
