@@ -29,10 +29,10 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from basemodel.architectures import NETWORKS
-from basemodel.augmentation import MEAN, STD, centre_crop, random_crop_flip
-from basemodel.feeding import load
-from basemodel.training import apply, autocast, device, fit, make_optimizer, seed_everything
+from basemodel.features.feeding import load
+from basemodel.networks.architectures import NETWORKS
+from basemodel.training.augmentation import MEAN, STD, centre_crop, random_crop_flip
+from basemodel.training.loop import apply, autocast, device, fit, make_optimizer, seed_everything
 
 CLASSES = 100
 RECIPE = {

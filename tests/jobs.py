@@ -13,7 +13,7 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 from basemodel.fingerprint import fingerprint
 
 # Named to be allowed where a script loads modules by name; none has to be among what it loads.
-LOADED = ("basemodel.metrics.s1", "basemodel.data.kinds.folder")
+LOADED = ("basemodel.metrics.S1", "basemodel.data.kinds.folder")
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 
 
@@ -29,7 +29,9 @@ def start(script, log, **job):
     The processes are forked from one that has imported torch, as in a real run.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch._dynamo", "basemodel.finetuning", "jobs"])
+    context.set_forkserver_preload(
+        ["torch", "torch._dynamo", "basemodel.training.finetuning", "jobs"]
+    )
     process = context.Process(target=_run, args=(script, str(log), job))
     process.start()
     return process

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from basemodel import published
-from basemodel.correlation import (
+from basemodel.statistics import published
+from basemodel.statistics.correlation import (
     by_cell,
     cell_names,
     gather,
@@ -24,7 +24,7 @@ from basemodel.correlation import (
     rho_table,
     spearman,
 )
-from basemodel.pairs import alpha_grid, best_row, curves, scale, search
+from basemodel.statistics.pairs import alpha_grid, best_row, curves, scale, search
 from basemodel.tables import read_csv, write_csv
 from jobs import code_of
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from basemodel import cuts
 from basemodel.files import write_json
-from basemodel.series import collect
+from basemodel.statistics import cuts
+from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, write_csv
 from jobs import code_of
 

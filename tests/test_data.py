@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel import subsets
-from basemodel.data import digits, glyphs, packed
+from basemodel.data import digits, glyphs, packed, subsets
 from basemodel.seeds import seed_of
 
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from basemodel import dumps, metrics
-from basemodel.augmentation import centre_crop
+from basemodel import metrics
 from basemodel.data import glyphs, packed
-from basemodel.models import build
-from basemodel.training import initialise
+from basemodel.features import extract as dumps
+from basemodel.networks.models import build
+from basemodel.training.augmentation import centre_crop
+from basemodel.training.loop import initialise
 
 # Relative differences of a metric of one dump, and the bounds that config.yaml's comment rests on.
 BOUNDS = {"S1": 1e-4, "S2": 1e-4, "S3": 1e-4, "S4": 1e-3, "S5": 1e-4, "S6": 2e-2}

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from basemodel import blocks, metrics
+from basemodel import metrics
+from basemodel.metrics import _blocks as blocks
 
 NORM = metrics.load("feature_norm")
 

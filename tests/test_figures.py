@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from basemodel.correlation import cell_names
-from basemodel.figures import figure2, figure3, style
-from basemodel.pairs import alpha_grid, search
+from basemodel.report.figures import figure2, figure3, style
+from basemodel.statistics.correlation import cell_names
+from basemodel.statistics.pairs import alpha_grid, search
 from basemodel.tables import write_csv
 from jobs import code_of
 

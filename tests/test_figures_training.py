@@ -11,9 +11,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from basemodel import cuts
 from basemodel.depths import LAYERS
-from basemodel.figures import figure1, figure4, figure5, style
+from basemodel.report.figures import figure1, figure4, figure5, style
+from basemodel.statistics import cuts
 from basemodel.tables import write_csv
 from jobs import code_of
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 import jobs
-from basemodel import models
-from basemodel.checkpoints import Checkpoint
 from basemodel.data import packed
 from basemodel.files import whole, write_json, write_npy
-from basemodel.training import make_optimizer
+from basemodel.networks import models
+from basemodel.training.checkpoints import Checkpoint
+from basemodel.training.loop import make_optimizer
 
 
 @pytest.fixture

@@ -252,7 +252,7 @@ def test_a_memory_map_equals_the_array(name, tmp_path):
 @pytest.mark.parametrize("name", SIX)
 def test_results_do_not_depend_on_the_block_size(name, monkeypatch):
     whole = value(name, relu_maps(), LABELS)
-    monkeypatch.setattr("basemodel.blocks.BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("basemodel.metrics._blocks.BLOCK_ELEMENTS", 1)
     assert value(name, relu_maps(), LABELS) == pytest.approx(whole, rel=1e-12)
 
 

@@ -9,18 +9,18 @@ import torchvision
 from torch import nn
 from torchvision.transforms import v2
 
-from basemodel import models
-from basemodel.architectures import NETWORKS
-from basemodel.augmentation import (
+from basemodel.files import write_json
+from basemodel.networks import models
+from basemodel.networks.architectures import NETWORKS
+from basemodel.training.augmentation import (
     centre_crop,
     crop_boxes,
     normalise,
     random_crop_flip,
     resized_crop,
 )
-from basemodel.files import write_json
-from basemodel.finetuning import divide
-from basemodel.training import accuracy, apply, fit, initialise, learning_rate, seed_everything
+from basemodel.training.finetuning import divide
+from basemodel.training.loop import accuracy, apply, fit, initialise, learning_rate, seed_everything
 
 RECIPE = {
     "epochs": 3, "batch": 8, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9,

@@ -10,10 +10,11 @@ from safetensors.torch import load_file, save_file
 from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 import jobs
-from basemodel import feeding, finetuning
 from basemodel.data import packed
-from basemodel.feeding import Streamed
+from basemodel.features import feeding
+from basemodel.features.feeding import Streamed
 from basemodel.files import write_json
+from basemodel.training import finetuning
 from test_resume import NEVER, finetune_job, pretrain_job
 
 KINDS = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 import jobs
-from basemodel.checkpoints import STOPPED, Checkpoint, bound_to
 from basemodel.data import packed
 from basemodel.files import write_json
-from basemodel.training import fit, seed_everything
+from basemodel.training.checkpoints import STOPPED, Checkpoint, bound_to
+from basemodel.training.loop import fit, seed_everything
 
 RECIPE = {
     "epochs": 6, "batch": 16, "optimizer": "adamw", "learning_rate": 0.002, "momentum": 0.9,

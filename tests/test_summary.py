@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from snakemake.iocontainers import Namedlist
 
-from basemodel.correlation import gather, oriented, rho_table
-from basemodel.pairs import alpha_grid, scale, search
-from basemodel.summary import summarise
+from basemodel.report.summary import summarise
+from basemodel.statistics.correlation import gather, oriented, rho_table
+from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
 from jobs import code_of

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from basemodel import feeding, models
-from basemodel.augmentation import centre_crop
-from basemodel.divergence import LATE, Watch
-from basemodel.feeding import Streamed, feed, load
-from basemodel.training import accuracy, apply, autocast, fit, initialise, seed_everything
+from basemodel.features import feeding
+from basemodel.features.feeding import Streamed, feed, load
+from basemodel.networks import models
+from basemodel.training.augmentation import centre_crop
+from basemodel.training.loop import accuracy, apply, autocast, fit, initialise, seed_everything
+from basemodel.training.loss_watch import LATE, Watch
 
 CPU = torch.device("cpu")
 # What the default experiment trains with, on fewer images.

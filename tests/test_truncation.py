@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from basemodel.architectures import NETWORKS
 from basemodel.depths import LAYERS, layers
 from basemodel.files import write_json
+from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.truncation import cost, cut, truncated
 from basemodel.tables import read_csv
-from basemodel.truncation import cost, cut, truncated
 from jobs import code_of
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/costs.py"

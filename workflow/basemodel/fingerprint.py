@@ -15,7 +15,7 @@ from basemodel.sources import Facts
 
 
 def fingerprint(script: str, *modules: str) -> str:
-    """What it covers, and sixteen hex digits: "metric.py basemodel.metrics.s4 0123456789abcdef".
+    """What it covers, and sixteen hex digits: "metric.py basemodel.metrics.S4 0123456789abcdef".
 
     Covered are a script in workflow/scripts/ and all that it imports from here, as they were when
     the run began. `modules`: further ones, which the script loads by name.

@@ -19,14 +19,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from basemodel.architectures import NETWORKS
 from basemodel.data import kinds
 from basemodel.data.listing import Counts
 from basemodel.depths import layers
 from basemodel.files import read_json
+from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.truncation import cost, cut
 from basemodel.settings import pretrain_settings
 from basemodel.tables import write_csv
-from basemodel.truncation import cost, cut
 
 
 @dataclass

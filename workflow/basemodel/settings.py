@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from basemodel import metrics, subsets
-from basemodel.data import kinds
+from basemodel import metrics
+from basemodel.data import kinds, subsets
 
 DIGITS = 174  # scans of the rarest digit in scikit-learn's set
 # The targets of the paper that are known: published numbers are compared on these.

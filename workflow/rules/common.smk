@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from basemodel import begun, settings, subsets, unlock, versions
+from basemodel import begun, settings, unlock, versions
+from basemodel.data import subsets
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names

@@ -12,10 +12,10 @@ output: scores: csv, a row a fine-tuning with its accuracy and raw metrics (corr
 
 import numpy as np
 
-from basemodel.correlation import by_cell, cell_names, gather, oriented, rho_table
 from basemodel.files import write_npy
 from basemodel.fingerprint import verify
-from basemodel.pairs import alpha_grid, scale, search
+from basemodel.statistics.correlation import by_cell, cell_names, gather, oriented, rho_table
+from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)

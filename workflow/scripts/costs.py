@@ -8,12 +8,12 @@ output: csv architecture, target, layer, parameters, multiply_adds (for one imag
 import pandas as pd
 import torch
 
-from basemodel.architectures import NETWORKS
 from basemodel.depths import layers
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
+from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.truncation import cost, truncated
 from basemodel.tables import write_csv
-from basemodel.truncation import cost, truncated
 
 verify(snakemake.params.code)
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from basemodel import dumps, models, versions
+from basemodel import versions
+from basemodel.features import extract as dumps
 from basemodel.files import write_json
 from basemodel.fingerprint import verify
-from basemodel.truncation import cut
+from basemodel.networks import models
+from basemodel.networks.truncation import cut
 
 verify(snakemake.params.code)
 

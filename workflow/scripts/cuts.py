@@ -13,10 +13,10 @@ output: accuracies: csv, all of the input's in one: architecture, target, layer,
 
 import pandas as pd
 
-from basemodel.cuts import choices, rho_over_layers
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
-from basemodel.series import collect
+from basemodel.statistics.cuts import choices, rho_over_layers
+from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)

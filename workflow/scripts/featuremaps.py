@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from basemodel import dumps, models, versions
+from basemodel import versions
+from basemodel.features import extract as dumps
 from basemodel.files import write_json
 from basemodel.fingerprint import verify
+from basemodel.networks import models
 
 verify(snakemake.params.code)
 

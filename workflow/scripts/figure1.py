@@ -7,9 +7,9 @@ params: cells: list of [metric, architecture]; architectures; metrics; dpi
 output: svg, pdf, png
 """
 
-from basemodel.figures import figure1, style
 from basemodel.fingerprint import verify
-from basemodel.series import collect
+from basemodel.report.figures import figure1, style
+from basemodel.statistics.series import collect
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

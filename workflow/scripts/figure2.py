@@ -5,8 +5,8 @@ params: architectures; targets: list of [name, title]; metrics; dpi
 output: svg, pdf, png
 """
 
-from basemodel.figures import figure2, style
 from basemodel.fingerprint import verify
+from basemodel.report.figures import figure2, style
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

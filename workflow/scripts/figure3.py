@@ -7,9 +7,9 @@ output: svg, pdf, png
 
 import numpy as np
 
-from basemodel.figures import figure3, style
 from basemodel.fingerprint import verify
-from basemodel.pairs import alpha_grid
+from basemodel.report.figures import figure3, style
+from basemodel.statistics.pairs import alpha_grid
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

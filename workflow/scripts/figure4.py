@@ -5,8 +5,8 @@ params: architecture; targets: list of [name, title]; dpi
 output: svg, pdf, png
 """
 
-from basemodel.figures import figure4, style
 from basemodel.fingerprint import verify
+from basemodel.report.figures import figure4, style
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

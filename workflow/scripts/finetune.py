@@ -4,13 +4,14 @@ from pathlib import Path
 
 import torch
 
-from basemodel import models, versions
-from basemodel.checkpoints import Checkpoint, bound_to
+from basemodel import versions
 from basemodel.files import read_json, write_json
-from basemodel.finetuning import divide, finetune
 from basemodel.fingerprint import verify
+from basemodel.networks import models
 from basemodel.seeds import seed_of
-from basemodel.training import device, initialise, seed_everything
+from basemodel.training.checkpoints import Checkpoint, bound_to
+from basemodel.training.finetuning import divide, finetune
+from basemodel.training.loop import device, initialise, seed_everything
 
 verify(snakemake.params.code)
 

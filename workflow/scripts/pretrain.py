@@ -1,6 +1,6 @@
 """Train one architecture on one source task, and test it on held-out images of its classes.
 
-A job that was stopped goes on where it was (basemodel.checkpoints).
+A job that was stopped goes on where it was (basemodel.training.checkpoints).
 """
 
 import hashlib
@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from basemodel import models, versions
-from basemodel.augmentation import centre_crop, random_crop_flip
-from basemodel.checkpoints import Checkpoint, bound_to
+from basemodel import versions
 from basemodel.data import packed
-from basemodel.feeding import free_memory, load
+from basemodel.features.feeding import free_memory, load
 from basemodel.files import copy, read_json, write_json
 from basemodel.fingerprint import verify
+from basemodel.networks import models
 from basemodel.seeds import seed_of
-from basemodel.training import accuracy, device, fit, initialise, seed_everything
+from basemodel.training.augmentation import centre_crop, random_crop_flip
+from basemodel.training.checkpoints import Checkpoint, bound_to
+from basemodel.training.loop import accuracy, device, fit, initialise, seed_everything
 
 verify(snakemake.params.code)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from basemodel.data.subsets import policy, select
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
-from basemodel.subsets import policy, select
 
 verify(snakemake.params.code)
 

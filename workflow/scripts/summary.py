@@ -10,7 +10,7 @@ output: txt
 
 from basemodel.files import write_text
 from basemodel.fingerprint import verify
-from basemodel.summary import summarise
+from basemodel.report.summary import summarise
 from basemodel.tables import read_csv
 from basemodel.versions import mixed, read
 

@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import offset_copy
 
-from basemodel import cuts
-from basemodel.figures import style
 from basemodel.names import architecture_title
+from basemodel.report.figures import style
+from basemodel.statistics import cuts
 
 COLUMNS = 4
 GOOD, POOR = "#0072B2", "#C8D6DF"

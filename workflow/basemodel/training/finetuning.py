@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basemodel.augmentation import centre_crop, random_crop_flip
-from basemodel.checkpoints import Checkpoint
 from basemodel.data import packed
-from basemodel.feeding import Streamed, free_memory, load
-from basemodel.training import accuracy, apply, autocast, fit
+from basemodel.features.feeding import Streamed, free_memory, load
+from basemodel.training.augmentation import centre_crop, random_crop_flip
+from basemodel.training.checkpoints import Checkpoint
+from basemodel.training.loop import accuracy, apply, autocast, fit
 
 
 def divide(model: nn.Module, trainable: str) -> tuple[nn.Module, nn.Module]:

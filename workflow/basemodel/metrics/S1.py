@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from basemodel.blocks import by_class, check, mean_map
+from basemodel.metrics._blocks import by_class, check, mean_map
 
 LABEL = "S1"
 NAME = "inter-class discreteness"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from basemodel.blocks import blocks, check
+from basemodel.metrics._blocks import blocks, check
 
 LABEL = "S6"
 NAME = "steepness"

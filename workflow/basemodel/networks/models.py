@@ -5,10 +5,10 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from basemodel.architectures import NETWORKS
-from basemodel.divergence import DIVERGED
 from basemodel.files import read_json
-from basemodel.weights import check_finite, save
+from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.weights import check_finite, save
+from basemodel.training.loss_watch import DIVERGED
 
 
 def build(architecture: str, classes: int, width: float, stem: str, dropout: float) -> nn.Module:

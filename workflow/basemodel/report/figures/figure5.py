@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from basemodel.figures import figure2, style
+from basemodel.report.figures import figure2, style
 
 
 @style.printed

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics import s1, s2
+from basemodel.metrics import S1, S2
 
 LABEL = "S3"
 NAME = "pseudo-F"
@@ -24,8 +24,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     - S2=0 and S1>0, each class a point of its own: infinity, which ranks first.
     Raises ValueError for NaN, infinity, or labels that do not fit.
     """
-    between = s1.compute(featuremaps, labels)["value"]
-    within = s2.compute(featuremaps, labels)["value"]
+    between = S1.compute(featuremaps, labels)["value"]
+    within = S2.compute(featuremaps, labels)["value"]
     return {"value": _ratio(between, within, len(labels), len(np.unique(labels)))} | {
         "S1": between,
         "S2": within,

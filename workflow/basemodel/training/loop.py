@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from basemodel.checkpoints import STOPPED, Begun, Checkpoint
-from basemodel.divergence import DIVERGED, Watch
-from basemodel.feeding import Streamed, feed
+from basemodel.features.feeding import Streamed, feed
+from basemodel.training.checkpoints import STOPPED, Begun, Checkpoint
+from basemodel.training.loss_watch import DIVERGED, Watch
 
 # Images evaluated at a time: enough to be fast, small enough for any device.
 EVALUATION_BATCH = 256

@@ -5,10 +5,10 @@ from textwrap import wrap
 
 import pandas as pd
 
-from basemodel import published
-from basemodel.correlation import HIGH
 from basemodel.names import architecture_title
-from basemodel.pairs import best_row
+from basemodel.statistics import published
+from basemodel.statistics.correlation import HIGH
+from basemodel.statistics.pairs import best_row
 
 # An experiment whose networks learned nothing, or all the same, says nothing about their order
 SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 5 × chance and 60 %

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from basemodel.correlation import HIGH
-from basemodel.figures import style
 from basemodel.metrics import load
 from basemodel.names import architecture_title
+from basemodel.report.figures import style
+from basemodel.statistics.correlation import HIGH
 
 GROUP = 0.84  # of the room of a target, what its bars take
 

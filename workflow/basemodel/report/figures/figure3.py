@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from basemodel.correlation import cell_names
-from basemodel.figures import style
 from basemodel.metrics import load
 from basemodel.names import architecture_title
-from basemodel.pairs import best_row, mean_over_cells
+from basemodel.report.figures import style
+from basemodel.statistics.correlation import cell_names
+from basemodel.statistics.pairs import best_row, mean_over_cells
 
 COLUMNS = 3
 MEAN_WIDTH = 2

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.blocks import blocks, check
+from basemodel.metrics._blocks import blocks, check
 
 LABEL = "S4"
 NAME = "channel correlation"

@@ -18,7 +18,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from basemodel.architectures import ResNet18
+from basemodel.networks.architectures import ResNet18
 
 
 def cut(model: nn.Module, layer: int) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from basemodel.blocks import blocks, by_class, check, mean_map
+from basemodel.metrics._blocks import blocks, by_class, check, mean_map
 
 LABEL = "S2"
 NAME = "intra-class discreteness"

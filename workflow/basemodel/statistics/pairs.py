@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basemodel.correlation import centred_ranks, rho_of_ranks, spearman
+from basemodel.statistics.correlation import centred_ranks, rho_of_ranks, spearman
 
 TIE = 1e-12  # means nearer than this are equal: what lies between them is rounding
 

@@ -3,7 +3,7 @@ high)."""
 
 import numpy as np
 
-from basemodel.blocks import blocks, check
+from basemodel.metrics._blocks import blocks, check
 
 LABEL = "S5"
 NAME = "sparsity"

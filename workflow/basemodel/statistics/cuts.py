@@ -22,8 +22,8 @@ from collections.abc import Hashable, Iterator
 import numpy as np
 import pandas as pd
 
-from basemodel.correlation import spearman
 from basemodel.metrics import load
+from basemodel.statistics.correlation import spearman
 
 CELL = ["architecture", "target"]
 POINTS = 1  # of accuracy in percent, that a cut may lose and still be as good

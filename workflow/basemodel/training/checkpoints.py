@@ -23,8 +23,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from basemodel.divergence import DIVERGED
-from basemodel.weights import check_finite, save
+from basemodel.networks.weights import check_finite, save
+from basemodel.training.loss_watch import DIVERGED
 
 # The exit code of a job that was asked to stop: a temporary failure (sysexits.h), so try again.
 STOPPED = os.EX_TEMPFAIL

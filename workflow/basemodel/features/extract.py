@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from basemodel.augmentation import centre_crop
 from basemodel.data import packed
-from basemodel.divergence import DIVERGED
-from basemodel.feeding import Streamed
+from basemodel.features.feeding import Streamed
 from basemodel.files import whole
-from basemodel.training import apply, device, seed_everything
+from basemodel.training.augmentation import centre_crop
+from basemodel.training.loop import apply, device, seed_everything
+from basemodel.training.loss_watch import DIVERGED
 
 
 def write(

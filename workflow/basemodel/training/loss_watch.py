@@ -6,7 +6,7 @@ from collections import deque
 import torch
 from torch import Tensor, nn
 
-from basemodel.weights import check_finite
+from basemodel.networks.weights import check_finite
 
 LATE = 16  # steps after which an answer is waited for: far enough behind that it costs nothing
 DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
