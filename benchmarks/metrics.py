@@ -58,21 +58,25 @@ def read_once(path):
     return time.perf_counter() - began
 
 
-def measured(compute, maps, labels):
+def value(name, maps, labels):
+    return metrics.compute(name, {"featuremaps": maps, "labels": labels})["value"]
+
+
+def measured(name, maps, labels):
     """Seconds of one computation, and the peak of memory of another: to watch it takes time."""
-    compute(maps[:10], labels[:10])  # what is only slow the first time
+    value(name, maps[:10], labels[:10])  # what is only slow the first time
     began = time.perf_counter()
-    compute(maps, labels)
+    value(name, maps, labels)
     seconds = time.perf_counter() - began
     tracemalloc.start()
-    compute(maps, labels)
+    value(name, maps, labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return seconds, peak
 
 
 def by_formula(name, maps, labels):
-    """PAPER.md's formulas, an image (and for S4 a pair of channels) at a time."""
+    """The formulas of docs/paper.md, an image (and for S4 a pair of channels) at a time."""
     maps = maps.astype(np.float64)
     if name == "S4":
         flat = maps.reshape(*maps.shape[:2], -1)
@@ -111,10 +115,10 @@ def formula_seconds(name, maps, labels):
     few = 1 if name == "S4" else min(FEW, len(maps))
     part = np.array(maps[:few])
     began = time.perf_counter()
-    value = by_formula(name, part, labels[:few])
+    formula = by_formula(name, part, labels[:few])
     seconds = time.perf_counter() - began
-    ours = metrics.load(name).compute(part, labels[:few])["value"]
-    assert np.isclose(value, ours, rtol=1e-6), (name, value, ours)
+    ours = value(name, part, labels[:few])
+    assert np.isclose(formula, ours, rtol=1e-6), (name, formula, ours)
     return seconds * len(maps) / few
 
 
@@ -131,7 +135,7 @@ def costs(architecture, options, folder):
     print("metric  seconds   x read  peak MB  product  formula  x faster")
     total = 0.0
     for name in NAMES:
-        seconds, peak = measured(metrics.load(name).compute, maps, labels)
+        seconds, peak = measured(name, maps, labels)
         total += seconds
         formula = formula_seconds(name, maps, labels)
         product = f"{products(maps):8.2f}" if name == "S4" else " " * 8
@@ -155,7 +159,7 @@ def differences(maps, labels):
     rounded = np.array(maps).astype(np.float16)
     print("metric         float32         float16  relative difference")
     for name in NAMES:
-        exact, half = (metrics.load(name).compute(m, labels)["value"] for m in (maps, rounded))
+        exact, half = (value(name, m, labels) for m in (maps, rounded))
         print(f"{name:6} {exact:15.8g} {half:15.8g}  {abs(half - exact) / abs(exact):9.2g}")
 
 

@@ -60,7 +60,10 @@ def test_float16_is_float32_rounded_and_moves_every_metric_little(data, network)
     assert np.array_equal(rounded, exact.astype(np.float16))
     labels = np.repeat(np.arange(5), 6)
     for name, bound in BOUNDS.items():
-        values = [metrics.load(name).compute(maps, labels)["value"] for maps in (exact, rounded)]
+        values = [
+            metrics.compute(name, {"featuremaps": maps, "labels": labels})["value"]
+            for maps in (exact, rounded)
+        ]
         assert values[1] == pytest.approx(values[0], rel=bound), name
 
 

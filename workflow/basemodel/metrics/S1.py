@@ -7,11 +7,11 @@ from basemodel.metrics._blocks import by_class, check, mean_map
 LABEL = "S1"
 NAME = "inter-class discreteness"
 LARGER_IS_BETTER = True
-NEEDS_LABELS = True
+INPUTS = ("featuremaps", "labels")
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Σ_k n_k · d(F̄, F̄_k)², d the Euclidean distance of flattened maps (PAPER.md, S1).
+    """Σ_k n_k · d(F̄, F̄_k)², d the Euclidean distance of flattened maps (docs/paper.md, S1).
 
     featuremaps: float [n, C, H, W]; labels: int64 [n]. The unit is that of the maps, squared.
     Raises ValueError for NaN, infinity, or labels that do not fit.

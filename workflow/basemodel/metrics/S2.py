@@ -7,11 +7,11 @@ from basemodel.metrics._blocks import blocks, by_class, check, mean_map
 LABEL = "S2"
 NAME = "intra-class discreteness"
 LARGER_IS_BETTER = False
-NEEDS_LABELS = True
+INPUTS = ("featuremaps", "labels")
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Σ_k Σ_{i∈k} d(F̄_k, F_i)², d the Euclidean distance of flattened maps (PAPER.md, S2).
+    """Σ_k Σ_{i∈k} d(F̄_k, F_i)², d the Euclidean distance of flattened maps (docs/paper.md, S2).
 
     featuremaps: float [n, C, H, W]; labels: int64 [n]. The unit is that of the maps, squared.
     A class with one image adds 0. Raises ValueError for NaN, infinity, or labels that do not fit.

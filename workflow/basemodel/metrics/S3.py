@@ -9,11 +9,11 @@ from basemodel.metrics import S1, S2
 LABEL = "S3"
 NAME = "pseudo-F"
 LARGER_IS_BETTER = True
-NEEDS_LABELS = True
+INPUTS = ("featuremaps", "labels")
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """[S1/(K−1)] / [S2/(N−K)], without a unit (PAPER.md, S3). Also returns "S1" and "S2".
+    """[S1/(K−1)] / [S2/(N−K)], without a unit (docs/paper.md, S3). Also returns "S1" and "S2".
 
     featuremaps: float [N, C, H, W]; labels: int64 [N], K different ones.
     Where the ratio has no value:

@@ -9,19 +9,18 @@ from basemodel.metrics._blocks import blocks, check
 LABEL = "S4"
 NAME = "channel correlation"
 LARGER_IS_BETTER = False
-NEEDS_LABELS = False
+INPUTS = ("featuremaps",)
 
 
-def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Σ_n Σ_{i<j} |cor(F_n(i,:,:), F_n(j,:,:))|, Pearson's over the positions (PAPER.md, S4).
+def compute(featuremaps: np.ndarray) -> dict[str, float]:
+    """Σ_n Σ_{i<j} |cor(F_n(i,:,:), F_n(j,:,:))|, Pearson's over the positions (docs/paper.md, S4).
 
-    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. Each pair of channels counts
+    featuremaps: float [n, C, H, W]. Each pair of channels counts
     once; a channel that is constant over an image has correlation 0 with every other one.
     "value" is the sum, which grows with n and C; "mean" is the sum per image and pair, 0 to 1
-    (NaN if there is one channel only). Raises ValueError for NaN, infinity, or labels that do
-    not fit.
+    (NaN if there is one channel only). Raises ValueError for NaN or infinity.
     """
-    check(LABEL, featuremaps, labels)
+    check(LABEL, featuremaps)
     n, channels = featuremaps.shape[:2]
     value = 0.0
     for block in blocks(LABEL, featuremaps):

@@ -8,16 +8,16 @@ from basemodel.metrics._blocks import blocks, check
 LABEL = "S5"
 NAME = "sparsity"
 LARGER_IS_BETTER = False
-NEEDS_LABELS = False
+INPUTS = ("featuremaps",)
 
 
-def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """(1/N) Σ_i (1 − #zeros(F_i) / #elements(F_i)), a fraction 0 to 1 (PAPER.md, S5).
+def compute(featuremaps: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i (1 − #zeros(F_i) / #elements(F_i)), a fraction 0 to 1 (docs/paper.md, S5).
 
-    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. Only exact zeros count, as a
-    ReLU leaves them. Raises ValueError for NaN, infinity, or labels that do not fit.
+    featuremaps: float [n, C, H, W]. Only exact zeros count, as a
+    ReLU leaves them. Raises ValueError for NaN or infinity.
     """
-    check(LABEL, featuremaps, labels)
+    check(LABEL, featuremaps)
     # All maps have one size: the mean of the shares is the share of the whole, in integers
     nonzero = sum(int(np.count_nonzero(block)) for block in blocks(LABEL, featuremaps))
     return {"value": nonzero / featuremaps.size}

@@ -7,18 +7,18 @@ from basemodel.metrics._blocks import blocks, check
 LABEL = "S6"
 NAME = "steepness"
 LARGER_IS_BETTER = False
-NEEDS_LABELS = False
+INPUTS = ("featuremaps",)
 
 
-def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """(1/N) Σ_i #{x ∈ F_i : max(F_i) − x < 1} / #zeros(F_i), without a unit (PAPER.md, S6).
+def compute(featuremaps: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i #{x ∈ F_i : max(F_i) − x < 1} / #zeros(F_i), without a unit (docs/paper.md, S6).
 
-    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. An image without any zero is
+    featuremaps: float [n, C, H, W]. An image without any zero is
     divided by 1 instead; "images_without_zeros" says how many images that was.
     The 1 is in the unit of the maps: scaling them changes S6.
-    Raises ValueError for NaN, infinity, or labels that do not fit.
+    Raises ValueError for NaN or infinity.
     """
-    check(LABEL, featuremaps, labels)
+    check(LABEL, featuremaps)
     total, without_zeros = 0.0, 0
     for block in blocks(LABEL, featuremaps):
         flat = block.reshape(len(block), -1)

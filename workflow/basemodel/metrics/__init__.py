@@ -1,34 +1,71 @@
-"""The metrics: one module each, found by its file name.
+"""The metrics: one module each, under the name that people use for it.
 
-A metric module has LABEL (short, for figures), NAME (in words), LARGER_IS_BETTER, NEEDS_LABELS
-and compute(featuremaps, labels) -> dict[str, float], whose first key is "value".
-featuremaps: float32 or float16 [n, C, H, W], often a memory map; labels: int64 [n].
-To add a metric, add a file here and name it in the configuration.
+A metric module `NAME.py` has
+
+* LABEL: short, for figures; NAME: in words;
+* LARGER_IS_BETTER: whether a larger value promises a higher accuracy;
+* INPUTS: what it is computed from, any of INPUTS below, in the order of compute's arguments;
+* compute(...) -> dict[str, float], whose first key is "value".
+
+To add a metric, add a file here and name it in the configuration. Files whose names begin with an
+underscore are no metrics, but what several of them share.
 """
 
+import ast
 import importlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
+# What a base model gives for the probe images, and the images' classes:
+INPUTS = (
+    "featuremaps",  # float32 or float16 [n, C, H, W], often a memory map
+    "embeddings",  # float32 [n, D], what the last layer takes
+    "probabilities",  # float32 [n, source classes], what it predicts on the source task
+    "labels",  # int64 [n]
+)
+FOLDER = Path(__file__).parent
+
 
 def available() -> list[str]:
-    """Names of all metrics, sorted: S1 … S6 from s1.py … s6.py, others as their files are named.
-
-    Looks at the files only: nothing is imported.
-    """
-    stems = (path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    return sorted(stem.upper() if re.fullmatch(r"s\d+", stem) else stem for stem in stems)
+    """The names of all metrics, sorted. Looks at the files only: nothing is imported."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
 def load(name: str) -> ModuleType:
     """Import the module of one metric. Raises ValueError if there is no such metric."""
+    _known(name)
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def inputs(name: str) -> tuple[str, ...]:
+    """A metric's INPUTS, read from its file: to import it may take seconds.
+
+    Raises ValueError if there is no such metric, or its INPUTS are not as they should be.
+    """
+    _known(name)
+    file = FOLDER / f"{name}.py"
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INPUTS":
+            wanted = ast.literal_eval(node.value)
+            if isinstance(wanted, tuple) and wanted and set(wanted) <= set(INPUTS):
+                return wanted
+    raise ValueError(f"{file}: INPUTS must be a tuple of some of {', '.join(INPUTS)}")
+
+
+def compute(name: str, given: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """One metric of what `given` has by the names of INPUTS; what it does not need is ignored."""
+    metric = load(name)
+    return metric.compute(*(given[what] for what in metric.INPUTS))
+
+
+def _known(name: str) -> None:
     if name not in available():
         raise ValueError(f"no metric is called {name!r}; there are {', '.join(available())}")
-    return importlib.import_module(*module_names([name]))
 
 
 def module_names(metrics: Iterable[str]) -> list[str]:
     """The modules that `load` imports for these metrics, as dotted names."""
-    return [f"{__name__}.{name.lower()}" for name in metrics]
+    return [f"{__name__}.{name}" for name in metrics]

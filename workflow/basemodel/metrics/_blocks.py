@@ -11,13 +11,16 @@ import numpy as np
 BLOCK_ELEMENTS = 2**18  # 2 MiB in float64: two images of VGG16, and it stays in the CPU's cache
 
 
-def check(metric: str, featuremaps: np.ndarray, labels: np.ndarray) -> None:
-    """Raise ValueError, naming `metric`, unless featuremaps [n, C, H, W] and labels [n] agree."""
+def check(metric: str, featuremaps: np.ndarray, labels: np.ndarray | None = None) -> None:
+    """Raise ValueError, naming `metric`, unless featuremaps [n, C, H, W] and labels [n] agree.
+
+    Without labels only the featuremaps are looked at.
+    """
     if featuremaps.ndim != 4 or 0 in featuremaps.shape:
         raise ValueError(
             f"{metric}: featuremaps must be a non-empty [n, C, H, W] array, not {featuremaps.shape}"
         )
-    if labels.shape != featuremaps.shape[:1]:
+    if labels is not None and labels.shape != featuremaps.shape[:1]:
         raise ValueError(
             f"{metric}: {len(featuremaps)} featuremaps need as many labels, one each, "
             f"but the labels have the shape {labels.shape}"

@@ -9,16 +9,16 @@ NAME = "feature norm"
 # Features of large norm transfer better, report Xu et al., "Larger Norm More Transferable"
 # (ICCV 2019); the paper says nothing of a direction, as it shows the norm in Figure 1 only.
 LARGER_IS_BETTER = True
-NEEDS_LABELS = False
+INPUTS = ("featuremaps",)
 
 
-def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """(1/N) Σ_i |F_i|, the Euclidean norm of the flattened map, in its unit (PAPER.md, Figure 1).
+def compute(featuremaps: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i |F_i|, the Euclidean norm of the flattened map (docs/paper.md, Figure 1).
 
-    featuremaps: float [n, C, H, W]; labels: int64 [n], not used. Raises ValueError for NaN,
-    infinity, or labels that do not fit.
+    featuremaps: float [n, C, H, W]. Raises ValueError for NaN or
+    infinity.
     """
-    check(LABEL, featuremaps, labels)
+    check(LABEL, featuremaps)
     total = 0.0
     for block in blocks(LABEL, featuremaps):
         flat = block.reshape(len(block), -1)
