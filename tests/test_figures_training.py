@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from basemodel.depths import LAYERS
+from basemodel.networks.catalog import ARCHITECTURES, layers
 from basemodel.report.figures import figure1, figure4, figure5, style
 from basemodel.statistics import cuts
 from basemodel.tables import write_csv
@@ -38,20 +38,20 @@ def training(epochs=EPOCHS, metrics=METRICS) -> tuple[pd.DataFrame, pd.DataFrame
     )
 
 
-def truncation(architectures=LAYERS, targets=TARGETS) -> pd.DataFrame:
+def truncation(architectures=ARCHITECTURES, targets=TARGETS) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     rows = [
         (a, t, layer, rng.uniform(0.3, 1))
         for a, (t, _) in product(architectures, targets)
-        for layer in range(LAYERS[a])
+        for layer in range(layers(a))
     ]
     return pd.DataFrame(rows, columns=["architecture", "target", "layer", "accuracy"])
 
 
-def correlation(architectures=LAYERS, targets=TARGETS, metrics=METRICS) -> pd.DataFrame:
+def correlation(architectures=ARCHITECTURES, targets=TARGETS, metrics=METRICS) -> pd.DataFrame:
     rng = np.random.default_rng(2)
     rows = [
-        (a, t, m, rng.uniform(-1, 1), LAYERS[a])
+        (a, t, m, rng.uniform(-1, 1), layers(a))
         for a, (t, _), m in product(architectures, targets, metrics)
     ]
     return pd.DataFrame(rows, columns=["architecture", "target", "metric", "rho", "n"])
@@ -161,7 +161,7 @@ def test_figure1_ticks_are_whole_epochs_from_one(count):
 # Figure 4 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("architecture", LAYERS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_figure4_bars_are_the_table(architecture):
     table = truncation()
     figure = figure4.draw(table.sample(frac=1, random_state=0), architecture, TARGETS)
@@ -172,7 +172,7 @@ def test_figure4_bars_are_the_table(architecture):
         (bars,) = panel.containers
         np.testing.assert_allclose([bar.get_height() for bar in bars], 100 * expected)
         places = [bar.get_x() + bar.get_width() / 2 for bar in bars]
-        np.testing.assert_allclose(places, range(LAYERS[architecture]), atol=1e-9)
+        np.testing.assert_allclose(places, range(layers(architecture)), atol=1e-9)
         dark = [to_hex(bar.get_facecolor()).upper() == figure4.GOOD for bar in bars]
         assert dark == list(100 * (expected.max() - expected) <= 1)
         assert panel.get_ylim()[0] == 0
@@ -245,7 +245,7 @@ def test_figure5_takes_the_table_of_cuts():
         for m in METRICS
     )
     table = cuts.rho_over_layers(accuracy, metrics)
-    assert len(figure5.draw(table, list(LAYERS), TARGETS, METRICS).axes) == 3
+    assert len(figure5.draw(table, list(ARCHITECTURES), TARGETS, METRICS).axes) == 3
 
 
 # All three ----------------------------------------------------------------------------------

@@ -119,3 +119,12 @@ def _no_room(path: Path, code: int, size: int | None) -> str:
         f"{FULL[code]}: {path.parent} has {free:,} bytes free, and {path.name} needs {needs}: "
         "make room, or put `results` on another disk"
     )
+
+
+def shown(text: str) -> str:
+    r"""Text with names of files in it, as it can be printed and written whatever bytes they have.
+
+    Python keeps the bytes of a name that are not UTF-8 as lone surrogates, which no stream and no
+    file takes; here they read `\xe9`. Other text is returned as it is.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

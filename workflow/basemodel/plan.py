@@ -21,9 +21,9 @@ from torch import nn
 
 from basemodel.data import kinds
 from basemodel.data.listing import Counts
-from basemodel.depths import layers
 from basemodel.files import read_json
 from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.catalog import layers
 from basemodel.networks.truncation import cost, cut
 from basemodel.settings import pretrain_settings
 from basemodel.tables import write_csv

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from basemodel import begun, settings, unlock, versions
 from basemodel.data import subsets
-from basemodel.depths import layers
+from basemodel.networks.catalog import layers
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
 

@@ -8,10 +8,10 @@ output: csv architecture, target, layer, parameters, multiply_adds (for one imag
 import pandas as pd
 import torch
 
-from basemodel.depths import layers
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
 from basemodel.networks.architectures import NETWORKS
+from basemodel.networks.catalog import layers
 from basemodel.networks.truncation import cost, truncated
 from basemodel.tables import write_csv
 

@@ -14,9 +14,8 @@ from basemodel import versions
 from basemodel.data import filling, finishing
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_classes, check_least, say_skipped, skipped_facts
-from basemodel.files import write_json, write_npy
+from basemodel.files import shown, write_json, write_npy
 from basemodel.fingerprint import verify
-from basemodel.names import shown
 
 verify(snakemake.params.code)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from basemodel.data.kinds import checked_listing, missing, module, place
 from basemodel.data.listing import DataError, say_skipped
-from basemodel.names import shown
+from basemodel.files import shown
 
 
 def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:

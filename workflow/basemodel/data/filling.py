@@ -17,7 +17,7 @@ import numpy as np
 from basemodel.data import journal, packed
 from basemodel.data.decode import Undecodable, square
 from basemodel.data.listing import DataError
-from basemodel.names import shown
+from basemodel.files import shown
 
 CHUNK = 32  # rows that are written and noted together: 6 MB at 256 x 256
 AHEAD = 2  # chunks handed out for each thread, so that none waits for another's disk

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from basemodel.names import shown
+from basemodel.files import shown
 
 SPLITS = {"train": "training", "test": "test"}
 EXAMPLES = 5  # endings of skipped files that are told

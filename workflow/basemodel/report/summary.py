@@ -5,7 +5,7 @@ from textwrap import wrap
 
 import pandas as pd
 
-from basemodel.names import architecture_title
+from basemodel.networks.catalog import architecture_title
 from basemodel.statistics import published
 from basemodel.statistics.correlation import HIGH
 from basemodel.statistics.pairs import best_row

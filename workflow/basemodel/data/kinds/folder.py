@@ -12,7 +12,7 @@ import numpy as np
 
 from basemodel.data.class_folders import class_names, images, others
 from basemodel.data.listing import DataError, Listing, named
-from basemodel.names import shown
+from basemodel.files import shown
 from basemodel.seeds import seed_of
 
 EXPECTED = None

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from basemodel.metrics import load
-from basemodel.names import architecture_title
+from basemodel.networks.catalog import architecture_title
 from basemodel.report.figures import style
 
 ACCURACY = {"color": "black", "linewidth": 2.2, "marker": "o", "markersize": 4.5}

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from basemodel.metrics import load
-from basemodel.names import architecture_title
+from basemodel.networks.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.correlation import cell_names
 from basemodel.statistics.pairs import best_row, mean_over_cells
@@ -83,7 +83,7 @@ def _draw_cells(panel, alphas: np.ndarray, curve: np.ndarray, architectures, tar
             alphas,
             curve[:, cell],
             color=style.colour(target),
-            linestyle=style.architecture_line(architectures[architecture]),
+            linestyle=architecture_line(architectures[architecture]),
             linewidth=0.9,
             marker=style.marker(target),
             markersize=2.6,
@@ -122,7 +122,7 @@ def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str])
             [],
             color="0.2",
             linewidth=1.1,
-            linestyle=style.architecture_line(architecture),
+            linestyle=architecture_line(architecture),
             label=architecture_title(architecture),
         )
         for architecture in architectures

@@ -37,11 +37,6 @@ NO_DATES = {
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8500", "#777777"]
 HATCHES = ["", "////", "....", "\\\\\\\\", "xxxx", "----", "oo", "++++"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p"]
-ARCHITECTURE_LINES = {"alexnet": "-", "vgg16": ":", "resnet18": "--"}  # as published
-
-
-def architecture_line(name: str) -> str:
-    return ARCHITECTURE_LINES.get(name, "-.")
 
 
 def colour(i: int) -> str:
