@@ -2,7 +2,7 @@
 
 Layers are counted from 0 in the order of the forward pass, without the 1x1 convolutions in the
 shortcuts of ResNet18: 0..4 for AlexNet, 0..12 for VGG16, 0..16 for ResNet18, at any width and
-stem (catalog.ARCHITECTURES). What a cut gives is the layer's activation: after its batch normalisation,
+stem (catalog.layers). What a cut gives is the layer's activation: after its batch normalisation,
 where it has one, and its ReLU, before any pooling. In ResNet18
 
 * 0 is the first convolution, before the max-pool;
