@@ -1,0 +1,47 @@
+"""The library's folders import one way only: from those that come before them."""
+
+import ast
+from pathlib import Path
+
+import basemodel
+
+ROOT = Path(basemodel.__file__).parent
+# Files beside the folders that everything may use, the folders along the way of an image, and what
+# looks at the whole experiment.
+BELOW = ["files", "tables", "seeds", "fingerprint", "versions", "memory"]
+FOLDERS = ["data", "networks", "features", "training", "metrics", "statistics", "report"]
+ABOVE = ["settings", "plan", "unlock"]
+ORDER = [*BELOW, *FOLDERS, *ABOVE]
+
+
+def place(name: str) -> int:
+    """How far up something is; the files below are all on one level, those above too."""
+    return max(ORDER.index(name), len(BELOW) - 1) if name not in ABOVE else len(ORDER)
+
+
+def imported(file: Path) -> set[str]:
+    """The parts of the library that a file names, in functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "basemodel":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("basemodel."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_everything_has_a_place():
+    parts = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert parts - {"__init__", "__pycache__"} == set(ORDER)
+
+
+def test_imports_go_one_way():
+    backward = []
+    for file in ROOT.rglob("*.py"):
+        part = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        for other in imported(file):
+            if other != part and place(other) > place(part):
+                backward.append(f"{file.relative_to(ROOT)} imports {other}")
+    assert backward == []
