@@ -8,7 +8,7 @@ import basemodel
 ROOT = Path(basemodel.__file__).parent
 # Files beside the folders that everything may use, the folders along the way of an image, and what
 # looks at the whole experiment.
-BELOW = ["files", "tables", "seeds", "fingerprint", "versions", "memory"]
+BELOW = ["files", "tables", "seeds", "sources", "begun", "fingerprint", "versions", "memory"]
 FOLDERS = ["data", "networks", "features", "training", "metrics", "statistics", "report"]
 ABOVE = ["settings", "plan", "unlock"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]

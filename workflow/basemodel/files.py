@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class DiskFull(OSError):
     """There is no room for a file, and the message says where, and for how much."""
 
 
+def temporary(path: Path) -> Path:
+    """The name of a file while it is being written."""
+    return path.with_name(f".{path.name}.part")
+
+
 @contextmanager
 def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary name beside `path`, renamed to `path` if the block succeeds.
@@ -41,7 +47,7 @@ def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = temporary(path)
     try:
         if size:
             _allocate(part, size)
@@ -76,6 +82,16 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
     # Into what is allocated: of a full disk numpy says that less was written, and not why.
     with whole(path, NPY_HEADER + array.nbytes) as part, part.open("r+b") as file:
         np.save(file, array)
+
+
+def npy_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """The bytes that numpy.save puts before the elements of an array in C order."""
+    file = BytesIO()
+    described = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": described, "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue()
 
 
 def copy(source: str | Path, path: str | Path) -> None:

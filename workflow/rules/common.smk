@@ -4,11 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-from basemodel import begun, settings, unlock, versions
+from basemodel import begun, metrics, settings, unlock, versions
 from basemodel.data import subsets
-from basemodel.networks.catalog import layers
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
+from basemodel.networks.catalog import layers
 
 # A job on a cluster reads all this again: with the settings that its run began with.
 if not workflow.is_main_process and (recorded := begun.resume()):
@@ -53,6 +53,16 @@ def network(architecture):
     """What a base model is built from, but for the number of classes."""
     size = config["architectures"][architecture]
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
+
+
+# What stands on every base model's card, and holds for every target that it is given.
+PREPROCESSING = {"size": config["image"]["size"], "crop": config["image"]["crop"]}
+
+
+def inputs_of(metric, pattern, **values):
+    """The files that a metric is computed from, a list for each of its inputs by name."""
+    wanted = [what for what in metrics.inputs(metric) if what != "labels"]
+    return {what: expand(pattern, what=what, **values) for what in wanted}
 
 
 def pixels(dataset):
@@ -100,12 +110,16 @@ def epochs(architecture):
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
 
 
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+
+
 wildcard_constraints:
-    dataset="[a-z0-9_]+",
-    target="[a-z0-9_]+",
-    architecture="[a-z0-9_]+",
-    subset="[a-z0-9-]+",
+    # Names of models have dots and dashes: resnet50d.ra4_e3600_r224_in1k
+    dataset=NAME,
+    target=NAME,
+    architecture=NAME,
+    subset=NAME,
     epoch=r"\d+",
     layer=r"\d+",
-    metric="[A-Za-z0-9_]+",
+    metric=NAME,
     part="|".join(VERSIONS),

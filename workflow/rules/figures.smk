@@ -118,10 +118,10 @@ rule figure5:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure5.py", *module_names(METRICS)),
+        code=fingerprint("figure5.py", *module_names(CUT_METRICS)),
         architectures=CUT_ARCHITECTURES,
         targets=TITLES,
-        metrics=METRICS,
+        metrics=CUT_METRICS,
         dpi=config["figures"]["dpi"],
     script:
         "../scripts/figure5.py"

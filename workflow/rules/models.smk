@@ -22,7 +22,7 @@ rule pretrain:
         code=fingerprint("pretrain.py"),
         network=lambda wildcards: network(wildcards.architecture),
         pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
-        crop=config["image"]["crop"],
+        preprocessing=PREPROCESSING,
         seed=config["seed"],
     script:
         "../scripts/pretrain.py"
@@ -30,14 +30,16 @@ rule pretrain:
 
 rule featuremaps:
     input:
-        new_versions("<results>/featuremaps/{architecture}/{subset}/{target}.json"),
+        new_versions("<results>/features/{architecture}/{subset}/{target}/card.json"),
         weights="<results>/models/{architecture}/{subset}.safetensors",
         card="<results>/models/{architecture}/{subset}.json",
         probe="<results>/probes/{target}/images.npy",
         images="<results>/data/{target}/train/images.npy",
     output:
-        maps="<results>/featuremaps/{architecture}/{subset}/{target}.npy",
-        card="<results>/featuremaps/{architecture}/{subset}/{target}.json",
+        featuremaps="<results>/features/{architecture}/{subset}/{target}/featuremaps.npy",
+        embeddings="<results>/features/{architecture}/{subset}/{target}/embeddings.npy",
+        probabilities="<results>/features/{architecture}/{subset}/{target}/probabilities.npy",
+        card="<results>/features/{architecture}/{subset}/{target}/card.json",
     log:
         "<results>/logs/featuremaps/{architecture}/{subset}/{target}.log",
     conda:
@@ -47,7 +49,6 @@ rule featuremaps:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("featuremaps.py"),
-        crop=config["image"]["crop"],
         dtype=config["probe"]["dtype"],
     script:
         "../scripts/featuremaps.py"
@@ -75,7 +76,6 @@ rule finetune:
     params:
         code=fingerprint("finetune.py"),
         finetune=config["finetune"],
-        crop=config["image"]["crop"],
         seed=config["seed"],
     script:
         "../scripts/finetune.py"

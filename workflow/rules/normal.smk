@@ -6,54 +6,51 @@ NORMAL_CELLS = [
 ]
 
 
-# A rule for each architecture, as they may differ in their number of epochs.
-for architecture in ARCHITECTURES:
-
-    rule:
-        name:
-            f"normal_{architecture}"
-        input:
-            new_versions(f"<results>/normal/{architecture}/model.json"),
-            subset="<results>/subsets/whole.json",
-            train=f"<results>/data/{config['source']}/train/images.npy",
-            train_labels=f"<results>/data/{config['source']}/train/labels.npy",
-            test=f"<results>/data/{config['source']}/test/images.npy",
-            test_labels=f"<results>/data/{config['source']}/test/labels.npy",
-        output:
-            weights=f"<results>/normal/{architecture}/model.safetensors",
-            card=f"<results>/normal/{architecture}/model.json",
-            # One output, whatever their number: a file that is new has no provenance, without
-            # which Snakemake compares no parameters.
-            epochs=directory(f"<results>/normal/{architecture}/weights"),
-        log:
-            f"<results>/logs/normal/{architecture}.log",
-        # The longest jobs of the experiment start first, or the last of them runs alone.
-        priority: 1
-        conda:
-            "../../envs/environment.yaml"
-        resources:
-            gpu=1,
-        params:
-            code=fingerprint("pretrain.py"),
-            network=network(architecture),
-            pretrain=settings.pretrain_settings(config, architecture),
-            crop=config["image"]["crop"],
-            seed=config["seed"],
-        script:
-            "../scripts/pretrain.py"
+rule normal:
+    input:
+        new_versions("<results>/normal/{architecture}/model.json"),
+        subset="<results>/subsets/whole.json",
+        train=f"<results>/data/{config['source']}/train/images.npy",
+        train_labels=f"<results>/data/{config['source']}/train/labels.npy",
+        test=f"<results>/data/{config['source']}/test/images.npy",
+        test_labels=f"<results>/data/{config['source']}/test/labels.npy",
+    output:
+        weights="<results>/normal/{architecture}/model.safetensors",
+        card="<results>/normal/{architecture}/model.json",
+        # One output, whatever the number of epochs: a file that is new has no provenance, without
+        # which Snakemake compares no parameters.
+        epochs=directory("<results>/normal/{architecture}/weights"),
+    log:
+        "<results>/logs/normal/{architecture}.log",
+    # The longest jobs of the experiment start first, or the last of them runs alone.
+    priority: 1
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=1,
+    params:
+        code=fingerprint("pretrain_whole.py"),
+        network=lambda wildcards: network(wildcards.architecture),
+        pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
+        preprocessing=PREPROCESSING,
+        seed=config["seed"],
+    script:
+        "../scripts/pretrain_whole.py"
 
 
 rule epoch_featuremaps:
     input:
-        new_versions("<results>/normal/{architecture}/featuremaps/{epoch}.json"),
+        new_versions("<results>/normal/{architecture}/features/{epoch}/card.json"),
         # Folders have no checksum, only a time stamp: the card has the files' instead.
         weights=ancient("<results>/normal/{architecture}/weights"),
         card="<results>/normal/{architecture}/model.json",
         probe=f"<results>/probes/{config['source']}/images.npy",
         images=f"<results>/data/{config['source']}/train/images.npy",
     output:
-        maps="<results>/normal/{architecture}/featuremaps/{epoch}.npy",
-        card="<results>/normal/{architecture}/featuremaps/{epoch}.json",
+        featuremaps="<results>/normal/{architecture}/features/{epoch}/featuremaps.npy",
+        embeddings="<results>/normal/{architecture}/features/{epoch}/embeddings.npy",
+        probabilities="<results>/normal/{architecture}/features/{epoch}/probabilities.npy",
+        card="<results>/normal/{architecture}/features/{epoch}/card.json",
     log:
         "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
     conda:
@@ -62,19 +59,21 @@ rule epoch_featuremaps:
         gpu=1,
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
-        code=fingerprint("featuremaps.py"),
-        crop=config["image"]["crop"],
+        code=fingerprint("epoch_featuremaps.py"),
         dtype=config["probe"]["dtype"],
     script:
-        "../scripts/featuremaps.py"
+        "../scripts/epoch_featuremaps.py"
 
 
 rule epoch_metric:
     input:
-        featuremaps=lambda wildcards: expand(
-            "<results>/normal/{architecture}/featuremaps/{epoch}.npy",
-            architecture=wildcards.architecture,
-            epoch=epochs(wildcards.architecture),
+        unpack(
+            lambda wildcards: inputs_of(
+                wildcards.metric,
+                "<results>/normal/{architecture}/features/{epoch}/{what}.npy",
+                architecture=wildcards.architecture,
+                epoch=epochs(wildcards.architecture),
+            )
         ),
         labels=f"<results>/probes/{config['source']}/labels.npy",
     output:

@@ -12,8 +12,14 @@ CELLS = [
 
 rule metric:
     input:
-        featuremaps=expand(
-            "<results>/featuremaps/{{architecture}}/{subset}/{{target}}.npy", subset=SUBSETS
+        unpack(
+            lambda wildcards: inputs_of(
+                wildcards.metric,
+                "<results>/features/{architecture}/{subset}/{target}/{what}.npy",
+                architecture=wildcards.architecture,
+                subset=SUBSETS,
+                target=wildcards.target,
+            )
         ),
         labels="<results>/probes/{target}/labels.npy",
     output:

@@ -1,9 +1,11 @@
 # Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
 
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
+# A network that is cut predicts no source classes.
+CUT_METRICS = [metric for metric in METRICS if "probabilities" not in metrics.inputs(metric)]
 CUT_CELLS = [
     [metric, architecture, target]
-    for metric in METRICS
+    for metric in CUT_METRICS
     for architecture in CUT_ARCHITECTURES
     for target in TARGETS
 ]
@@ -11,14 +13,15 @@ CUT_CELLS = [
 
 rule cut_featuremaps:
     input:
-        new_versions("<results>/truncation/{architecture}/featuremaps/{layer}/{target}.json"),
+        new_versions("<results>/truncation/{architecture}/features/{layer}/{target}/card.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         probe="<results>/probes/{target}/images.npy",
         images="<results>/data/{target}/train/images.npy",
     output:
-        maps="<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
-        card="<results>/truncation/{architecture}/featuremaps/{layer}/{target}.json",
+        featuremaps="<results>/truncation/{architecture}/features/{layer}/{target}/featuremaps.npy",
+        embeddings="<results>/truncation/{architecture}/features/{layer}/{target}/embeddings.npy",
+        card="<results>/truncation/{architecture}/features/{layer}/{target}/card.json",
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
     conda:
@@ -28,7 +31,6 @@ rule cut_featuremaps:
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
-        crop=config["image"]["crop"],
         dtype=config["probe"]["dtype"],
     script:
         "../scripts/cut_featuremaps.py"
@@ -36,11 +38,14 @@ rule cut_featuremaps:
 
 rule cut_metric:
     input:
-        featuremaps=lambda wildcards: expand(
-            "<results>/truncation/{architecture}/featuremaps/{layer}/{target}.npy",
-            architecture=wildcards.architecture,
-            layer=range(layers(wildcards.architecture)),
-            target=wildcards.target,
+        unpack(
+            lambda wildcards: inputs_of(
+                wildcards.metric,
+                "<results>/truncation/{architecture}/features/{layer}/{target}/{what}.npy",
+                architecture=wildcards.architecture,
+                layer=range(layers(wildcards.architecture)),
+                target=wildcards.target,
+            )
         ),
         labels="<results>/probes/{target}/labels.npy",
     output:
@@ -82,7 +87,6 @@ rule cut_finetune:
         code=fingerprint("cut_finetune.py"),
         # Whatever fine-tuning trains elsewhere, here it is the new last layer alone.
         finetune={key: value for key, value in config["finetune"].items() if key != "trainable"},
-        crop=config["image"]["crop"],
         seed=config["seed"],
     script:
         "../scripts/cut_finetune.py"
@@ -130,7 +134,7 @@ rule cuts:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("cuts.py", *module_names(METRICS)),
+        code=fingerprint("cuts.py", *module_names(CUT_METRICS)),
         cells=CUT_CELLS,
     script:
         "../scripts/cuts.py"

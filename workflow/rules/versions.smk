@@ -9,7 +9,7 @@ CARDS = {
             subset=SUBSETS,
         ),
         "featuremaps": expand(
-            "<results>/featuremaps/{architecture}/{subset}/{target}.json",
+            "<results>/features/{architecture}/{subset}/{target}/card.json",
             architecture=ARCHITECTURES,
             subset=SUBSETS,
             target=TARGETS,
@@ -21,19 +21,22 @@ CARDS = {
             "<results>/normal/{architecture}/model.json", architecture=ARCHITECTURES
         ),
         "featuremaps_of_epochs": [
-            f"<results>/normal/{architecture}/featuremaps/{epoch}.json"
+            f"<results>/normal/{architecture}/features/{epoch}/card.json"
             for architecture in ARCHITECTURES
             for epoch in epochs(architecture)
         ],
     },
     "truncation": {
         f"{what}_of_cuts": [
-            f"<results>/truncation/{architecture}/{folder}/{layer}/{target}.json"
+            f"<results>/truncation/{architecture}/{folder}/{layer}/{target}{card}.json"
             for architecture in CUT_ARCHITECTURES
             for layer in range(layers(architecture))
             for target in TARGETS
         ]
-        for what, folder in {"featuremaps": "featuremaps", "fine_tunings": "finetune"}.items()
+        for what, folder, card in (
+            ("featuremaps", "features", "/card"),
+            ("fine_tunings", "finetune", ""),
+        )
     },
 }
 

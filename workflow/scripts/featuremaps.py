@@ -1,25 +1,9 @@
-"""Pass probe images through one network; keep the featuremaps of its last convolutional layer."""
+"""Pass probe images through a base model once, and keep all that metrics are computed from."""
 
-from pathlib import Path
-
-from basemodel import versions
-from basemodel.features import extract as dumps
-from basemodel.files import write_json
+from basemodel.features.extract import extract_job, whole_network
 from basemodel.fingerprint import verify
 from basemodel.networks import models
 
 verify(snakemake.params.code)
-
-weights = Path(snakemake.input.weights)
-if weights.is_dir():  # of normal training
-    weights /= f"{snakemake.wildcards.epoch}.safetensors"
-model = models.load(weights, snakemake.input.card)
-dumps.write(
-    snakemake.output.maps,
-    model.trunk,
-    Path(snakemake.input.images).parent,
-    snakemake.input.probe,
-    snakemake.params.crop,
-    snakemake.params.dtype,
-)
-write_json(snakemake.output.card, {"versions": versions.of(versions.NETWORKS)})
+model = models.load(snakemake.input.weights, snakemake.input.card)
+extract_job(snakemake, model, whole_network)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel.data import journal, packed
+from basemodel.data import journal
 from basemodel.data.decode import Undecodable, square
 from basemodel.data.listing import DataError
-from basemodel.files import shown
+from basemodel.files import npy_header, shown
 
 CHUNK = 32  # rows that are written and noted together: 6 MB at 256 x 256
 AHEAD = 2  # chunks handed out for each thread, so that none waits for another's disk
@@ -52,7 +52,7 @@ def fill(
     with all that were found up to then, and what is done already is kept for the next attempt.
     `code`: a fingerprint of the decoding code.
     """
-    header = packed.header((len(files), side, side, 3))
+    header = npy_header((len(files), side, side, 3), np.uint8)
     total = -(-len(files) // CHUNK)
     waiting: deque[tuple[int, Future]] = deque()
     found = {}
@@ -119,7 +119,7 @@ def _resume(
         "root": os.path.realpath(root), "side": side, "code": code, "rows": len(files),
         "chunk": CHUNK,
     }  # fmt: skip
-    header = packed.header((len(files), side, side, 3))
+    header = npy_header((len(files), side, side, 3), np.uint8)
     size = len(header) + len(files) * side * side * 3
     part, notes = journal.part(path), journal.read(path)
     same = notes and notes[0] == identity and part.is_file() and part.stat().st_size == size

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel.data import journal, packed
+from basemodel.data import journal
 from basemodel.data.filling import CHUNK
+from basemodel.files import npy_header
 
 
 def complete(path: Path, bad: Collection[int]) -> str:
@@ -65,7 +66,7 @@ def _leave_out(path: Path, bad: Collection[int]) -> None:
     rows = np.load(journal.part(path), mmap_mode="r")
     good = np.setdiff1d(np.arange(len(rows)), list(bad))
     with journal.good(path).open("wb") as file:
-        file.write(packed.header((len(good), *rows.shape[1:])))
+        file.write(npy_header((len(good), *rows.shape[1:]), np.uint8))
         for start in range(0, len(good), CHUNK):
             file.write(rows[good[start : start + CHUNK]].tobytes())
         file.flush()

@@ -14,12 +14,12 @@ import json
 import os
 from pathlib import Path
 
-from basemodel.files import whole
+from basemodel.files import temporary, whole
 
 
 def part(path: Path) -> Path:
     """The array of `path` while it is being filled."""
-    return path.with_name(f".{path.name}.part")
+    return temporary(path)
 
 
 def good(path: Path) -> Path:

@@ -3,7 +3,6 @@
 `{folder}/images.npy` uint8 [N, side, side, 3] and `{folder}/labels.npy` int64 [N].
 """
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,3 @@ def load(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Images as a read-only memory map, labels in memory."""
     images = np.load(Path(folder, "images.npy"), mmap_mode="r")
     return images, np.load(Path(folder, "labels.npy"))
-
-
-def header(shape: tuple[int, ...]) -> bytes:
-    """The bytes that numpy.save puts before the elements of images."""
-    file = BytesIO()
-    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, described)
-    return file.getvalue()

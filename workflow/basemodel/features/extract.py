@@ -1,74 +1,136 @@
-"""Featuremaps on disk: one .npy [n, C, H, W], float32 or float16, a network and data set."""
+"""What metrics are computed from: one pass of probe images through a network, kept on disk."""
 
 import itertools
 import math
-from io import BytesIO
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from basemodel import files, versions
 from basemodel.data import packed
+from basemodel.features.device import deterministic, device
 from basemodel.features.feeding import Streamed
-from basemodel.files import whole
-from basemodel.training.augmentation import centre_crop
-from basemodel.training.loop import apply, device, seed_everything
-from basemodel.training.loss_watch import DIVERGED
+from basemodel.features.inference import apply
+from basemodel.networks.preprocessing import Preprocessing
+from basemodel.networks.weights import DIVERGED
+
+# Gives arrays by their names in metrics.INPUTS for a batch of prepared images [n, 3, side, side].
+Look = Callable[[Tensor], dict[str, Tensor]]
+
+
+def whole_network(model: nn.Module) -> Look:
+    """The last featuremaps [n, C, H, W], what the last layer takes [n, D], and the probabilities
+    of the source classes [n, classes]; `model` is one of architectures.NETWORKS."""
+    trunk, hidden, last = model.trunk, model.head[:-1], model.last
+
+    def look(images: Tensor) -> dict[str, Tensor]:
+        maps = trunk(images)
+        embeddings = hidden(maps)
+        probabilities = last(embeddings).softmax(1)
+        return {"featuremaps": maps, "embeddings": embeddings, "probabilities": probabilities}
+
+    return look
+
+
+def cut_network(trunk: nn.Module) -> Look:
+    """The featuremaps [n, C, H, W] of a truncated network, and what its new last layer takes:
+    their means [n, C]. It has not been trained to tell classes apart, so no probabilities."""
+
+    def look(images: Tensor) -> dict[str, Tensor]:
+        maps = trunk(images)
+        return {"featuremaps": maps, "embeddings": maps.mean((2, 3))}
+
+    return look
 
 
 def write(
-    path: str | Path,
-    trunk: nn.Module,
+    outputs: Mapping[str, str | Path],
+    network: nn.Module,
+    looks: Callable[[nn.Module], Look],
     split: str | Path,
     rows: str | Path,
-    crop: int,
+    preprocessing: Preprocessing,
     dtype: str = "float32",
-) -> None:
-    """Write what `trunk` gives for the images of a packed split that the .npy `rows` lists.
+) -> dict[str, tuple[int, ...]]:
+    """Write what `looks(network)` gives for the images of a packed split that `rows` lists.
 
-    Batch by batch: at paper scale a dump is larger than a laptop's memory. The network computes in
-    float32; float16 halves the file and rounds to 11 binary digits. Raises OverflowError for a
-    value beyond float16's 65,504, FloatingPointError for one that is not finite, ValueError if
-    there are no images, and files.DiskFull before all but the first batch is computed.
+    `outputs`: an .npy for each array; `rows`: an .npy, int64 [n]. `dtype` is that of the
+    featuremaps, the rest is float32. Returns the shapes.
+
+    Batch by batch: at paper scale the featuremaps are larger than a laptop's memory. The network
+    computes in float32; float16 halves the file and rounds to 11 binary digits. Raises
+    OverflowError for a value beyond float16's 65,504, FloatingPointError for one that is not
+    finite, ValueError if there are no images, and files.DiskFull before all but the first batch
+    is computed.
     """
-    seed_everything(0)  # nothing is drawn: this asks for deterministic kernels
+    deterministic()
     where = device()
-    trunk = trunk.eval().to(where, memory_format=torch.channels_last)
+    network = network.eval().to(where, memory_format=torch.channels_last)
+    look = looks(network)
     images, _ = packed.load(split)
     probe = Streamed(images, np.load(rows))
     if not len(probe):
         raise ValueError(f"{rows}: no images")
-    batches = apply(lambda batch: trunk(centre_crop(batch, crop)).float().cpu(), probe, where)
+
+    def arrays(batch: Tensor) -> dict[str, np.ndarray]:
+        given = look(preprocessing.centre_crop(batch))
+        return {
+            name: _checked(name, given[name], dtype if name == "featuremaps" else "float32")
+            for name in outputs
+        }
+
+    batches = apply(arrays, probe, where)
     first = next(batches)
-    shape = (len(probe), *first.shape[1:])
-    header = _header(shape, dtype)
-    size = len(header) + math.prod(shape) * np.dtype(dtype).itemsize
-    # Written, not mapped: a process that finds no room behind a memory map dies without a word.
-    with whole(path, size) as part, part.open("r+b") as file:
-        file.write(header)
-        for maps in itertools.chain([first], batches):
-            file.write(_rounded(maps.numpy(), dtype).tobytes())
-    print(f"featuremaps {shape}")
+    shapes = {name: (len(probe), *array.shape[1:]) for name, array in first.items()}
+    with ExitStack() as stack:
+        open_files = {}
+        for name, path in outputs.items():
+            header = files.npy_header(shapes[name], first[name].dtype)
+            size = len(header) + math.prod(shapes[name]) * first[name].itemsize
+            # Written, not mapped: a process that finds no room behind a memory map dies silently.
+            part = stack.enter_context(files.whole(path, size))
+            open_files[name] = stack.enter_context(part.open("r+b"))
+            open_files[name].write(header)
+        for batch in itertools.chain([first], batches):
+            for name, array in batch.items():
+                open_files[name].write(array.tobytes())
+    print(", ".join(f"{name} {shape}" for name, shape in shapes.items()))
+    return shapes
 
 
-def _header(shape: tuple[int, ...], dtype: str) -> bytes:
-    """The bytes that numpy.save puts before the elements."""
-    file = BytesIO()
-    described = np.lib.format.dtype_to_descr(np.dtype(dtype))
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": described, "fortran_order": False, "shape": shape}
+def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]) -> None:
+    """Write what a rule's job asks for (its `snakemake` object), and a card beside it.
+
+    Inputs: card, of the network; images, of the packed split; probe. Outputs: arrays by their
+    names, and card. Params: dtype.
+    """
+    arrays = dict(job.output.items())
+    card = arrays.pop("card")
+    shapes = write(
+        arrays,
+        network,
+        looks,
+        Path(job.input.images).parent,
+        job.input.probe,
+        Preprocessing.from_card(files.read_json(job.input.card)),
+        job.params.dtype,
     )
-    return file.getvalue()
+    files.write_json(card, {"shapes": shapes, "versions": versions.of(versions.NETWORKS)})
 
 
-def _rounded(maps: np.ndarray, dtype: str) -> np.ndarray:
+def _checked(name: str, tensor: Tensor, dtype: str) -> np.ndarray:
+    array = tensor.float().cpu().numpy()
+    if not np.isfinite(array).all():
+        raise FloatingPointError(f"{name} are not finite: {DIVERGED} of the base model")
     limit = np.finfo(dtype).max
-    if not np.isfinite(maps).all():
-        raise FloatingPointError(f"featuremaps are not finite: {DIVERGED} of the base model")
-    if np.abs(maps).max() > limit:
+    if np.abs(array).max() > limit:
         raise OverflowError(
-            f"a featuremap has the value {np.abs(maps).max():g}, and {dtype} ends at {limit:g}: "
+            f"a featuremap has the value {np.abs(array).max():g}, and {dtype} ends at {limit:g}: "
             "set probe.dtype to float32"
         )
-    return maps.astype(dtype, copy=False)
+    return array.astype(dtype, copy=False)

@@ -7,8 +7,7 @@ from torch import nn
 
 from basemodel.files import read_json
 from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.weights import check_finite, save
-from basemodel.training.loss_watch import DIVERGED
+from basemodel.networks.weights import DIVERGED, check_finite, save
 
 
 def build(architecture: str, classes: int, width: float, stem: str, dropout: float) -> nn.Module:
@@ -33,3 +32,17 @@ def load(weights: str | Path, card: str | Path) -> nn.Module:
     check_finite(state, str(weights), "remove this file, and it is trained again")
     model.load_state_dict(state)
     return model.eval()
+
+
+def initialise(model: nn.Module, how: str) -> None:
+    """`torchvision`: as the network was made. `kaiming`: normal, by fan-in, biases zero.
+
+    Without batch normalisation torch's own default, which is AlexNet's, shrinks the signal layer
+    by layer, and a narrow network may never start to learn; He et al. (2015) keep its scale.
+    """
+    if how == "kaiming":
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from basemodel.files import whole
 
+DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
+
 
 def check_finite(tensors: Mapping[str, Tensor], what: str, remedy: str) -> None:
     """Raise FloatingPointError if a tensor has a value that is not finite: `what`, and which.

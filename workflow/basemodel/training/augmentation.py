@@ -1,37 +1,15 @@
-"""From packed bytes to network inputs, a batch at a time, on whatever device holds the batch."""
-
-from functools import cache
+"""Random crops and flips of a batch of images, on whatever device holds it."""
 
 import torch
 from torch import Tensor
 
-# Means and standard deviations of ImageNet's channels, as in every torchvision recipe.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from basemodel.networks.preprocessing import Preprocessing
 
 
-def centre_crop(images: Tensor, side: int) -> Tensor:
-    """uint8 [n, H, W, 3] -> normalised float32 [n, 3, side, side], the middle of each image."""
-    top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
-    return normalise(images[:, top : top + side, left : left + side].permute(0, 3, 1, 2))
-
-
-def normalise(images: Tensor) -> Tensor:
-    """Values 0..255, [n, 3, H, W] -> float32 with ImageNet's means and deviations taken out."""
-    mean, std = _statistics(images.device)
-    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-@cache
-def _statistics(where: torch.device) -> tuple[Tensor, Tensor]:
-    # Once a device: a tensor made from Python numbers waits until the device has nothing to do.
-    with torch.inference_mode(False):  # whoever asks first, training may use them too
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) * 255 for values in (MEAN, STD))
-        return mean.to(where), std.to(where)
-
-
-def random_crop_flip(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Random resized crop and horizontal flip: uint8 [n, H, W, 3] -> float32 [n, 3, side, side].
+def random_crop_flip(
+    images: Tensor, preprocessing: Preprocessing, generator: torch.Generator
+) -> Tensor:
+    """Random resized crop and horizontal flip: uint8 [n, H, W, 3] -> float32 [n, 3, crop, crop].
 
     `generator` is the CPU's, so that the boxes are the same on every device. On a GPU the crops
     are computed in float16, within 0.25 of a grey level of those in float32: torchvision's own,
@@ -40,7 +18,8 @@ def random_crop_flip(images: Tensor, side: int, generator: torch.Generator) -> T
     boxes = crop_boxes(len(images), images.shape[1], images.shape[2], generator)
     flip = torch.rand(len(images), generator=generator) < 0.5
     dtype = torch.float16 if images.is_cuda else torch.float32
-    return normalise(resized_crop(images, boxes, side, flip, dtype))
+    crops = resized_crop(images, boxes, preprocessing.crop, flip, dtype)
+    return preprocessing.normalise(crops)
 
 
 def crop_boxes(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The state of an unfinished training on disk, so that a job that was stopped goes on from there.
+"""The state of an unfinished training on disk, so that a job that was stopped can be resumed.
 
 The file lies beside the job's output and is not declared: Snakemake deletes the declared outputs
 of a job that failed. It is one safetensors file (no pickle), written whole or not at all, and
@@ -6,15 +6,11 @@ bound to what the result depends on: it is used by the same code with the same s
 and ignored by any other.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +19,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from basemodel.networks.weights import check_finite, save
-from basemodel.training.loss_watch import DIVERGED
+from basemodel import files
+from basemodel.features.device import device
+from basemodel.networks.weights import DIVERGED, check_finite, save
 
-# The exit code of a job that was asked to stop: a temporary failure (sysexits.h), so try again.
-STOPPED = os.EX_TEMPFAIL
-STOPS = (signal.SIGTERM, signal.SIGINT)
 UNUSABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, FloatingPointError)
+History = list[dict[str, float]]  # one row per finished epoch
 
 
 @dataclass
@@ -41,41 +36,42 @@ class Begun:
     loss: Tensor  # float32 [], on the device
     correct: Tensor  # float32 [], on the device
 
+    @classmethod
+    def new(cls, images: int, generator: torch.Generator, where: torch.device) -> "Begun":
+        order = torch.randperm(images, generator=generator)
+        return cls(0, order, torch.zeros((), device=where), torch.zeros((), device=where))
+
 
 class Checkpoint:
-    """What `training.fit` saves and restores, and `history`: a row for each finished epoch.
+    """Where the state of a training is kept, and when it is saved.
 
-    `output`: a file that the job makes; without one nothing is ever saved. `bound_to`: see the
-    function of that name. It is saved after every `epochs` epochs, though not within `seconds` of
-    the last time: jobs of a second write nothing. When it is saved changes no result.
+    `output`: a file that the job makes; without one nothing is ever saved. `of`: what the result
+    follows from (see `job_hash`). It is due after every `epochs` epochs, though not within
+    `seconds` of the last time: jobs of a second write nothing. When it is saved changes no result.
     """
 
     def __init__(
-        self,
-        output: str | Path | None = None,
-        bound_to: str = "",
-        epochs: int = 1,
-        seconds: float = 0,
+        self, output: str | Path | None = None, of: str = "", epochs: int = 1, seconds: float = 0
     ):
-        self.history: list[dict[str, float]] = []
-        self.stop_asked = False
-        self._bound_to, self._epochs, self._seconds = bound_to, epochs, seconds
+        self._of, self._epochs, self._seconds = of, epochs, seconds
         self._last = time.monotonic()
-        self._path = self._folder = None
+        self._path = self.folder = None
         if output is not None:
             output = Path(output)
             self._path = output.with_name(f".{output.name}.checkpoint")
-            self._folder = output.with_name(f".{output.name}.epochs")
+            # For what a job keeps of every epoch until it is complete.
+            self.folder = output.with_name(f".{output.name}.epochs")
 
-    def weights_of(self, epoch: int) -> Path:
-        """Where a job that is to keep every epoch's weights puts them until it is complete."""
-        return self._folder / f"{epoch}.safetensors"
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is ever saved."""
+        return self._path is not None
 
-    def due(self) -> bool:
-        """Whether it is time to save, at the end of an epoch."""
+    def due(self, epochs: int) -> bool:
+        """Whether it is time to save, after so many epochs."""
         return (
-            self._path is not None
-            and len(self.history) % self._epochs == 0
+            self.keeps
+            and epochs % self._epochs == 0
             and time.monotonic() - self._last >= self._seconds
         )
 
@@ -84,13 +80,14 @@ class Checkpoint:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
+        history: History,
         begun: Begun | None = None,
     ) -> None:
         """Write the complete state: also in the middle of an epoch, if `begun` says where.
 
         Raises FloatingPointError if the weights are not finite.
         """
-        if self._path is None:
+        if not self.keeps:
             return
         state = model.state_dict()
         check_finite(state, "the state is not saved", DIVERGED)
@@ -103,7 +100,7 @@ class Checkpoint:
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        facts = {"bound_to": self._bound_to, "history": self.history, "step": None}
+        facts = {"of": self._of, "history": history, "step": None}
         if begun is not None:
             facts["step"] = begun.step
             tensors |= {
@@ -111,20 +108,17 @@ class Checkpoint:
             }
         save(tensors, self._path, {"facts": json.dumps(facts)})
         self._last = time.monotonic()
-        if self.stop_asked:
-            print(f"stopped in epoch {len(self.history) + 1}: saved", flush=True)
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
-    ) -> Begun | None:
-        """Put everything back as it was saved; says where in an epoch that was, if in one.
+    ) -> tuple[History, Begun | None]:
+        """Put everything back as it was saved: the finished epochs, and the one that had begun.
 
-        Where there is nothing to go on from, nothing changes and `history` stays empty.
+        Where there is nothing to resume, nothing changes and the history is empty.
         """
         facts, tensors = self._read()
         if facts is None:
-            return None
-        self.history[:] = facts["history"]
+            return [], None
         where = next(model.parameters()).device
         model.load_state_dict(_below("model", tensors))
         for index, parameter in enumerate(_parameters(optimizer)):
@@ -138,46 +132,29 @@ class Checkpoint:
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random.cuda"])
-        done = f"{len(self.history)} epochs"
+        history = facts["history"]
+        done = f"{len(history)} epochs"
         if facts["step"] is None:
-            print(f"goes on after {done}", flush=True)
-            return None
-        print(f"goes on after {done} and {facts['step']} steps", flush=True)
+            print(f"resumes after {done}", flush=True)
+            return history, None
+        print(f"resumes after {done} and {facts['step']} steps", flush=True)
         sums = (tensors[f"begun.{name}"].to(where) for name in ("loss", "correct"))
-        return Begun(facts["step"], tensors["begun.order"], *sums)
-
-    @contextlib.contextmanager
-    def stopped_by_signals(self) -> Iterator[None]:
-        """In the block, Ctrl-C and SIGTERM (a cluster's time limit) set `stop_asked`, no more."""
-        if self._path is None or threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(number, frame):
-            self.stop_asked = True
-
-        before = {number: signal.signal(number, ask) for number in STOPS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return history, Begun(facts["step"], tensors["begun.order"], *sums)
 
     def remove(self) -> None:
         """The job is complete: leave nothing behind."""
-        if self._path is not None:
+        if self.keeps:
             self._path.unlink(missing_ok=True)
-            # of a process that was killed while it saved
-            self._path.with_name(f".{self._path.name}.part").unlink(missing_ok=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
-        if self._path is None:
+        if not self.keeps:
             return None, {}
         try:
             with safe_open(self._path, framework="pt") as file:
                 facts = json.loads(file.metadata()["facts"])
-                if facts["bound_to"] == self._bound_to:
+                if facts["of"] == self._of:
                     names = file.keys()
                     tensors = {name: file.get_tensor(name) for name in names}
                     check_finite(_below("model", tensors), "its weights", "they are of no use")
@@ -187,11 +164,11 @@ class Checkpoint:
             pass
         except UNUSABLE as error:
             print(f"starts anew: the checkpoint here cannot be read ({error})")
-        self.remove()  # the weights of its epochs too
+        self.remove()  # what was kept of its epochs too
         return None, {}
 
 
-def bound_to(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
+def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
     """A hash of all that a job's result follows from: code and settings, inputs, torch, device.
 
     `params` are the rule's, its code's fingerprint among them. Inputs are known by size and time
@@ -207,6 +184,17 @@ def bound_to(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_job(job, output: str | Path) -> Checkpoint:
+    """The checkpoint of a rule's job, which makes `output`; `job` is its `snakemake` object."""
+    runtime = job.config["runtime"]
+    return Checkpoint(
+        output,
+        job_hash(job.input, dict(job.params.items()), device()),
+        runtime["checkpoint_epochs"],
+        runtime["checkpoint_seconds"],
+    )
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

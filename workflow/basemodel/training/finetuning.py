@@ -7,11 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basemodel import versions
 from basemodel.data import packed
+from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, free_memory, load
-from basemodel.training.augmentation import centre_crop, random_crop_flip
-from basemodel.training.checkpoints import Checkpoint
-from basemodel.training.loop import accuracy, apply, autocast, fit
+from basemodel.features.inference import accuracy, apply
+from basemodel.files import read_json, write_json
+from basemodel.networks.preprocessing import Preprocessing
+from basemodel.training.augmentation import random_crop_flip
+from basemodel.training.checkpoints import Checkpoint, of_job
+from basemodel.training.loop import fit
 
 
 def divide(model: nn.Module, trainable: str) -> tuple[nn.Module, nn.Module]:
@@ -35,7 +40,7 @@ def finetune(
     trained: nn.Module,
     data: str | Path,
     settings: dict[str, Any],
-    crop: int,
+    preprocessing: Preprocessing,
     generator: torch.Generator,
     checkpoint: Checkpoint | None = None,
     device_memory: float = 0.5,
@@ -43,33 +48,60 @@ def finetune(
     """Train `trained` on what `frozen` gives for a target's images; test it on the target's tests.
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
-    `training.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
+    `loop.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
     `device_memory`, a share of what is free there, both splits together, are streamed. Returns
     accuracy (top-1, on the tests), train_accuracy (in the last epoch) and the history of all
     epochs. Raises ValueError if a split has no images.
     """
     where = next(trained.parameters()).device
     precision = settings["precision"]
-    checkpoint = checkpoint or Checkpoint()
     room = device_memory * free_memory(where)
     inputs, labels = _split(data, "train", where, room)
     tests = _split(data, "test", where, room - inputs.nbytes)
-    plain = partial(_frozen, frozen, partial(centre_crop, side=crop), precision)
+    plain = partial(_frozen, frozen, preprocessing.centre_crop, precision)
     prepare = plain
     if settings["augmentation"]:
-        augment = partial(random_crop_flip, side=crop, generator=generator)
+        augment = partial(random_crop_flip, preprocessing=preprocessing, generator=generator)
         prepare = partial(_frozen, frozen, augment, precision)
     elif not isinstance(frozen, nn.Identity):
-        # What is frozen sees every image in the same way in every epoch: once is enough.
+        # Frozen features do not change between epochs: compute them once.
         inputs = torch.cat(list(apply(plain, inputs, where))).clone()
         prepare = _as_it_is
-    for _ in fit(trained, inputs, labels, settings, generator, prepare, checkpoint):
-        pass
+    history = fit(trained, inputs, labels, settings, generator, prepare, checkpoint)
     return {
         "accuracy": accuracy(trained, *tests, plain, precision),
-        "train_accuracy": checkpoint.history[-1]["accuracy"],
-        "history": checkpoint.history,
+        "train_accuracy": history[-1]["accuracy"],
+        "history": history,
     }
+
+
+def finetune_job(
+    job: Any,
+    frozen: nn.Module,
+    trained: nn.Module,
+    generator: torch.Generator,
+    names: dict[str, Any],
+) -> None:
+    """Fine-tune as a rule's job asks (its `snakemake` object), and write its output.
+
+    Inputs: card, of the network that was divided, and meta, of the target. `names` go first in
+    the output. Raises loop.Interrupted.
+    """
+    checkpoint = of_job(job, job.output[0])
+    result = finetune(
+        frozen,
+        trained,
+        Path(job.input.meta).parent,
+        job.params.finetune,
+        Preprocessing.from_card(read_json(job.input.card)),
+        generator,
+        checkpoint,
+        job.config["runtime"]["device_memory"],
+    )
+    facts = {"versions": versions.of(versions.NETWORKS)}
+    write_json(job.output[0], {**names, **result, **facts})
+    checkpoint.remove()
+    print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")
 
 
 def _split(

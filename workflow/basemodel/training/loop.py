@@ -1,62 +1,27 @@
 """The training loop, for pre-training and for fine-tuning alike."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, feed
-from basemodel.training.checkpoints import STOPPED, Begun, Checkpoint
-from basemodel.training.loss_watch import DIVERGED, Watch
+from basemodel.training.checkpoints import Begun, Checkpoint
+from basemodel.training.loss_watch import Watch
+from basemodel.training.stop_signals import stop_signals
 
-# Images evaluated at a time: enough to be fast, small enough for any device.
-EVALUATION_BATCH = 256
-
-
-def device() -> torch.device:
-    """The accelerator that this job was given, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+Row = dict[str, float]
 
 
-def seed_everything(seed: int) -> torch.Generator:
-    """Seed torch and ask for deterministic kernels; return a generator for the data's order.
+class Interrupted(Exception):
+    """A training was asked to stop, and its state is saved: the next attempt resumes it."""
 
-    And float32 is to be float32: not TF32, with which GPUs compute convolutions otherwise.
-    """
-    torch.manual_seed(seed)
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = False
-    return torch.Generator().manual_seed(seed)
-
-
-def autocast(precision: str, where: torch.device) -> torch.autocast:
-    """The context that a network computes in: `float32`, `bfloat16`, or `auto`.
-
-    `auto` is bfloat16 on GPUs that have it in hardware, float32 elsewhere: on the CPU always.
-    Weights, gradients and losses are float32 in every case.
-    """
-    if precision == "auto":
-        half = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        half = precision == "bfloat16"
-    return torch.autocast(where.type, torch.bfloat16, enabled=half)
-
-
-def initialise(model: nn.Module, how: str) -> None:
-    """`torchvision`: as the network was made. `kaiming`: normal, by fan-in, biases zero.
-
-    Without batch normalisation torch's own default, which is AlexNet's, shrinks the signal layer
-    by layer, and a narrow network may never start to learn; He et al. (2015) keep its scale.
-    """
-    if how == "kaiming":
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+    # What a job exits with: a temporary failure (sysexits.h), so try again.
+    EXIT_CODE = os.EX_TEMPFAIL
 
 
 def fit(
@@ -67,19 +32,20 @@ def fit(
     generator: torch.Generator,
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
     checkpoint: Checkpoint | None = None,
-) -> Iterator[dict[str, float]]:
-    """Train `model` in place on its device; yield loss and training accuracy after every epoch.
+    after_epoch: Callable[[int, Row], Row] = lambda epoch, row: {},
+) -> list[Row]:
+    """Train `model` in place on its device; return loss and training accuracy of every epoch.
 
     `inputs` [n, ...] and `labels` int64 [n] may live anywhere; a batch goes to the model's device
     and through `prepare` first. `settings`: epochs, batch, optimizer (sgd or adamw),
     learning_rate, momentum, weight_decay, warmup_epochs, step_epochs and gamma: the rate grows
-    linearly over the warm-up and is multiplied by gamma every step_epochs (PAPER, Table 3);
-    precision (see `autocast`) and compile.
+    linearly over the warm-up and is multiplied by gamma every step_epochs (docs/paper.md, Table 3);
+    precision (see `autocast`) and compile. `after_epoch` is called with the epoch, counted from 1,
+    and its row; what it returns is added to the row.
 
-    With a `checkpoint`, epochs that it holds are neither trained nor yielded again, whatever the
-    caller adds to a row goes into its history, and SIGTERM or Ctrl-C saves it and ends.
-    Raises FloatingPointError as soon as a loss is not finite, and before an epoch is yielded whose
-    last step left weights that are not; ValueError if there are no images.
+    With a `checkpoint`, epochs that it holds are not trained again, and SIGTERM or Ctrl-C saves
+    the state and raises Interrupted. Raises FloatingPointError as soon as a loss is not finite, or
+    the weights after an epoch are not; ValueError if there are no images.
     """
     if not len(inputs):
         raise ValueError("no images to train on")
@@ -92,16 +58,13 @@ def fit(
     if settings["compile"]:
         model.compile()
     checkpoint = checkpoint or Checkpoint()
-    begun = checkpoint.restore(model, optimizer, generator)
+    history, begun = checkpoint.restore(model, optimizer, generator)
 
-    with checkpoint.stopped_by_signals():
-        for epoch in range(len(checkpoint.history), settings["epochs"]):
+    with stop_signals(heed=checkpoint.keeps) as stop:
+        for epoch in range(len(history), settings["epochs"]):
             model.train()
             if begun is None:
-                order = torch.randperm(len(inputs), generator=generator)
-                begun = Begun(
-                    0, order, torch.zeros((), device=where), torch.zeros((), device=where)
-                )
+                begun = Begun.new(len(inputs), generator, where)
             batches = begun.order.tensor_split(steps)
             targets = labels[begun.order.to(where)].tensor_split(steps)
             for x in feed(inputs, batches[begun.step :], where):
@@ -120,21 +83,21 @@ def fit(
                 begun.loss += loss.detach() * len(y)
                 begun.correct += (logits.argmax(1) == y).sum()
                 begun.step += 1
-                if checkpoint.stop_asked:
+                if stop.asked:
                     watch.finish()
-                    checkpoint.save(model, optimizer, generator, begun)
-                    raise SystemExit(STOPPED)
+                    checkpoint.save(model, optimizer, generator, history, begun)
+                    raise Interrupted(f"stopped in epoch {epoch + 1}: saved")
             watch.finish()
             watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
             row = {"loss": begun.loss.item() / len(inputs)}
             row["accuracy"] = begun.correct.item() / len(inputs)
             begun = None
-            yield row
-            checkpoint.history.append(row)
-            if checkpoint.due() or checkpoint.stop_asked:
-                checkpoint.save(model, optimizer, generator)
-            if checkpoint.stop_asked:
-                raise SystemExit(STOPPED)
+            history.append(row | after_epoch(epoch + 1, row))
+            if stop.asked or checkpoint.due(len(history)):
+                checkpoint.save(model, optimizer, generator, history)
+            if stop.asked:
+                raise Interrupted(f"stopped after epoch {epoch + 1}: saved")
+    return history
 
 
 def learning_rate(epoch: int, step: int, steps: int, settings: dict[str, Any]) -> float:
@@ -151,44 +114,3 @@ def make_optimizer(
     if settings["optimizer"] == "adamw":
         return torch.optim.AdamW(parameters, fused=True, **shared)
     return torch.optim.SGD(parameters, momentum=settings["momentum"], fused=True, **shared)
-
-
-def apply(
-    function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
-) -> Iterator[Tensor]:
-    """`function` of every batch of `inputs`, in order, without gradients."""
-    for batch in feed(inputs, torch.arange(len(inputs)).split(EVALUATION_BATCH), where):
-        with torch.inference_mode():
-            yield function(batch)
-
-
-def accuracy(
-    model: nn.Module,
-    inputs: Tensor | Streamed,
-    labels: Tensor,
-    prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
-    precision: str = "float32",
-) -> float:
-    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`.
-
-    Raises ValueError if there are no images, FloatingPointError if the network answers one with
-    something that is not finite, as it can with finite weights.
-    """
-    if not len(inputs):
-        raise ValueError("no images to test on")
-    model.eval()
-    where = next(model.parameters()).device
-
-    def predict(batch: Tensor) -> Tensor:
-        batch = prepare(batch)
-        with autocast(precision, where):
-            logits = model(batch)
-        # One number an image, so that a device is not waited for after each batch.
-        return logits.argmax(1).where(logits.isfinite().all(1), -1)
-
-    predicted = torch.cat(list(apply(predict, inputs, where)))
-    if bad := int((predicted < 0).sum()):
-        raise FloatingPointError(
-            f"the network's answers to {bad} of {len(predicted)} images are not finite: {DIVERGED}"
-        )
-    return (predicted.cpu() == labels.cpu()).double().mean().item()

@@ -6,10 +6,9 @@ from collections import deque
 import torch
 from torch import Tensor, nn
 
-from basemodel.networks.weights import check_finite
+from basemodel.networks.weights import DIVERGED, check_finite
 
 LATE = 16  # steps after which an answer is waited for: far enough behind that it costs nothing
-DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
 
 
 class Watch:

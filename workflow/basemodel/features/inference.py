@@ -1,0 +1,54 @@
+"""Passing images through a network without training it."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from basemodel.features.device import autocast
+from basemodel.features.feeding import Streamed, feed
+from basemodel.networks.weights import DIVERGED
+
+# Images evaluated at a time: enough to be fast, small enough for any device.
+EVALUATION_BATCH = 256
+
+
+def apply(
+    function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
+) -> Iterator[Tensor]:
+    """`function` of every batch of `inputs`, in order, without gradients."""
+    for batch in feed(inputs, torch.arange(len(inputs)).split(EVALUATION_BATCH), where):
+        with torch.inference_mode():
+            yield function(batch)
+
+
+def accuracy(
+    model: nn.Module,
+    inputs: Tensor | Streamed,
+    labels: Tensor,
+    prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
+    precision: str = "float32",
+) -> float:
+    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`.
+
+    Raises ValueError if there are no images, FloatingPointError if the network answers one with
+    something that is not finite, as it can with finite weights.
+    """
+    if not len(inputs):
+        raise ValueError("no images to test on")
+    model.eval()
+    where = next(model.parameters()).device
+
+    def predict(batch: Tensor) -> Tensor:
+        batch = prepare(batch)
+        with autocast(precision, where):
+            logits = model(batch)
+        # One number per image, so that a device is not waited for after each batch.
+        return logits.argmax(1).where(logits.isfinite().all(1), -1)
+
+    predicted = torch.cat(list(apply(predict, inputs, where)))
+    if bad := int((predicted < 0).sum()):
+        raise FloatingPointError(
+            f"the network's answers to {bad} of {len(predicted)} images are not finite: {DIVERGED}"
+        )
+    return (predicted.cpu() == labels.cpu()).double().mean().item()

@@ -1,0 +1,11 @@
+"""As featuremaps.py, with a network as it was after one epoch of normal training."""
+
+from pathlib import Path
+
+from basemodel.features.extract import extract_job, whole_network
+from basemodel.fingerprint import verify
+from basemodel.networks import models
+
+verify(snakemake.params.code)
+weights = Path(snakemake.input.weights, f"{snakemake.wildcards.epoch}.safetensors")
+extract_job(snakemake, models.load(weights, snakemake.input.card), whole_network)

@@ -1,0 +1,47 @@
+"""Train one architecture on the whole source set; test and keep the network after every epoch.
+
+A job that was stopped is resumed (basemodel.training.checkpoints).
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from basemodel.files import copy, read_json, write_json
+from basemodel.fingerprint import verify
+from basemodel.networks.models import save_weights
+from basemodel.training.checkpoints import of_job
+from basemodel.training.loop import Interrupted
+from basemodel.training.pretraining import Pretraining
+
+verify(snakemake.params.code)
+checkpoint = of_job(snakemake, snakemake.output.card)
+training = Pretraining(
+    read_json(snakemake.input.subset),
+    Path(snakemake.input.train).parent,
+    Path(snakemake.input.test).parent,
+    snakemake.params,
+    snakemake.config["runtime"]["device_memory"],
+)
+
+
+def keep(epoch, row):
+    save_weights(training.model, checkpoint.folder / f"{epoch}.safetensors")
+    return {"test_accuracy": training.test_accuracy()}
+
+
+try:
+    card = training.run(checkpoint, keep)
+except Interrupted as reason:
+    print(reason)
+    sys.exit(Interrupted.EXIT_CODE)
+card["epochs"] = []  # SHA-256, for what is made of the folder knows it by this card
+for epoch in range(1, len(card["history"]) + 1):
+    # A copy: if this job is stopped now, Snakemake deletes the folder.
+    path = Path(snakemake.output.epochs, f"{epoch}.safetensors")
+    copy(checkpoint.folder / path.name, path)
+    with path.open("rb") as file:
+        card["epochs"].append(hashlib.file_digest(file, "sha256").hexdigest())
+save_weights(training.model, snakemake.output.weights)
+write_json(snakemake.output.card, card)
+checkpoint.remove()
