@@ -18,6 +18,7 @@ import os
 import platform
 import tempfile
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,10 +30,13 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from basemodel.features.device import autocast, device, seed_everything
 from basemodel.features.feeding import load
+from basemodel.features.inference import apply
 from basemodel.networks.architectures import NETWORKS
-from basemodel.training.augmentation import MEAN, STD, centre_crop, random_crop_flip
-from basemodel.training.loop import apply, autocast, device, fit, make_optimizer, seed_everything
+from basemodel.networks.preprocessing import MEAN, STD, Preprocessing
+from basemodel.training.augmentation import random_crop_flip
+from basemodel.training.loop import fit, make_optimizer
 
 CLASSES = 100
 RECIPE = {
@@ -61,23 +65,38 @@ def pictures(count, height, width):
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def our_loop(name, options, where, images, labels):
-    """Yields images a second of one epoch after another, and never ends."""
+class Enough(Exception):
+    """The loop was measured for long enough."""
+
+
+def loop_and_limit(name, options, where, images, labels):
+    """Images a second of the loop's epochs, and of the limit between them: two medians."""
     model = build(name, options, where)
     generator = seed_everything(0)
     settings = {
         **RECIPE, "epochs": 10**9, "batch": options.batch,
         "precision": options.precision, "compile": options.compile,
     }  # fmt: skip
-    prepare = partial(random_crop_flip, side=options.side, generator=generator)
-    epochs = fit(model, images, labels, settings, generator, prepare)
-    next(epochs)  # warms up
-    while True:
+    preprocessing = Preprocessing(size=images.shape[1], crop=options.side)
+    prepare = partial(random_crop_flip, preprocessing=preprocessing, generator=generator)
+    limit = constant_batch(name, options, where, len(images) // options.batch)
+    loops, limits = [], []
+    began = epoch_began = time.perf_counter()
+
+    def after_epoch(epoch, row):
+        nonlocal epoch_began
         wait(where)
-        began = time.perf_counter()
-        next(epochs)
-        wait(where)
-        yield len(images) / (time.perf_counter() - began)
+        if epoch > 1:  # the first warms up
+            loops.append(len(images) / (time.perf_counter() - epoch_began))
+            limits.append(next(limit))
+        if len(loops) >= 3 and time.perf_counter() - began > 2 * options.seconds:
+            raise Enough
+        epoch_began = time.perf_counter()
+        return {}
+
+    with suppress(Enough):
+        fit(model, images, labels, settings, generator, prepare, after_epoch=after_epoch)
+    return np.median(loops), np.median(limits)
 
 
 def one_step(name, options, where):
@@ -146,10 +165,11 @@ def data_loader(name, options, where, folder):
 def forward(name, options, where, images):
     """Images a second of passes without gradients, as for featuremaps and accuracies."""
     model = build(name, options, where).eval()
+    centre_crop = Preprocessing(size=images.shape[1], crop=options.side).centre_crop
 
     def look(batch):
         with autocast(options.precision, where):
-            return model(centre_crop(batch, options.side))
+            return model(centre_crop(batch))
 
     list(apply(look, images[: options.batch], where))
     wait(where)
@@ -233,24 +253,15 @@ def main() -> None:
         f"{machine(where)}; torch {torch.__version__}; side {options.side}, batch {options.batch}, "
         f"precision {options.precision}, compile {options.compile}, {options.workers} workers"
     )
-    images = load(pictures(options.images, size, size), None, where, 1)
+    images = load(pictures(options.images, size, size), None, where, room=float("inf"))
     labels = torch.randint(CLASSES, (options.images,))
-    steps = options.images // options.batch
     entries = []
     print("images/s        (a) loop  (b) limit  (c) loader  forward    a/b     a/c")
     with tempfile.TemporaryDirectory() as folder:
         paths = write_jpegs(Path(folder), options)
         packed = decoding(paths, size)
         for name in options.architectures:
-            loop = our_loop(name, options, where, images, labels)
-            limit = constant_batch(name, options, where, steps)
-            a, b = [], []
-            began = time.perf_counter()
-            while len(a) < 3 or time.perf_counter() - began < 2 * options.seconds:
-                a.append(next(loop))
-                b.append(next(limit))
-            a, b = np.median(a), np.median(b)
-            loop.close()
+            a, b = loop_and_limit(name, options, where, images, labels)
             c = data_loader(name, options, where, Path(folder))
             passes = forward(name, options, where, images)
             print(

@@ -9,12 +9,12 @@ from torch import nn
 
 from basemodel import metrics
 from basemodel.data import glyphs, packed
-from basemodel.features import extract as dumps
-from basemodel.networks.models import build
-from basemodel.training.augmentation import centre_crop
-from basemodel.training.loop import initialise
+from basemodel.features import extract
+from basemodel.networks.models import build, initialise
+from basemodel.networks.preprocessing import Preprocessing
 
 # Relative differences of a metric of one dump, and the bounds that config.yaml's comment rests on.
+PREPROCESSING = Preprocessing(size=32, crop=28)
 BOUNDS = {"S1": 1e-4, "S2": 1e-4, "S3": 1e-4, "S4": 1e-3, "S5": 1e-4, "S6": 2e-2}
 
 
@@ -37,26 +37,53 @@ def network(request):
     return model.eval()
 
 
-def dump(data, network, dtype):
-    path = data / f"{type(network).__name__}.{dtype}.npy"
-    dumps.write(path, network.trunk, data / "train", data / "rows.npy", 28, dtype)
-    return np.load(path, mmap_mode="r")
+def dump(data, network, dtype, looks=extract.whole_network):
+    names = ["featuremaps", "embeddings", "probabilities"]
+    if looks is extract.cut_network:
+        names.remove("probabilities")
+    outputs = {name: data / f"{type(network).__name__}.{dtype}.{name}.npy" for name in names}
+    extract.write(outputs, network, looks, data / "train", data / "rows.npy", PREPROCESSING, dtype)
+    return {name: np.load(path, mmap_mode="r") for name, path in outputs.items()}
+
+
+def write_trunk(data, trunk, name, rows="rows.npy", dtype="float32"):
+    outputs = {"featuremaps": data / name}
+    split, rows = data / "train", data / rows
+    extract.write(outputs, trunk, extract.cut_network, split, rows, PREPROCESSING, dtype)
 
 
 def test_a_dump_is_what_the_network_gives(data, network):
-    maps = dump(data, network, "float32")
+    found = dump(data, network, "float32")
     images, _ = packed.load(data / "train")
     with torch.inference_mode():
-        expected = network.trunk(centre_crop(torch.from_numpy(np.array(images[:60:2])), 28))
-    assert maps.dtype == np.float32
-    np.save(data / "numpys.npy", maps)
-    assert Path(maps.filename).read_bytes() == (data / "numpys.npy").read_bytes()
-    assert np.allclose(maps, expected, atol=1e-5)
+        seen = PREPROCESSING.centre_crop(torch.from_numpy(np.array(images[:60:2])))
+        maps, logits = network.trunk(seen), network(seen)
+    expected = {"featuremaps": maps, "probabilities": logits.softmax(1)}
+    for name, array in found.items():
+        assert array.dtype == np.float32
+        np.save(data / "numpys.npy", array)
+        assert Path(array.filename).read_bytes() == (data / "numpys.npy").read_bytes()
+        if name in expected:
+            assert np.allclose(array, expected[name], atol=1e-5), name
+    # What the last layer takes: with it the network's answers follow.
+    last = network.last(torch.from_numpy(np.array(found["embeddings"])))
+    assert np.allclose(last.detach(), logits, atol=1e-4)
+
+
+def test_a_cut_network_gives_its_maps_and_their_means(data, network):
+    found = dump(data, network.trunk, "float32", extract.cut_network)
+    whole = dump(data, network, "float32")
+    assert set(found) == {"featuremaps", "embeddings"}
+    assert np.array_equal(found["featuremaps"], whole["featuremaps"])
+    assert np.allclose(found["embeddings"], whole["featuremaps"].mean((2, 3)), atol=1e-5)
 
 
 def test_float16_is_float32_rounded_and_moves_every_metric_little(data, network):
-    exact, rounded = dump(data, network, "float32"), dump(data, network, "float16")
-    assert rounded.dtype == np.float16
+    exact, rest = dump(data, network, "float32"), dump(data, network, "float16")
+    assert {name: array.dtype for name, array in rest.items()} == {
+        "featuremaps": np.float16, "embeddings": np.float32, "probabilities": np.float32,
+    }  # fmt: skip
+    exact, rounded = exact["featuremaps"], rest["featuremaps"]
     assert np.array_equal(rounded, exact.astype(np.float16))
     labels = np.repeat(np.arange(5), 6)
     for name, bound in BOUNDS.items():
@@ -71,7 +98,7 @@ def test_a_value_that_float16_cannot_hold_is_an_error_with_a_remedy(data):
     trunk = nn.Sequential(nn.Conv2d(3, 2, 3))
     nn.init.constant_(trunk[0].bias, 70000.0)
     with pytest.raises(OverflowError, match="probe.dtype to float32"):
-        dumps.write(data / "large.npy", trunk, data / "train", data / "rows.npy", 28, "float16")
+        write_trunk(data, trunk, "large.npy", dtype="float16")
     assert not (data / "large.npy").exists()
 
 
@@ -79,11 +106,11 @@ def test_featuremaps_that_are_not_finite_are_an_error(data):
     trunk = nn.Sequential(nn.Conv2d(3, 2, 3))
     nn.init.constant_(trunk[0].bias, float("inf"))
     with pytest.raises(FloatingPointError, match="featuremaps are not finite: lower"):
-        dumps.write(data / "infinite.npy", trunk, data / "train", data / "rows.npy", 28)
+        write_trunk(data, trunk, "infinite.npy")
     assert not (data / "infinite.npy").exists()
 
 
 def test_no_images_are_an_error(data):
     np.save(data / "none.npy", np.arange(0))
     with pytest.raises(ValueError, match="none.npy: no images"):
-        dumps.write(data / "x.npy", nn.Conv2d(3, 2, 3), data / "train", data / "none.npy", 28)
+        write_trunk(data, nn.Conv2d(3, 2, 3), "x.npy", rows="none.npy")

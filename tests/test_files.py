@@ -1,4 +1,4 @@
-"""Outputs are whole, and on the disk before they have their name; a full disk is said in one line."""
+"""Outputs are whole, and on the disk before they have their name; a full disk is said."""
 
 import errno
 import os
@@ -15,6 +15,7 @@ import jobs
 from basemodel.data import packed
 from basemodel.files import whole, write_json, write_npy
 from basemodel.networks import models
+from basemodel.networks.preprocessing import Preprocessing
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import make_optimizer
 
@@ -60,7 +61,8 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize("array", [
-    np.arange(7), np.zeros((0, 3), "f4"), np.ones((3, 4), order="F"), np.array(3), np.arange(9)[::2],
+    np.arange(7), np.zeros((0, 3), "f4"), np.ones((3, 4), order="F"), np.array(3),
+    np.arange(9)[::2],
 ], ids=["plain", "empty", "fortran", "scalar", "strided"])  # fmt: skip
 def test_an_array_has_the_bytes_of_numpys_own_file(tmp_path, array):
     write_npy(tmp_path / "ours.npy", array)
@@ -88,7 +90,7 @@ def checkpoint(path):
     model = nn.Linear(1000, 500)
     settings = {"learning_rate": 0.1, "weight_decay": 0, "optimizer": "sgd", "momentum": 0.9}
     optimizer = make_optimizer(list(model.parameters()), settings)
-    Checkpoint(path, "x").save(model, optimizer, torch.Generator())
+    Checkpoint(path, "x").save(model, optimizer, torch.Generator(), [])
 
 
 WRITERS = {
@@ -126,7 +128,8 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
     np.save(tmp_path / "probe.npy", np.arange(200))
     network = {"architecture": "alexnet", "classes": 2, "width": 1, "stem": "small", "dropout": 0}
     models.save_weights(models.build(**network), tmp_path / "model.safetensors")
-    write_json(tmp_path / "model.json", {"network": network})
+    card = {"network": network, "preprocessing": Preprocessing(32, 32).as_card()}
+    write_json(tmp_path / "model.json", card)
     job = {
         "input": {
             "weights": str(tmp_path / "model.safetensors"),
@@ -134,8 +137,8 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
             "probe": str(tmp_path / "probe.npy"),
             "images": str(tmp_path / "train" / "images.npy"),
         },
-        "output": {"0": str(small / "maps.npy")},
-        "params": {"code": "0", "crop": 32, "dtype": "float32"},
+        "output": {"featuremaps": str(small / "maps.npy"), "card": str(small / "card.json")},
+        "params": {"code": jobs.code_of("featuremaps.py"), "dtype": "float32"},
         "config": {},
     }
     process = jobs.start("featuremaps.py", tmp_path / "log", **job)

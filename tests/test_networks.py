@@ -9,29 +9,21 @@ import torchvision
 from torch import nn
 from torchvision.transforms import v2
 
-from basemodel.files import write_json
+from basemodel.features.device import seed_everything
+from basemodel.features.inference import accuracy, apply
+from basemodel.files import read_json, write_json
 from basemodel.networks import models
 from basemodel.networks.architectures import NETWORKS
-from basemodel.training.augmentation import (
-    centre_crop,
-    crop_boxes,
-    normalise,
-    random_crop_flip,
-    resized_crop,
-)
+from basemodel.networks.preprocessing import Preprocessing
+from basemodel.training.augmentation import crop_boxes, random_crop_flip, resized_crop
 from basemodel.training.finetuning import divide
-from basemodel.training.loop import accuracy, apply, fit, initialise, learning_rate, seed_everything
+from basemodel.training.loop import fit, learning_rate
 
 RECIPE = {
     "epochs": 3, "batch": 8, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9,
     "weight_decay": 0, "warmup_epochs": 0, "step_epochs": 7, "gamma": 0.1,
     "precision": "auto", "compile": False,
 }  # fmt: skip
-
-
-def run(*arguments):
-    """Train to the end; the history."""
-    return list(fit(*arguments))
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +87,7 @@ def test_fine_tuning_changes_the_layers_that_it_names_and_no_other(architecture,
     images, labels = torch.randn(12, 3, 32, 32), torch.arange(12) % 3
     with torch.no_grad():
         seen = frozen(images)
-    run(trained, seen, labels, RECIPE, seed_everything(1))
+    fit(trained, seen, labels, RECIPE, seed_everything(1))
     changed = {
         name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
     }
@@ -114,10 +106,10 @@ def test_caching_what_is_frozen_changes_nothing():
         generator = seed_everything(5)
         if cached:
             features = torch.cat(list(apply(frozen, images, torch.device("cpu")))).clone()
-            results.append(run(trained, features, labels, RECIPE, generator))
+            results.append(fit(trained, features, labels, RECIPE, generator))
         else:
             results.append(
-                run(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
+                fit(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
             )
     for with_cache, without in zip(*results, strict=True):
         assert with_cache["loss"] == pytest.approx(without["loss"], rel=1e-5)
@@ -144,7 +136,7 @@ def test_training_learns_what_can_be_learnt_and_reports_it(optimizer):
     inputs = torch.from_numpy(rng.normal(size=(200, 5)).astype("f4"))
     inputs[torch.arange(200), labels] += 4
     model = nn.Linear(5, 3)
-    history = run(
+    history = fit(
         model, inputs, labels, {**RECIPE, "optimizer": optimizer, "epochs": 10}, seed_everything(0)
     )
     assert history[-1]["loss"] < history[0]["loss"]
@@ -157,7 +149,7 @@ def test_one_step_is_torchs_own_sgd():
     inputs, labels = torch.randn(8, 5), torch.arange(8) % 3
     ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
     theirs.load_state_dict(ours.state_dict())
-    run(ours, inputs, labels, {**RECIPE, "epochs": 1}, seed_everything(0))
+    fit(ours, inputs, labels, {**RECIPE, "epochs": 1}, seed_everything(0))
     optimizer = torch.optim.SGD(theirs.parameters(), 0.05, momentum=0.9)
     nn.functional.cross_entropy(theirs(inputs), labels).backward()
     optimizer.step()
@@ -172,7 +164,7 @@ def test_every_image_is_seen_once_an_epoch():
         return batch
 
     inputs = torch.arange(21.0)[:, None]
-    run(
+    fit(
         nn.Linear(1, 2),
         inputs,
         torch.arange(21) % 2,
@@ -187,7 +179,7 @@ def test_every_image_is_seen_once_an_epoch():
 def test_a_loss_that_is_not_finite_names_epoch_and_rate():
     inputs = torch.full((4, 2), float("nan"))
     with pytest.raises(FloatingPointError, match=r"epoch 1 of 3.*0\.05.*learning_rate"):
-        run(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 0, 1]), RECIPE, seed_everything(0))
+        fit(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 0, 1]), RECIPE, seed_everything(0))
 
 
 def test_the_same_seed_trains_the_same_weights():
@@ -196,8 +188,8 @@ def test_the_same_seed_trains_the_same_weights():
     for _ in range(2):
         generator = seed_everything(3)
         model = small("resnet18")
-        initialise(model, "kaiming")
-        run(model, images, labels, RECIPE, generator)
+        models.initialise(model, "kaiming")
+        fit(model, images, labels, RECIPE, generator)
         weights.append(model.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -205,7 +197,7 @@ def test_the_same_seed_trains_the_same_weights():
 @pytest.mark.parametrize("architecture", ["alexnet", "vgg16"])
 def test_kaiming_keeps_the_scale_of_the_signal_from_layer_to_layer(architecture):
     model = models.build(architecture, 4, width=0.5, stem="small", dropout=0).eval()
-    initialise(model, "kaiming")
+    models.initialise(model, "kaiming")
     signal = torch.randn(32, 3, 32, 32)
     for layer in model.trunk:
         signal = layer(signal)
@@ -231,7 +223,7 @@ def test_centre_crop_is_torchvisions():
             v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         ]
     )(images.permute(0, 3, 1, 2))
-    assert torch.allclose(centre_crop(images, 8), theirs, atol=1e-5)
+    assert torch.allclose(Preprocessing(size=10, crop=8).centre_crop(images), theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(64, 80), (256, 256), (40, 33)])
@@ -268,7 +260,8 @@ def test_crop_boxes_follow_torchvisions_distribution():
 def test_augmentation_draws_anew_from_its_generator_alone():
     images = torch.randint(0, 256, (6, 32, 32, 3), dtype=torch.uint8)
     draws = [
-        random_crop_flip(images, 24, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+        random_crop_flip(images, Preprocessing(32, 24), torch.Generator().manual_seed(seed))
+        for seed in (0, 0, 1)
     ]
     assert draws[0].shape == (6, 3, 24, 24)
     assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
@@ -276,4 +269,13 @@ def test_augmentation_draws_anew_from_its_generator_alone():
 
 def test_normalise_maps_the_mean_colour_to_zero():
     grey = torch.tensor([0.485, 0.456, 0.406]).mul(255).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    assert normalise(grey).abs().max() < 1e-5
+    assert Preprocessing(4, 4).normalise(grey).abs().max() < 1e-5
+    # Another model's own: what is 0.5 everywhere becomes 0
+    half = Preprocessing(4, 4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    assert half.normalise(torch.full((1, 3, 4, 4), 127.5)).abs().max() < 1e-5
+
+
+def test_preprocessing_comes_back_from_a_card(tmp_path):
+    ours = Preprocessing(256, 224, mean=(0.1, 0.2, 0.3))
+    write_json(tmp_path / "card.json", {"preprocessing": ours.as_card()})
+    assert Preprocessing.from_card(read_json(tmp_path / "card.json")) == ours

@@ -15,10 +15,12 @@ from torch import nn
 
 import jobs
 from basemodel.data import packed
+from basemodel.features.device import seed_everything
 from basemodel.files import write_json
-from basemodel.training.checkpoints import STOPPED, Checkpoint, bound_to
-from basemodel.training.loop import fit, seed_everything
+from basemodel.training.checkpoints import Checkpoint, job_hash
+from basemodel.training.loop import Interrupted, fit
 
+STOPPED = 75  # a temporary failure, by sysexits.h
 RECIPE = {
     "epochs": 6, "batch": 16, "optimizer": "adamw", "learning_rate": 0.002, "momentum": 0.9,
     "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 4, "gamma": 0.1, "dropout": 0.3,
@@ -65,7 +67,8 @@ def pretrain_job(folder, data, architecture, config, **changes):
             "epochs": str(folder / "weights"),
         },
         "params": {
-            "code": jobs.code_of("pretrain.py"), "pretrain": settings, "crop": 32, "seed": 0,
+            "code": jobs.code_of("pretrain_whole.py"), "pretrain": settings, "seed": 0,
+            "preprocessing": {"size": 32, "crop": 32},
             "network": {"architecture": architecture, "width": 0.125, "stem": "small"},
         },
         "config": config,
@@ -85,7 +88,6 @@ def finetune_job(folder, data, base, trainable, config, **changes):
         "params": {
             "code": jobs.code_of("finetune.py"),
             "finetune": {**RECIPE, "trainable": trainable, **changes},
-            "crop": 32,
             "seed": 0,
         },
         "wildcards": {"architecture": "a", "subset": "s", "target": "t"},
@@ -146,13 +148,13 @@ def same_bytes(stopped, whole):
 )
 def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, architecture, changes):
     whole = pretrain_job(tmp_path / "whole", data, architecture, NEVER, **changes)
-    seconds = whole_run("pretrain.py", tmp_path / "whole", whole)
+    seconds = whole_run("pretrain_whole.py", tmp_path / "whole", whole)
     stopped = pretrain_job(tmp_path / "stopped", data, architecture, EAGER, **changes)
-    codes = stopped_run("pretrain.py", tmp_path / "stopped", stopped, seconds, seed=1)
+    codes = stopped_run("pretrain_whole.py", tmp_path / "stopped", stopped, seconds, seed=1)
     log = (tmp_path / "stopped" / "log").read_text()
     assert codes[0] == STOPPED and codes[-1] == 0, log
     assert set(codes) <= {0, STOPPED, -signal.SIGTERM, -signal.SIGKILL}, log
-    assert "goes on after" in log
+    assert "resumes after" in log
     same_bytes(stopped, whole)
 
 
@@ -162,7 +164,7 @@ def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, arch
 )
 def test_a_finetuning_that_is_stopped_gives_the_same_bytes(tmp_path, data, trainable, changes):
     base = pretrain_job(tmp_path / "base", data, "alexnet", NEVER, epochs=1)
-    whole_run("pretrain.py", tmp_path / "base", base)
+    whole_run("pretrain_whole.py", tmp_path / "base", base)
     whole = finetune_job(tmp_path / "whole", data, tmp_path / "base", trainable, NEVER, **changes)
     seconds = whole_run("finetune.py", tmp_path / "whole", whole)
     stopped = finetune_job(
@@ -178,7 +180,7 @@ def network():
 
 
 def train(path, binding="same", until=None, **changes):
-    """Train a small network; stop as if asked after `until` steps. Its weights and history."""
+    """Train a small network; SIGTERM comes after `until` steps. Its weights, history and file."""
     rng = np.random.default_rng(0)
     inputs = torch.from_numpy(rng.normal(size=(50, 6)).astype("f4"))
     generator = seed_everything(0)
@@ -188,35 +190,36 @@ def train(path, binding="same", until=None, **changes):
     def prepare(batch):
         nonlocal steps
         steps += 1
-        checkpoint.stop_asked = steps == until
+        if steps == until:
+            signal.raise_signal(signal.SIGTERM)
         return batch + torch.rand(batch.shape, generator=generator)
 
-    settings = {**RECIPE, **changes}
-    for row in fit(model, inputs, torch.arange(50) % 3, settings, generator, prepare, checkpoint):
-        row["noted"] = len(checkpoint.history)
-    return model.state_dict(), checkpoint
+    history = fit(
+        model, inputs, torch.arange(50) % 3, {**RECIPE, **changes}, generator, prepare, checkpoint,
+        after_epoch=lambda epoch, row: {"noted": epoch},
+    )  # fmt: skip
+    return model.state_dict(), history, checkpoint
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 11, 24])  # four steps an epoch
-def test_it_goes_on_from_any_step(tmp_path, step, optimizer):
-    expected, whole = train(None, optimizer=optimizer)
-    with pytest.raises(SystemExit) as stopped:
+def test_it_resumes_from_any_step(tmp_path, step, optimizer):
+    expected, whole, _ = train(None, optimizer=optimizer)
+    with pytest.raises(Interrupted, match="saved"):
         train(tmp_path / "x", until=step, optimizer=optimizer)
-    assert stopped.value.code == STOPPED
-    weights, checkpoint = train(tmp_path / "x", optimizer=optimizer)
+    weights, history, checkpoint = train(tmp_path / "x", optimizer=optimizer)
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
-    assert checkpoint.history == whole.history
-    assert [row["noted"] for row in checkpoint.history] == list(range(6))
+    assert history == whole
+    assert [row["noted"] for row in history] == list(range(1, 7))
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(Interrupted):
         train(tmp_path / "x", binding="one", until=9)
-    expected, _ = train(None)
-    weights, _ = train(tmp_path / "x", binding="two")
+    expected, *_ = train(None)
+    weights, *_ = train(tmp_path / "x", binding="two")
     assert "starts anew: the checkpoint here is of other" in capsys.readouterr().out
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
@@ -232,23 +235,28 @@ def test_it_is_bound_to_code_settings_inputs_and_device(tmp_path):
     file = tmp_path / "input"
     file.write_text("a")
     cpu = torch.device("cpu")
-    hashes = [bound_to([file], {"code": "1", "epochs": 3}, cpu)]
-    assert hashes == [bound_to([file], {"epochs": 3, "code": "1"}, cpu)]
-    hashes.append(bound_to([file], {"code": "2", "epochs": 3}, cpu))
-    hashes.append(bound_to([file], {"code": "1", "epochs": 4}, cpu))
-    hashes.append(bound_to([file], {"code": "1", "epochs": 3}, torch.device("cuda")))
+    hashes = [job_hash([file], {"code": "1", "epochs": 3}, cpu)]
+    assert hashes == [job_hash([file], {"epochs": 3, "code": "1"}, cpu)]
+    hashes.append(job_hash([file], {"code": "2", "epochs": 3}, cpu))
+    hashes.append(job_hash([file], {"code": "1", "epochs": 4}, cpu))
+    hashes.append(job_hash([file], {"code": "1", "epochs": 3}, torch.device("cuda")))
     file.write_text("ab")
-    hashes.append(bound_to([file], {"code": "1", "epochs": 3}, cpu))
+    hashes.append(job_hash([file], {"code": "1", "epochs": 3}, cpu))
     assert len(set(hashes)) == len(hashes)
 
 
 def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     checkpoint = Checkpoint(tmp_path / "x", "", epochs=1, seconds=60)
-    rows = fit(network(), torch.randn(20, 6), torch.arange(20) % 3, RECIPE, seed_everything(0),
-               lambda x: x, checkpoint)  # fmt: skip
-    for _ in rows:
-        assert signal.getsignal(signal.SIGTERM) is not before
+    handlers = []
+
+    def after_epoch(epoch, row):
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        return {}
+
+    fit(network(), torch.randn(20, 6), torch.arange(20) % 3, RECIPE, seed_everything(0),
+        lambda x: x, checkpoint, after_epoch)  # fmt: skip
+    assert len(handlers) == 6 and before not in handlers
     assert signal.getsignal(signal.SIGTERM) is before
     assert list(tmp_path.iterdir()) == []
 
@@ -260,7 +268,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
 
 
 def test_a_checkpoint_whose_weights_are_not_finite_is_not_used(tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(Interrupted):
         train(tmp_path / "x", until=9)
     path = tmp_path / ".x.checkpoint"
     with safe_open(path, framework="pt") as file:
@@ -268,8 +276,8 @@ def test_a_checkpoint_whose_weights_are_not_finite_is_not_used(tmp_path, capsys)
         metadata = file.metadata()
     tensors["model.3.bias"][1] = float("nan")
     save_file(tensors, path, metadata)
-    expected, _ = train(None)
-    weights, _ = train(tmp_path / "x")
+    expected, *_ = train(None)
+    weights, *_ = train(tmp_path / "x")
     assert "starts anew: the checkpoint here cannot be read (its weights: 3.bias" in (
         capsys.readouterr().out
     )

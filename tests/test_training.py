@@ -9,13 +9,17 @@ import torch
 from torch import nn
 
 from basemodel.features import feeding
+from basemodel.features.device import autocast, seed_everything
 from basemodel.features.feeding import Streamed, feed, load
+from basemodel.features.inference import accuracy, apply
 from basemodel.networks import models
-from basemodel.training.augmentation import centre_crop
-from basemodel.training.loop import accuracy, apply, autocast, fit, initialise, seed_everything
+from basemodel.networks.models import initialise
+from basemodel.networks.preprocessing import Preprocessing
+from basemodel.training.loop import fit
 from basemodel.training.loss_watch import LATE, Watch
 
 CPU = torch.device("cpu")
+centre_crop = Preprocessing(size=32, crop=32).centre_crop
 # What the default experiment trains with, on fewer images.
 RECIPE = {
     "epochs": 3, "batch": 32, "optimizer": "adamw", "learning_rate": 0.0005, "momentum": 0.9,
@@ -59,7 +63,7 @@ def plain_loop(model, images, labels, settings, generator):
             optimizer.param_groups[0]["lr"] = (
                 rate * 0.1 ** (epoch // settings["step_epochs"]) * grown
             )
-            logits = model(centre_crop(images[batch], 32))
+            logits = model(centre_crop(images[batch]))
             loss = nn.functional.cross_entropy(logits, labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -77,8 +81,7 @@ def test_on_the_cpu_it_has_the_bytes_of_a_plain_loop(images, architecture, setti
     theirs, generator = untrained(architecture)
     expected = plain_loop(theirs, pixels, labels, settings, generator)
     ours, generator = untrained(architecture)
-    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
-    assert list(fit(ours, pixels, labels, settings, generator, looked)) == expected
+    assert fit(ours, pixels, labels, settings, generator, centre_crop) == expected
     for name, weight in theirs.state_dict().items():
         assert torch.equal(ours.state_dict()[name], weight), name
 
@@ -87,12 +90,11 @@ def test_streamed_images_train_the_same_weights(images, tmp_path):
     np.save(tmp_path / "images.npy", np.concatenate([images[0], images[0][::-1]]))
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     labels = torch.from_numpy(images[1])
-    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
     results = []
     for inputs in (torch.from_numpy(images[0][::-1].copy()), load(mapped, range(150, 300), CPU, 0)):
         model, generator = untrained("alexnet")
-        history = list(fit(model, inputs, labels, RECIPE, generator, looked))
-        results.append((history, accuracy(model, inputs, labels, looked), model.state_dict()))
+        history = fit(model, inputs, labels, RECIPE, generator, centre_crop)
+        results.append((history, accuracy(model, inputs, labels, centre_crop), model.state_dict()))
     assert isinstance(inputs, Streamed)
     assert results[0][:2] == results[1][:2]
     for name, weight in results[0][2].items():
@@ -170,7 +172,7 @@ def test_training_in_bfloat16_keeps_float32_weights_and_learns(images):
     inputs[torch.arange(150), labels] += 4
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     settings = {**SGD, "precision": "bfloat16", "learning_rate": 0.05, "epochs": 5}
-    history = list(fit(model, inputs, labels, settings, seed_everything(0)))
+    history = fit(model, inputs, labels, settings, seed_everything(0))
     assert history[-1]["loss"] < history[0]["loss"]
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert accuracy(model, inputs, labels, precision="bfloat16") > 0.9
@@ -182,7 +184,7 @@ def test_compile_is_a_setting(monkeypatch):
     model = nn.Linear(3, 2)
     for wanted in (False, True):
         settings = {**SGD, "compile": wanted, "epochs": 1}
-        list(fit(model, torch.zeros(4, 3), torch.arange(4) % 2, settings, seed_everything(0)))
+        fit(model, torch.zeros(4, 3), torch.arange(4) % 2, settings, seed_everything(0))
     assert compiled == [model]
 
 
@@ -199,21 +201,19 @@ def test_a_loss_that_is_not_finite_stops_at_its_step():
         FloatingPointError,
         match=r"became nan in epoch 2 of 3, step 3 of 5, at learning rate 0.25: lower",
     ):
-        list(fit(nn.Linear(2, 2), inputs, torch.arange(20) % 2, settings, seed_everything(0),
-                 prepare))  # fmt: skip
+        fit(nn.Linear(2, 2), inputs, torch.arange(20) % 2, settings, seed_everything(0),
+                 prepare)  # fmt: skip
     assert len(seen) == 8
 
 
 def test_weights_that_the_last_step_spoils_are_an_error():
     """No loss is computed from them any more."""
     settings = {**SGD, "batch": 20, "epochs": 1, "learning_rate": float("inf")}
-    rows = fit(nn.Linear(2, 2), torch.randn(20, 2), torch.arange(20) % 2, settings,
-               seed_everything(0))  # fmt: skip
     with pytest.raises(
         FloatingPointError,
         match=r"weights after epoch 1 of 1, at learning rate inf: weight and 1 more .*: lower",
     ):
-        list(rows)
+        fit(nn.Linear(2, 2), torch.randn(20, 2), torch.arange(20) % 2, settings, seed_everything(0))
 
 
 def test_so_are_statistics_of_a_batch_that_are_not_finite():
@@ -221,7 +221,7 @@ def test_so_are_statistics_of_a_batch_that_are_not_finite():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     inputs = torch.full((20, 2), 1e30) * torch.randn(20, 1)
     with pytest.raises(FloatingPointError, match=r"1.running_var not finite"):
-        list(fit(model, inputs, torch.arange(20) % 2, {**SGD, "epochs": 1}, seed_everything(0)))
+        fit(model, inputs, torch.arange(20) % 2, {**SGD, "epochs": 1}, seed_everything(0))
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -232,7 +232,7 @@ def test_answers_that_are_not_finite_have_no_accuracy(trained):
     assert 0 <= accuracy(model, inputs, labels) <= 1
     if trained:
         settings = {**RECIPE, "warmup_epochs": 0, "batch": 20, "epochs": 1, "learning_rate": 1e37}
-        list(fit(model, inputs, labels, settings, seed_everything(0)))
+        fit(model, inputs, labels, settings, seed_everything(0))
         assert all(weight.isfinite().all() for weight in model.parameters())
     else:
         nn.init.constant_(model[1].bias, float("nan"))
@@ -245,7 +245,7 @@ def test_no_images_are_an_error_in_training_and_in_tests():
     with pytest.raises(ValueError, match="no images to test on"):
         accuracy(model, torch.zeros(0, 2), none)
     with pytest.raises(ValueError, match="no images to train on"):
-        list(fit(model, torch.zeros(0, 2), none, SGD, seed_everything(0)))
+        fit(model, torch.zeros(0, 2), none, SGD, seed_everything(0))
 
 
 class Event:
@@ -286,8 +286,5 @@ def test_images_of_a_batch_are_not_changed_by_training(images):
     pixels = torch.from_numpy(images[0])
     before = copy.deepcopy(pixels)
     model, generator = untrained("alexnet")
-    looked = lambda batch: centre_crop(batch, 32)  # noqa: E731
-    list(
-        fit(model, pixels, torch.from_numpy(images[1]), {**RECIPE, "epochs": 1}, generator, looked)
-    )
+    fit(model, pixels, torch.from_numpy(images[1]), {**RECIPE, "epochs": 1}, generator, centre_crop)
     assert torch.equal(pixels, before)
