@@ -53,7 +53,7 @@ def test_it_draws_the_figures(finished):
 
 def test_the_tables_say_what_the_jobs_measured(finished):
     """One number followed by hand, from the featuremaps and the model's card to the tables."""
-    dump = np.load(finished.results / "featuremaps/vgg16/image2-1/greek.npy").astype("f8")
+    dump = np.load(finished.results / "features/vgg16/image2-1/greek/featuremaps.npy").astype("f8")
     sparsity = (dump != 0).mean()
     scores = pd.read_csv(finished.results / "tables/scores.csv")
     row = scores.query("architecture == 'vgg16' and subset == 'image2-1' and target == 'greek'")

@@ -118,7 +118,7 @@ def test_a_miniature_of_it_runs_from_end_to_end(fresh):
     tables = results / "tables"
     assert len(pd.read_csv(tables / "fine_tuning.csv")) == 3 * 2 * 8
     assert len(pd.read_csv(tables / "targets.csv")) == 8
-    dump = np.load(next(results.glob("featuremaps/vgg16/*/cub200.npy")), mmap_mode="r")
+    dump = np.load(next(results.glob("features/vgg16/*/cub200/featuremaps.npy")), mmap_mode="r")
     assert dump.shape == (4, 512, 14, 14)
     assert "Comparable with the published numbers: NO" in (results / "summary.txt").read_text()
     assert not [path for path in results.rglob(".*") if path.is_file()]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-S4 = "workflow/basemodel/metrics/s4.py"
+S4 = "workflow/basemodel/metrics/S4.py"
 S4_TABLES = [
     f"results/smoke/metrics/S4/{architecture}/{target}.csv"
     for architecture in ("alexnet", "resnet18", "vgg16")
@@ -113,7 +113,7 @@ def test_a_clusters_job_does_not_run_edited_code(editable, begun):
     run = job_of_a_cluster(editable, "metric", METRIC, begun)
     assert run.returncode == 1
     log = editable.results / "logs/metric/S4/alexnet/greek.log"
-    assert "metrics/s4.py: edited while this run was going on" in log.read_text()
+    assert "metrics/S4.py: edited while this run was going on" in log.read_text()
     editable.edit(S4, '{"value": 0.5 * ', '{"value": ')
     done(job_of_a_cluster(editable, "metric", METRIC, begun))
     assert table.read_bytes() == before
@@ -139,7 +139,7 @@ def test_a_metrics_label_makes_all_run_that_shows_it_after_an_interruption_too(e
     editable.edit(path, 'LABEL = "', 'LABEL = "the ')
     assert set(editable.would_run()) == {"epoch_metric", "figure1"}  # of normal training alone
     editable.edit(path, 'LABEL = "the ', 'LABEL = "')
-    path = "workflow/basemodel/metrics/s1.py"
+    path = "workflow/basemodel/metrics/S1.py"
     editable.edit(path, 'LABEL = "', 'LABEL = "the ')
     tables = [f"results/smoke/tables/{name}.csv" for name in ("pairs", "cut_choices")]
     tables += [f"results/smoke/normal/{name}/metrics/S1.csv" for name in ("alexnet", "vgg16")]
@@ -154,7 +154,7 @@ def test_another_number_of_epochs_trains_again_whatever_is_asked_for(finished, t
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(f"architectures: {{alexnet: {{pretrain: {{epochs: {epochs}}}}}}}")
     choices = "results/smoke/tables/cut_choices.csv"
-    assert "normal_alexnet " in done(finished.snakemake("-n", choices, overlay=(str(overlay),)))
+    assert "normal " in done(finished.snakemake("-n", choices, overlay=(str(overlay),)))
 
 
 def test_fewer_epochs_leave_none_of_more(fresh):
@@ -176,8 +176,8 @@ def test_fewer_epochs_leave_none_of_more(fresh):
 def test_versions_stand_on_every_card(finished):
     cards = [
         path
-        for part in ("data/*/meta.json", "models/*/*.json", "featuremaps/*/*/*.json",
-                     "finetune/*/*/*.json", "normal/*/model.json", "normal/*/featuremaps/*.json",
+        for part in ("data/*/meta.json", "models/*/*.json", "features/*/*/*/card.json",
+                     "finetune/*/*/*.json", "normal/*/model.json", "normal/*/features/*/card.json",
                      "truncation/*/*/*/*.json")
         for path in finished.results.glob(part)
     ]  # fmt: skip

@@ -26,20 +26,20 @@ def test_comments_and_docstrings_make_nothing_run(editable):
         path.write_text(
             "# A new first line.\n" + path.read_text(encoding="utf-8"), encoding="utf-8"
         )
-    editable.edit("workflow/basemodel/training.py", '"""The training loop', '"""The old loop')
+    editable.edit("workflow/basemodel/training/loop.py", '"""The training loop', '"""The old loop')
     assert editable.would_run() == {}
 
 
 def test_a_metrics_arithmetic_makes_its_own_jobs_run_and_what_shows_it(editable):
-    editable.append("workflow/basemodel/metrics/s4.py", "UNUSED = 1")
+    editable.append("workflow/basemodel/metrics/S4.py", "UNUSED = 1")
     shown = {**METRIC_JOBS, **AFTER_METRICS, **AFTER_CUTS, "figure1": 1}
     assert editable.would_run() == shown
 
 
 def test_a_helper_makes_its_users_run_and_what_follows(editable):
-    editable.append("workflow/basemodel/figures/figure3.py", "UNUSED = 1")
+    editable.append("workflow/basemodel/report/figures/figure3.py", "UNUSED = 1")
     assert editable.would_run() == {"figure3": 1}
-    editable.append("workflow/basemodel/finetuning.py", "UNUSED = 1")
+    editable.append("workflow/basemodel/training/finetuning.py", "UNUSED = 1")
     tuned = {"finetune": 42, "accuracies": 1, "cut_finetune": 10}
     assert editable.would_run() == {**tuned, **AFTER_METRICS, **AFTER_CUTS}
 
@@ -87,7 +87,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
             {
                 "pretrain": 7, "featuremaps": 14, "finetune": 14, "metric": 12,
                 "accuracies": 1, **AFTER_METRICS,
-                "normal_vgg16": 1, "epoch_featuremaps": 2, "epoch_metric": 7,
+                "normal": 1, "epoch_featuremaps": 2, "epoch_metric": 7,
                 "epoch_accuracies": 1, "figure1": 1,
             },
         ),
@@ -103,21 +103,21 @@ def test_a_changed_metric_really_runs_alone(editable):
     """Not only announced: S4 halved is computed, and no network is trained or passed through."""
     watched = [*editable.results.glob("models/*/*"), *editable.results.glob("finetune/*/*/*")]
     watched += [
-        *editable.results.glob("featuremaps/*/*/*"),
+        *editable.results.glob("features/*/*/*/*"),
         *editable.results.glob("metrics/S1/*/*"),
     ]
     before = {path: path.stat().st_mtime_ns for path in watched}
     table = editable.results / "metrics/S4/vgg16/greek.csv"
     first = [line.split(",")[1] for line in table.read_text().splitlines()[1:]]
     editable.edit(
-        "workflow/basemodel/metrics/s4.py", 'return {"value": ', 'return {"value": 0.5 * '
+        "workflow/basemodel/metrics/S4.py", 'return {"value": ', 'return {"value": 0.5 * '
     )
     run = editable.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     second = [line.split(",")[1] for line in table.read_text().splitlines()[1:]]
     assert [float(x) * 0.5 for x in first] == pytest.approx([float(x) for x in second])
     assert before == {path: path.stat().st_mtime_ns for path in watched}
-    editable.edit("workflow/basemodel/metrics/s4.py", '{"value": 0.5 * ', '{"value": ')
+    editable.edit("workflow/basemodel/metrics/S4.py", '{"value": 0.5 * ', '{"value": ')
     assert editable.snakemake().returncode == 0
 
 
