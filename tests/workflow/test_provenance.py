@@ -178,7 +178,7 @@ def test_versions_stand_on_every_card(finished):
         path
         for part in ("data/*/meta.json", "models/*/*.json", "features/*/*/*/card.json",
                      "finetune/*/*/*.json", "normal/*/model.json", "normal/*/features/*/card.json",
-                     "truncation/*/*/*/*.json")
+                     "truncation/*/finetune/*/*.json", "truncation/*/features/*/*/card.json")
         for path in finished.results.glob(part)
     ]  # fmt: skip
     assert len(cards) == 3 + 21 + 42 + 42 + 3 + 6 + 20
