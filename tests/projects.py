@@ -44,13 +44,15 @@ class Project:
 
     def would_run(self, *overlay: str) -> dict[str, int]:
         """Jobs by rule that a dry run announces, with more settings laid over the experiment's."""
-        run = self.snakemake("-n", overlay=overlay)
-        assert run.returncode == 0, run.stdout + run.stderr
-        table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
-        jobs = {rule: int(count.replace(",", "")) for rule, count in table}
-        if not jobs:
-            assert "Nothing to be done" in run.stdout + run.stderr
-        return jobs
+        return announced(self.snakemake("-n", overlay=overlay))
+
+    def announced(self, *arguments: str) -> dict[str, int]:
+        """Jobs by rule that a dry run of any experiment announces."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        run = subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
+        )
+        return announced(run)
 
     def append(self, file: str, line: str) -> None:
         path = self.folder / file
@@ -63,6 +65,16 @@ class Project:
             f"{file}: {before!r} stands there {text.count(before)} times"
         )
         path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def announced(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, out of what a dry run printed."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
+    jobs = {rule: int(count.replace(",", "")) for rule, count in table}
+    if not jobs:
+        assert "Nothing to be done" in run.stdout + run.stderr
+    return jobs
 
 
 def copy_project(folder: Path) -> Project:
