@@ -31,7 +31,7 @@ from torchvision.datasets import ImageFolder
 
 from basemodel.architectures import NETWORKS
 from basemodel.augmentation import MEAN, STD, centre_crop, random_crop_flip
-from basemodel.feeding import load
+from basemodel.feeding import free_memory, load
 from basemodel.training import apply, autocast, device, fit, make_optimizer, seed_everything
 
 CLASSES = 100
@@ -233,7 +233,7 @@ def main() -> None:
         f"{machine(where)}; torch {torch.__version__}; side {options.side}, batch {options.batch}, "
         f"precision {options.precision}, compile {options.compile}, {options.workers} workers"
     )
-    images = load(pictures(options.images, size, size), None, where, 1)
+    images = load(pictures(options.images, size, size), None, where, free_memory(where))
     labels = torch.randint(CLASSES, (options.images,))
     steps = options.images // options.batch
     entries = []
