@@ -4,6 +4,7 @@ import json
 import sys
 
 from basemodel import settings, subsets
+from basemodel.comparability import comparable
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
 
@@ -11,6 +12,11 @@ try:
     settings.check(config)
 except settings.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
+
+config["results"] = settings.results(config)
+if workflow.is_main_process:
+    # The stages logger takes it from here; with any other it is a line like others.
+    logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
 
 settings.share_library()
 
@@ -20,8 +26,12 @@ SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
+# What commands run that no script: theirs in an environment made for them, else this one.
+PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
-FIGURES = ["figure1", "figure2", "figure3"]
+FIGURES = ["figure1", "figure2"]
+if len(METRICS) > 1:  # one alone makes no pair
+    FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
     FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
@@ -39,6 +49,11 @@ def network(architecture):
     """What a base model is built from, but for the number of classes."""
     size = config["architectures"][architecture]
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
+
+
+def as_it_is(value):
+    """A parameter that holds what the user wrote: Snakemake fills in braces in plain strings."""
+    return lambda wildcards: value
 
 
 def any_of(names):

@@ -108,7 +108,7 @@ rule summary:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("summary.py"),
-        comparable=settings.comparable(config)[0],
-        why=settings.comparable(config)[1],
+        comparable=comparable(config)[0],
+        why=as_it_is(comparable(config)[1]),
     script:
         "../scripts/summary.py"
