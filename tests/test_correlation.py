@@ -364,7 +364,7 @@ def test_script(tmp_path):
         *("max_rho", "max_architecture", "max_target"),
         *("min_rho", "min_architecture", "min_target", "cells"),
     ]
-    assert len(pairs) == 3 + 3 and pairs["second"].isna().sum() == 3
+    assert len(pairs) == 3 + 3 and (pairs["second"] == "").sum() == 3
     best = best_row(pairs)
     assert best["mean_rho"] == pytest.approx(found.mean(axis=2).max(), abs=1e-12)
     first = {name: path.read_bytes() for name, path in output.items()}

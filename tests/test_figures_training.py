@@ -27,7 +27,7 @@ def training(epochs=EPOCHS, metrics=METRICS) -> tuple[pd.DataFrame, pd.DataFrame
     """Accuracies that tell architecture and epoch apart, and values for each metric."""
     rng = np.random.default_rng(0)
     accuracy = [
-        (a, epoch, 0.1 * i + 0.01 * epoch)
+        (a, epoch, 0.1 * i + 0.002 * epoch)
         for i, (a, count) in enumerate(epochs.items(), start=1)
         for epoch in range(1, count + 1)
     ]
@@ -36,6 +36,13 @@ def training(epochs=EPOCHS, metrics=METRICS) -> tuple[pd.DataFrame, pd.DataFrame
         pd.DataFrame(accuracy, columns=["architecture", "epoch", "test_accuracy"]),
         pd.DataFrame(values, columns=["architecture", "epoch", "metric", "value"]),
     )
+
+
+def test_figure1_refuses_an_accuracy_that_is_none():
+    accuracies, metrics = training()
+    accuracies.loc[3, "test_accuracy"] = np.nan
+    with pytest.raises(ValueError, match="normal training: alexnet, epoch 4 has nan"):
+        figure1.draw(accuracies, metrics, list(EPOCHS), METRICS)
 
 
 def truncation(architectures=LAYERS, targets=TARGETS) -> pd.DataFrame:
@@ -74,7 +81,7 @@ def test_figure1_accuracies_are_on_their_epochs_and_the_left_axis():
     for i, (panel, count) in enumerate(zip(left, EPOCHS.values(), strict=True), start=1):
         (line,) = panel.lines
         assert line.get_xdata().tolist() == list(range(1, count + 1))
-        percent = [10 * i + epoch for epoch in range(1, count + 1)]
+        percent = [10 * i + 0.2 * epoch for epoch in range(1, count + 1)]
         np.testing.assert_allclose(line.get_ydata(), percent)
         assert panel.get_xticks().tolist() == list(range(1, count + 1))
         assert panel.get_ylabel().endswith("(%)")

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 from snakemake.iocontainers import Namedlist
 
 from basemodel.correlation import gather, oriented, rho_table
@@ -174,6 +175,24 @@ def test_mixed_versions_have_a_section_and_unmixed_ones_none():
         " glyphs are not ImageNet"
     )
     assert lines[start + 2] == mixed[0] and max(map(len, lines)) <= 100
+
+
+def test_one_metric_makes_no_pair():
+    arguments = list(tables())
+    arguments[4] = arguments[4][arguments[4]["second"] == ""].head(1)
+    assert "One metric makes no pair." in lines_of(*arguments)
+
+
+def test_an_accuracy_over_no_images_is_refused_and_named():
+    """The mean, the median and the maximum would pass over it, and the bounds be met."""
+    arguments = tables()
+    arguments[0].loc[2, "test_accuracy"] = np.nan
+    with pytest.raises(ValueError, match="^base models: alexnet, class10-03 has nan, not a fract"):
+        lines_of(*arguments)
+    arguments = tables()
+    arguments[1].loc[0, "accuracy"] = np.nan
+    with pytest.raises(ValueError, match="accuracies: alexnet, flowers, class10-01 has nan"):
+        lines_of(*arguments)
 
 
 def test_script(tmp_path):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from basemodel import begun, settings, subsets, unlock, versions
+from basemodel.comparability import comparable
 from basemodel.depths import layers
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
@@ -19,8 +20,11 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
 
+config["results"] = settings.results(config)
 if workflow.is_main_process:
     begun.begin(Path(".snakemake/begun"), config)
+    # The stages logger takes it from here; with any other it is a line like others.
+    logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
 
 settings.share_library()
 
@@ -30,9 +34,13 @@ SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
+# What commands run that no script: theirs in an environment made for them, else this one.
+PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
 VERSIONS = ["base_models", "normal_training"]
-FIGURES = ["figure1", "figure2", "figure3"]
+FIGURES = ["figure1", "figure2"]
+if len(METRICS) > 1:  # one alone makes no pair
+    FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
     VERSIONS.append("truncation")
@@ -61,6 +69,11 @@ def pixels(dataset):
         for key, value in config["datasets"][dataset].items()
         if key not in ("title", "on_error")
     }
+
+
+def as_it_is(value):
+    """A parameter that holds what the user wrote: Snakemake fills in braces in plain strings."""
+    return lambda wildcards: value
 
 
 def any_of(names):
