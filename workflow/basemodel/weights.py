@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from basemodel.files import whole
@@ -36,5 +36,7 @@ def save(
 ) -> None:
     """Write tensors, wherever they are, to a safetensors file; raises files.DiskFull."""
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    with whole(path, sum(tensor.nbytes for tensor in tensors.values())) as part:
-        save_file(tensors, part, metadata)
+    # Not by save_file, whose own temporary file has a random name: a killed job would leave it.
+    content = serialise(tensors, metadata)
+    with whole(path, len(content)) as part, part.open("r+b") as file:
+        file.write(content)
