@@ -1,6 +1,5 @@
 """Data sets in their official layouts: the real loaders on miniatures, and what is missing."""
 
-import copy
 import shutil
 import subprocess
 import sys
