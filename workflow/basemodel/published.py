@@ -47,4 +47,5 @@ TARGETS = (
     "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101", "flowers102"
 )  # fmt: skip
 TARGET_COUNT = 8
-OPEN = "two targets, batch, momentum, weight decay, dropout, initialisation, augmentation and precision"
+# What it does not say
+OPEN = "two targets, batch, momentum, weight decay, dropout, initialisation, augmentation"

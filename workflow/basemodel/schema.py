@@ -49,7 +49,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _check_keys(value: Any, where: str) -> None:
-    """YAML reads 2023, null and true as a number, nothing and a truth: as names they need quotes."""
+    """As names, 2023, null and true need quotes, or YAML reads other things than text."""
     if not isinstance(value, dict):
         return
     for key, below in value.items():
