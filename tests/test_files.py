@@ -136,7 +136,7 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
             "images": str(tmp_path / "train" / "images.npy"),
         },
         "output": {"0": str(small / "maps.npy")},
-        "params": {"code": "0", "crop": 32, "dtype": "float32"},
+        "params": {"code": jobs.code_of("featuremaps.py"), "crop": 32, "dtype": "float32"},
         "config": {},
     }
     process = jobs.start("featuremaps.py", tmp_path / "log", **job)

@@ -99,7 +99,7 @@ def new_versions(card):
     def force(wildcards):
         # What conda deploys has a trigger of its own, and is not what is installed here.
         if workflow.is_main_process and not workflow.deployment_settings.deployment_method:
-            path = card.replace("<results>", config["results"]).format(**wildcards)
+            path = card.replace("<results>", config["results"]).format(**dict(wildcards.items()))
             if versions.changed(path):
                 workflow.dag.forcefiles.add(path)
         return []
