@@ -135,7 +135,7 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
             "probe": str(tmp_path / "probe.npy"),
             "images": str(tmp_path / "train" / "images.npy"),
         },
-        "output": {"0": str(small / "maps.npy")},
+        "output": {"maps": str(small / "maps.npy"), "card": str(small / "card.json")},
         "params": {"code": jobs.code_of("featuremaps.py"), "crop": 32, "dtype": "float32"},
         "config": {},
     }
