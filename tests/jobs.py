@@ -37,6 +37,33 @@ def start(script, log, **job):
     return process
 
 
+def run(script, **job):
+    """Run a script in this process; `job` as in `start`, and threads.
+
+    Its files may be paths. `code` is added to the params, unless they have another.
+    """
+    kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
+    job["params"] = {"code": code_of(script), **job.get("params", {})}
+    values = {name: _named(kind, job.get(name, {})) for name, kind in kinds.items()}
+    snakemake = SimpleNamespace(
+        config=job.get("config", {}), threads=job.get("threads", 1), **values
+    )
+    return runpy.run_path(str(SCRIPTS / script), {"snakemake": snakemake}, "__main__")
+
+
+def _named(kind, values):
+    """As Snakemake has it: by name, or a plain list."""
+    if isinstance(values, dict):
+        return kind(fromdict={name: _text(value) for name, value in values.items()})
+    return kind(toclone=[_text(value) for value in values])
+
+
+def _text(value):
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
 def _run(script, log, job):
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
@@ -44,10 +71,5 @@ def _run(script, log, job):
     import torch
 
     torch.set_num_threads(1)
-    kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
-    snakemake = SimpleNamespace(
-        config=job["config"],
-        **{name: kind(fromdict=job.get(name, {})) for name, kind in kinds.items()},
-    )
-    runpy.run_path(str(SCRIPTS / script), {"snakemake": snakemake}, "__main__")
+    run(script, **job)
     sys.stdout.flush()

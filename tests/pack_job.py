@@ -4,18 +4,10 @@ python tests/pack_job.py RESULTS ROOT DATASET_AS_JSON SIZE
 """
 
 import json
-import runpy
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-from jobs import code_of
-
-SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "pack_files.py"
-
-
-class Names(dict):
-    __getattr__ = dict.__getitem__
+import jobs
 
 
 def pack(
@@ -23,10 +15,10 @@ def pack(
 ):
     """Pack a data set, named `images`, into `results`; returns that folder."""
     results = Path(results)
-    outputs = Names(meta=str(results / "meta.json"))
+    outputs = {"meta": results / "meta.json"}
     for split in ("train", "test"):
         (results / split).mkdir(parents=True, exist_ok=True)
-        outputs[split] = str(results / split / "images.npy")
+        outputs[split] = results / split / "images.npy"
     config = {
         "data_root": str(root),
         "data_counts": counts,
@@ -37,14 +29,14 @@ def pack(
         "subsets": {"image": [parts]},
     }
     pixels = {key: value for key, value in dataset.items() if key != "on_error"}
-    job = SimpleNamespace(
-        wildcards=Names(dataset="images"),
+    jobs.run(
+        "pack_files.py",
+        wildcards={"dataset": "images"},
         output=outputs,
-        params=Names(dataset=pixels, size=size, code=code or code_of(SCRIPT.name)),
+        params={"dataset": pixels, "size": size, **({"code": code} if code else {})},
         threads=threads,
         config=config,
     )
-    runpy.run_path(str(SCRIPT), {"snakemake": job})
     return results
 
 

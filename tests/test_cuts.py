@@ -1,21 +1,16 @@
 """Where to cut: choices and correlations by hand, and what is wrong with tables in words."""
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+import jobs
 from basemodel.files import write_json
 from basemodel.statistics import cuts
 from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, write_csv
-from jobs import code_of
 
-SCRIPT = Path(__file__).parents[1] / "workflow/scripts/cuts.py"
 ACCURACY = [0.50, 0.915, 0.925, 0.92, 0.80]
 VALUES = {
     "S1": [1, 2, 3, 4, 5],  # larger is better: layer 4
@@ -206,16 +201,16 @@ def test_script(tmp_path):
     write_csv(tmp_path / "costs.csv", costs())
     names = ["accuracies", "metrics", "choices", "correlation"]
     outputs = {name: tmp_path / "out" / f"{name}.csv" for name in names}
-    stand_in = SimpleNamespace(
-        input=SimpleNamespace(
-            fine_tunings=fine_tunings,
-            metrics=[tmp_path / "S1.csv", tmp_path / "S5.csv"],
-            costs=tmp_path / "costs.csv",
-        ),
-        output=SimpleNamespace(**outputs),
-        params=SimpleNamespace(code=code_of(SCRIPT.name), cells=cells),
+    jobs.run(
+        "cuts.py",
+        input={
+            "fine_tunings": fine_tunings,
+            "metrics": [tmp_path / "S1.csv", tmp_path / "S5.csv"],
+            "costs": tmp_path / "costs.csv",
+        },
+        output=outputs,
+        params={"cells": cells},
     )
-    runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     two = {metric: VALUES[metric] for metric in ("S1", "S5")}
     pd.testing.assert_frame_equal(read_csv(outputs["accuracies"]), accuracies())
     assert read_csv(outputs["metrics"]).shape == (10, 5)

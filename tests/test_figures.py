@@ -1,22 +1,18 @@
 """Figures 2 and 3: what is drawn is what the tables say, and equal input gives equal bytes."""
 
-import runpy
 from itertools import combinations, product
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from basemodel.report.figures import figure2, figure3, style
+import jobs
+from basemodel.report.figures import figure2, figure3, figure4, figure5, style
 from basemodel.statistics.correlation import cell_names
 from basemodel.statistics.pairs import alpha_grid, search
 from basemodel.tables import write_csv
-from jobs import code_of
 
-SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 ARCHITECTURES = ["alexnet", "vgg16", "resnet18"]
 TARGETS = [("cars", "Stanford Cars"), ("flowers", "Oxford Flowers-102"), ("dtd", "DTD")]
 METRICS = ["S1", "S2", "S6"]
@@ -104,6 +100,14 @@ def test_figure2_wants_every_cell():
         figure2.draw(correlation(["alexnet"]), ARCHITECTURES, TARGETS, METRICS)
 
 
+def test_slanted_titles_are_cut_so_that_bars_keep_their_room():
+    titles = [(f"t{i}", "Fortyletters of a title are the longest") for i in range(9)]
+    figure = figure2.draw(correlation(["vgg16"], titles), ["vgg16"], titles, METRICS)
+    assert clipped(figure) == []
+    assert figure.axes[-1].get_xticklabels()[0].get_text() == "Fortyletters of a title…"
+    assert figure.axes[0].get_window_extent().height > figure.bbox.height / 4
+
+
 # Figure 3 -----------------------------------------------------------------------------------
 
 
@@ -152,6 +156,14 @@ def test_figure3_refuses_arrays_that_do_not_fit():
         figure3.draw(curves, table, alpha_grid(0.1), ARCHITECTURES, TARGETS)
     with pytest.raises(ValueError, match="at least one pair"):
         figure3.draw(curves[:0], table[3:], alpha_grid(0.05), ARCHITECTURES, TARGETS)
+
+
+def test_figure3_says_where_a_mean_leaves_curves_out():
+    table, curves = searched()
+    table.loc[0, "cells"] = 7
+    figure = figure3.draw(curves, table, alpha_grid(0.05), ARCHITECTURES, TARGETS)
+    notes = [panel.texts[0].get_text() for panel in figure.axes]
+    assert [note.endswith(", 7 of 9 curves") for note in notes] == [True, False, False]
 
 
 # Both ---------------------------------------------------------------------------------------
@@ -208,12 +220,7 @@ def test_looks_do_not_recur_soon():
 
 def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
     outputs = {kind: tmp_path / f"{out}.{kind}" for kind in ("svg", "pdf", "png")}
-    stand_in = SimpleNamespace(
-        input=SimpleNamespace(**inputs),
-        output=outputs,
-        params=SimpleNamespace(code=code_of(script), **params),
-    )
-    runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": stand_in})
+    jobs.run(script, input=inputs, output=outputs, params=params)
     return {kind: path.read_bytes() for kind, path in outputs.items()}
 
 
@@ -241,3 +248,34 @@ def test_scripts_write_equal_bytes_without_dates(tmp_path):
         assert first["pdf"].startswith(b"%PDF") and b"CreationDate" not in first["pdf"]
         assert first["png"].startswith(b"\x89PNG")
     assert not list(tmp_path.glob(".*.part"))
+
+
+ODD = [
+    *("Cars $5", "a_b^{c", "$a_b^{c$", "$\\frac{$ and $", "{x} {{y}}", "_hidden", "100 % <b>&amp;"),
+    *("'one' \"two\"", "a\\b#c~d", "漢字", "W" * 40),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from:UserWarning")
+def test_titles_are_plain_text(tmp_path):
+    """Dollars, braces and backslashes are no formulas."""
+    targets = [(f"t{i}", title) for i, title in enumerate(ODD)]
+    size = ["alexnet", "vgg16"], targets, ["S1", "S2"]
+    table, curves = searched(*size)
+    cuts = pd.DataFrame(
+        {"architecture": "alexnet", "target": target, "layer": layer, "accuracy": 0.1 * layer}
+        for target, _ in targets
+        for layer in range(5)
+    )
+    figures = [
+        figure2.draw(correlation(*size), *size),
+        figure3.draw(curves, table, alpha_grid(0.05), *size[:2]),
+        figure4.draw(cuts, "alexnet", targets),
+        figure5.draw(correlation(*size).assign(n=5), *size),
+    ]
+    for number, figure in enumerate(figures, start=2):
+        paths = {kind: tmp_path / f"{number}.{kind}" for kind in ("svg", "pdf", "png")}
+        style.save(figure, paths, 40)
+        shown = {t.get_text() for t in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+        assert set(ODD[:5]) <= shown  # the others are long, and cut or wrapped
+    assert [text.get_text() for text in figures[1].legends[1].get_texts()] == ODD

@@ -1,9 +1,6 @@
 """Figures 1, 4 and 5: the series are where the tables say, nothing is clipped, equal bytes."""
 
-import runpy
 from itertools import product
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,13 +8,12 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import jobs
 from basemodel.networks.catalog import ARCHITECTURES, layers
 from basemodel.report.figures import figure1, figure4, figure5, style
 from basemodel.statistics import cuts
 from basemodel.tables import write_csv
-from jobs import code_of
 
-SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 EPOCHS = {"alexnet": 10, "vgg16": 10, "resnet18": 6}
 METRICS = ["S1", "S2", "S3", "S4", "S5", "S6", "feature_norm"]
 TARGETS = [("cars", "Stanford Cars"), ("flowers", "Oxford Flowers-102"), ("dtd", "DTD")]
@@ -27,7 +23,7 @@ def training(epochs=EPOCHS, metrics=METRICS) -> tuple[pd.DataFrame, pd.DataFrame
     """Accuracies that tell architecture and epoch apart, and values for each metric."""
     rng = np.random.default_rng(0)
     accuracy = [
-        (a, epoch, 0.1 * i + 0.01 * epoch)
+        (a, epoch, 0.1 * i + 0.002 * epoch)
         for i, (a, count) in enumerate(epochs.items(), start=1)
         for epoch in range(1, count + 1)
     ]
@@ -36,6 +32,13 @@ def training(epochs=EPOCHS, metrics=METRICS) -> tuple[pd.DataFrame, pd.DataFrame
         pd.DataFrame(accuracy, columns=["architecture", "epoch", "test_accuracy"]),
         pd.DataFrame(values, columns=["architecture", "epoch", "metric", "value"]),
     )
+
+
+def test_figure1_refuses_an_accuracy_that_is_none():
+    accuracies, metrics = training()
+    accuracies.loc[3, "test_accuracy"] = np.nan
+    with pytest.raises(ValueError, match="normal training: alexnet, epoch 4 has nan"):
+        figure1.draw(accuracies, metrics, list(EPOCHS), METRICS)
 
 
 def truncation(architectures=ARCHITECTURES, targets=TARGETS) -> pd.DataFrame:
@@ -74,7 +77,7 @@ def test_figure1_accuracies_are_on_their_epochs_and_the_left_axis():
     for i, (panel, count) in enumerate(zip(left, EPOCHS.values(), strict=True), start=1):
         (line,) = panel.lines
         assert line.get_xdata().tolist() == list(range(1, count + 1))
-        percent = [10 * i + epoch for epoch in range(1, count + 1)]
+        percent = [10 * i + 0.2 * epoch for epoch in range(1, count + 1)]
         np.testing.assert_allclose(line.get_ydata(), percent)
         assert panel.get_xticks().tolist() == list(range(1, count + 1))
         assert panel.get_ylabel().endswith("(%)")
@@ -318,12 +321,7 @@ def test_looks_of_figure1_do_not_recur():
 
 def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
     outputs = {kind: tmp_path / f"{out}.{kind}" for kind in ("svg", "pdf", "png")}
-    stand_in = SimpleNamespace(
-        input=SimpleNamespace(**inputs),
-        output=outputs,
-        params=SimpleNamespace(code=code_of(script), **params),
-    )
-    runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": stand_in})
+    jobs.run(script, input=inputs, output=outputs, params=params)
     return {kind: path.read_bytes() for kind, path in outputs.items()}
 
 

@@ -1,4 +1,4 @@
-"""Outputs are whole, and on the disk before they have their name; a full disk is said."""
+"""Outputs are whole, on the disk before they have their name; a full disk is said in one line."""
 
 import errno
 import os
@@ -61,9 +61,9 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize("array", [
-    np.arange(7), np.zeros((0, 3), "f4"), np.ones((3, 4), order="F"), np.array(3),
-    np.arange(9)[::2],
-], ids=["plain", "empty", "fortran", "scalar", "strided"])  # fmt: skip
+    np.arange(7), np.zeros((0, 3), "f4"), np.array(3), np.arange(9)[::2],
+    np.ones((3, 4), order="F"),
+], ids=["plain", "empty", "scalar", "strided", "fortran"])  # fmt: skip
 def test_an_array_has_the_bytes_of_numpys_own_file(tmp_path, array):
     write_npy(tmp_path / "ours.npy", array)
     np.save(tmp_path / "theirs.npy", array)

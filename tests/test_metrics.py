@@ -2,12 +2,10 @@
 
 import ast
 import math
-import runpy
 import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,14 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import calinski_harabasz_score
-from snakemake.iocontainers import InputFiles
 
+import jobs
 from basemodel import metrics
 from basemodel.tables import read_csv
-from jobs import code_of
 
 SIX = ["S1", "S2", "S3", "S4", "S5", "S6"]
-SCRIPT = Path(__file__).parents[1] / "workflow/scripts/metric.py"
 
 
 def inputs(featuremaps, labels) -> dict[str, np.ndarray]:
@@ -363,13 +359,13 @@ def run_script(tmp_path, metric: str, maps: list[np.ndarray], subsets: list[str]
         paths.append(str(tmp_path / f"{subset}.npy"))
         np.save(paths[-1], array)
     np.save(tmp_path / "labels.npy", LABELS)
-    stand_in = SimpleNamespace(
-        input=InputFiles(fromdict={"featuremaps": paths, "labels": str(tmp_path / "labels.npy")}),
+    jobs.run(
+        "metric.py",
+        input={"featuremaps": paths, "labels": tmp_path / "labels.npy"},
         output=[tmp_path / "out.csv"],
-        params=SimpleNamespace(code=code_of(SCRIPT.name), column="subset", rows=subsets),
-        wildcards=SimpleNamespace(metric=metric, architecture="alexnet", target="dtd"),
+        params={"column": "subset", "rows": subsets},
+        wildcards={"metric": metric, "architecture": "alexnet", "target": "dtd"},
     )
-    runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     return read_csv(tmp_path / "out.csv")
 
 

@@ -83,6 +83,17 @@ def test_what_is_trained_depends_on_the_settings():
     assert of["pretrain", "vgg16"].trained == of["pretrain", "alexnet"].trained / 2 * 5
 
 
+def test_jobs_follow_the_metrics():
+    config = copy.deepcopy(DEFAULT)
+    of = rows(config)
+    assert of["epoch_metric", "vgg16"].jobs == 7  # and the feature norm
+    tables = of["tables, figures", ""].jobs
+    config["metrics"] = ["S1", "feature_norm"]
+    assert rows(config)["epoch_metric", "vgg16"].jobs == 2
+    config["metrics"] = ["S1"]
+    assert rows(config)["tables, figures", ""].jobs == tables - 1  # no pair, no Figure 3
+
+
 def test_the_default_experiments_sizes_are_those_of_its_settings():
     assert plan.dataset_size(DEFAULT, "glyphs") == Counts(100, 20_000, 2_500)
     assert plan.dataset_size(DEFAULT, "digits") == Counts(10, 200, 600)

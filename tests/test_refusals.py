@@ -1,13 +1,9 @@
 """Base models and fine-tunings that could only be wrong: refused by the scripts, in one line."""
 
-import runpy
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 import jobs
 from basemodel.data import packed
@@ -17,7 +13,6 @@ from basemodel.files import write_json
 from basemodel.training import finetuning
 from test_resume import NEVER, finetune_job, pretrain_job
 
-KINDS = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
 ONE_STEP = {"epochs": 1, "batch": 200, "warmup_epochs": 0, "dropout": 0, "augmentation": False}
 
 
@@ -41,23 +36,16 @@ def data(tmp_path):
     return data_set(tmp_path / "data")
 
 
-def run(script, job):
-    """A rule's script in this process."""
-    values = {name: kind(fromdict=job.get(name, {})) for name, kind in KINDS.items()}
-    snakemake = SimpleNamespace(config=job["config"], **values)
-    return runpy.run_path(str(jobs.SCRIPTS / script), {"snakemake": snakemake}, "__main__")
-
-
 def base_model(tmp_path, data):
     job = pretrain_job(tmp_path / "base", data, "alexnet", NEVER, **ONE_STEP)
-    run("pretrain.py", job)
+    jobs.run("pretrain.py", **job)
     return tmp_path / "base"
 
 
 def test_no_test_images_are_refused_before_the_base_model_is_trained(tmp_path, capsys):
     job = pretrain_job(tmp_path / "m", data_set(tmp_path / "letters", []), "alexnet", NEVER)
     with pytest.raises(SystemExit, match=r"letters/test: no images of the 5 classes of .* task s:"):
-        run("pretrain.py", job)
+        jobs.run("pretrain.py", **job)
     assert "epoch" not in capsys.readouterr().out
     assert list((tmp_path / "m").iterdir()) == []
 
@@ -68,7 +56,7 @@ def test_no_test_images_are_refused_before_fine_tuning(tmp_path, data, trainable
     job = finetune_job(tmp_path / "t", data_set(tmp_path / "runes", []), base, trainable, NEVER)
     monkeypatch.setattr(finetuning, "fit", None)
     with pytest.raises(ValueError, match="runes/test: no images: a target needs some to train"):
-        run("finetune.py", job)
+        jobs.run("finetune.py", **job)
     assert list((tmp_path / "t").iterdir()) == []
 
 
@@ -76,7 +64,7 @@ def test_a_base_model_whose_last_step_diverged_is_not_written(tmp_path, data):
     changes = {**ONE_STEP, "optimizer": "sgd", "learning_rate": float("inf")}
     job = pretrain_job(tmp_path / "m", data, "alexnet", NEVER, **changes)
     with pytest.raises(FloatingPointError, match="weights after epoch 1 of 1, at learning rate in"):
-        run("pretrain.py", job)
+        jobs.run("pretrain.py", **job)
     assert list((tmp_path / "m").iterdir()) == []
 
 
@@ -86,7 +74,7 @@ def test_a_fine_tuning_whose_last_step_diverged_has_no_accuracy(tmp_path, data, 
     changes = {**ONE_STEP, "learning_rate": rate}
     job = finetune_job(tmp_path / "t", data, base, "last", NEVER, **changes)
     with pytest.raises(FloatingPointError, match=f"{what}.*lower learning_rate"):
-        run("finetune.py", job)
+        jobs.run("finetune.py", **job)
     assert list((tmp_path / "t").iterdir()) == []
 
 
@@ -99,12 +87,12 @@ def test_a_base_model_that_is_not_finite_is_not_used(tmp_path, data):
     save_file(weights, path)
     job = finetune_job(tmp_path / "t", data, base, "all", NEVER)
     with pytest.raises(FloatingPointError, match=f"{path}: {name} not finite .*: remove this"):
-        run("finetune.py", job)
+        jobs.run("finetune.py", **job)
     rows, images = data / "rows.npy", data / "train" / "images.npy"
     np.save(rows, np.arange(4))
     job["input"] |= {"probe": str(rows), "images": str(images)}
     with pytest.raises(FloatingPointError, match=f"{name} not finite"):
-        run("featuremaps.py", job)
+        jobs.run("featuremaps.py", **job)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.45, 0.9])
@@ -130,7 +118,7 @@ def test_both_splits_count_against_one_share(tmp_path, data, share, monkeypatch)
     tuned = finetune_job(tmp_path / "t", data, tmp_path / "base", "all", config, **ONE_STEP)
     for script, job in (("pretrain.py", base), ("finetune.py", tuned)):
         loaded.clear()
-        run(script, job)
+        jobs.run(script, **job)
         assert len(loaded) == 2
         assert taken() <= share * 4 * split
         assert taken() > 0 or share * 4 < 1

@@ -1,19 +1,35 @@
 """Errors before any work starts: one line that names the setting and the remedy."""
 
 import copy
+import math
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from basemodel import settings
+from basemodel.networks import catalog
+from basemodel.networks.architectures import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 
-def changed(path, value):
-    config = copy.deepcopy(DEFAULT)
+def laid(over, under):
+    for key, value in over.items():
+        under[key] = laid(value, under.get(key, {})) if isinstance(value, dict) else value
+    return under
+
+
+PAPER = laid(
+    yaml.safe_load((ROOT / "workflow/experiments/imagenet.yaml").read_text(encoding="utf-8")),
+    copy.deepcopy(DEFAULT),
+)
+
+
+def changed(path, value, config=DEFAULT):
+    config = copy.deepcopy(config)
     *parents, last = path.split(".")
     place = config
     for key in parents:
@@ -27,14 +43,9 @@ def test_the_default_is_valid():
 
 
 def test_every_experiment_laid_over_the_default_is_valid():
-    def lay(over, under):
-        for key, value in over.items():
-            under[key] = lay(value, under.get(key, {})) if isinstance(value, dict) else value
-        return under
-
     for path in (ROOT / "workflow" / "experiments").glob("*.yaml"):
         over = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings.check(lay(over, copy.deepcopy(DEFAULT)))
+        settings.check(laid(over, copy.deepcopy(DEFAULT)))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +68,43 @@ def test_every_experiment_laid_over_the_default_is_valid():
         ("correlation.alpha_step", 0.3, "correlation.alpha_step: does not divide 1"),
         ("pretrain.epochs", "ten", "pretrain.epochs: 'ten' is not of type 'integer' (passes over"),
         ("pretrain.optimizer", "adam", "pretrain.optimizer: 'adam' is not one of ['sgd', 'adamw']"),
-        ("datasets.greek.kind", "glyph", "datasets.greek"),
+        ("datasets.greek.kind", "glyph", "datasets.greek.kind: 'glyph' is not one of"),
+        ("datasets.digits.characters", ["a"], "datasets.digits.characters: there is no such"),
+        # Numbers that are not what they look like
+        ("pretrain.epochs", 2.0, "pretrain.epochs: 2.0 is not of type 'integer'; write 2 (passes"),
+        ("finetune.batch", True, "finetune.batch: True is not of type 'integer'"),
+        ("subsets.class", [5.0], "subsets.class.0: 5.0 is not of type 'integer'; write 5"),
+        ("datasets.greek.train", 20.0, "datasets.greek.train: 20.0 is not of type 'integer'"),
+        ("datasets.digits.test", True, "datasets.digits.test: True is not of type 'integer'"),
+        ("seed", 1.0, "seed: 1.0 is not of type 'integer'; write 1"),
+        ("pretrain.learning_rate", math.nan, "pretrain.learning_rate: nan is not of type 'number'"),
+        ("finetune.learning_rate", math.inf, "finetune.learning_rate: inf is not of type 'number'"),
+        ("architectures.vgg16.width", math.nan, "architectures.vgg16.width: nan is not of type"),
+        ("pretrain.weight_decay", "1e-4", "pretrain.weight_decay: '1e-4' is not of type 'number'; "
+            "write 0.0001"),
+        ("correlation.alpha_step", 1e-9, "correlation.alpha_step: 1e-09 is less than the minimum"),
+        ("finetune.dropout", 0.5, "finetune.dropout: there is no such setting"),
+        # Names and titles
+        ("targets", [2023], "targets.0: 2023 is not of type 'string'; put it in quotes"),
+        ("datasets.greek.title", 2023, "datasets.greek.title: 2023 is not of type 'string'"),
+        ("datasets.greek.title", "a\nb", "datasets.greek.title: 'a\\nb' is no line of text"),
+        ("datasets.greek.title", " ", "datasets.greek.title: ' ' is no line of text"),
+        ("datasets.greek.title", "long " * 9, "datasets.greek.title: 'long long "),
+        # Too little to learn or to look at
+        ("datasets.greek.characters", ["α"], "datasets.greek: 1 class; at least two are needed"),
+        ("datasets.greek.characters", [], "datasets.greek: 0 class"),
+        ("image.crop", 12, "image.crop: vgg16 with the small stem leaves nothing of 12 pixels; "
+            "take 15 or more"),
+        ("architectures.alexnet.stem", "imagenet", "image.crop: alexnet with the imagenet stem "
+            "leaves nothing of 32 pixels; take 63 or more"),
+        # Folders
+        ("results", "out/{x}", "results: { and } cannot be in it; name another folder"),
+        ("results", "out<x", "results: < cannot be in it"),
+        ("results", ".", "results: is the folder of the project itself"),
+        ("results", "out ", "results: 'out ' has blanks at an end"),
+        ("results", "~nobody_has_this_name/x", "results: there is no home folder for ~nobody"),
+        ("data_root", "~nobody_has_this_name/x", "data_root: there is no home folder for ~nobody"),
+        ("data_root", "a\nb", "data_root: 'a\\nb' has blanks at an end or what cannot be"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_work_is_named_with_a_remedy(path, value, message):
@@ -84,3 +131,100 @@ def test_an_architectures_own_values_replace_the_common_ones():
     own = settings.pretrain_settings(DEFAULT, "resnet18")
     assert own == {**DEFAULT["pretrain"], **DEFAULT["architectures"]["resnet18"]["pretrain"]}
     assert settings.pretrain_settings(DEFAULT, "alexnet") == DEFAULT["pretrain"]
+
+
+@pytest.mark.parametrize("name", [2023, None, True, 1.5])
+def test_a_name_that_yaml_does_not_take_for_text_is_refused(name):
+    config = copy.deepcopy(DEFAULT)
+    config["datasets"][name] = config["datasets"]["greek"]
+    message = rf"^datasets: the name {name} is not text; put it in quotes$"
+    with pytest.raises(settings.SettingsError, match=message):
+        settings.check(config)
+
+
+def test_names_and_titles_of_any_letters_are_taken():
+    config = changed("targets", ["2023", "null", "na", "nan", "true", "1e5"])
+    for name, title in zip(
+        config["targets"],
+        ["Cars $5", "a_b^{c", "{x} {{y}}", "$\\frac{$", "_", "100 % <b>"],
+        strict=True,
+    ):
+        config["datasets"][name] = {**config["datasets"]["greek"], "title": title}
+    settings.check(config)
+
+
+@pytest.mark.parametrize(
+    ("results", "folder"),
+    [
+        ("dir", "dir"),
+        ("dir/", "dir"),
+        ("./dir//sub/", "dir/sub"),
+        ("other/../dir", "dir"),
+        ("../dir", "../dir"),
+        ("/some/dir/", "/some/dir"),
+        ("~/dir", "/home/somebody/dir"),
+        ("my dir", "my dir"),
+    ],
+)
+def test_the_folder_of_results_has_one_spelling(results, folder, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert settings.results({"results": results}) == folder
+
+
+def test_the_probe_needs_its_images_of_every_class_of_the_source_too():
+    config = changed("datasets.glyphs.train", 9)
+    config["subsets"] = {"class": [10]}
+    message = (
+        r"^datasets\.glyphs\.train: 9 training images of a class are fewer than the 10 of probe"
+    )
+    with pytest.raises(settings.SettingsError, match=message):
+        settings.check(config)
+    config["probe"]["images_per_class"] = 9
+    settings.check(config)
+
+
+def test_the_probe_is_held_against_published_sizes():
+    """Oxford Flowers-102 has 20 training images of each class, ImageNet 1,281 in the mean."""
+    settings.check(changed("probe.images_per_class", 20, PAPER))
+    with pytest.raises(
+        settings.SettingsError, match=r"^probe\.images_per_class: flowers102 .* 20 "
+    ):
+        settings.check(changed("probe.images_per_class", 21, PAPER))
+    with pytest.raises(settings.SettingsError, match=r"^subsets\.image: 2000 parts of the 1281 "):
+        settings.check(changed("subsets.image", [2000], PAPER))
+    config = changed("probe.images_per_class", 21, PAPER)
+    settings.check({**config, "data_counts": "any"})  # then the packing counts
+
+
+def test_a_step_of_one_image_is_refused_where_it_would_be_normalised_over_itself():
+    config = changed("image", {"size": 32, "crop": 32})
+    config["architectures"] = {"resnet18": {"width": 0.1, "stem": "imagenet"}}
+    config["truncation"]["architectures"] = []
+    settings.check(config)
+    config["pretrain"]["batch"] = 2
+    with pytest.raises(settings.SettingsError, match=r"^pretrain\.batch: resnet18 leaves one pos"):
+        settings.check(config)
+    config["architectures"]["resnet18"]["pretrain"] = {"batch": 3}
+    config["finetune"]["batch"] = 1
+    settings.check(config)  # what is frozen is not normalised over a batch
+    config["finetune"]["trainable"] = "all"
+    with pytest.raises(settings.SettingsError, match=r"^finetune\.batch: resnet18 leaves one pos"):
+        settings.check(config)
+    settings.check({**config, "image": {"size": 40, "crop": 33}})
+
+
+@pytest.mark.parametrize("stem", ["imagenet", "small"])
+@pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet18"])
+def test_the_sides_that_networks_can_take_are_those_that_they_take(name, stem):
+    def takes(side, images=2):
+        try:
+            NETWORKS[name](2, width=0.02, stem=stem)(torch.zeros(images, 3, side, side))
+        except (RuntimeError, ValueError):  # of a pooling, of batch normalisation
+            return False
+        return True
+
+    least = catalog.smallest_side(name, stem)
+    for side in range(8, 70):
+        assert takes(side) == (side >= least)
+        alone = takes(side, images=1)
+        assert alone == (takes(side) and not catalog.normalises_one_position(name, stem, side))

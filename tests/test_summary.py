@@ -1,21 +1,16 @@
 """The page of text: bounds, the table of ρ, the best pair."""
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
-from snakemake.iocontainers import Namedlist
+import pytest
 
+import jobs
 from basemodel.report.summary import summarise
 from basemodel.statistics.correlation import gather, oriented, rho_table
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
-from jobs import code_of
 
-SCRIPT = Path(__file__).parents[1] / "workflow/scripts/summary.py"
 ARCHITECTURES = ["alexnet", "vgg16"]
 TARGETS = ["flowers", "dtd"]
 METRICS = ["S1", "S5", "S6"]
@@ -176,6 +171,24 @@ def test_mixed_versions_have_a_section_and_unmixed_ones_none():
     assert lines[start + 2] == mixed[0] and max(map(len, lines)) <= 100
 
 
+def test_one_metric_makes_no_pair():
+    arguments = list(tables())
+    arguments[4] = arguments[4][arguments[4]["second"] == ""].head(1)
+    assert "One metric makes no pair." in lines_of(*arguments)
+
+
+def test_an_accuracy_over_no_images_is_refused_and_named():
+    """The mean, the median and the maximum would pass over it, and the bounds be met."""
+    arguments = tables()
+    arguments[0].loc[2, "test_accuracy"] = np.nan
+    with pytest.raises(ValueError, match="^base models: alexnet, class10-03 has nan, not a fract"):
+        lines_of(*arguments)
+    arguments = tables()
+    arguments[1].loc[0, "accuracy"] = np.nan
+    with pytest.raises(ValueError, match="accuracies: alexnet, flowers, class10-01 has nan"):
+        lines_of(*arguments)
+
+
 def test_script(tmp_path):
     arguments = tables()
     names = ["base_models", "fine_tuning", "targets", "correlation", "pairs"]
@@ -183,13 +196,11 @@ def test_script(tmp_path):
         write_csv(tmp_path / f"{name}.csv", table)
     versions = pd.DataFrame([("base_models", "torch", "2.10", 8)], columns=COLUMNS)
     write_csv(tmp_path / "versions.csv", versions)
-    stand_in = SimpleNamespace(
-        input=Namedlist(fromdict={n: tmp_path / f"{n}.csv" for n in [*names, "versions"]}),
+    jobs.run(
+        "summary.py",
+        input={n: tmp_path / f"{n}.csv" for n in [*names, "versions"]},
         output=[tmp_path / "summary.txt"],
-        params=SimpleNamespace(
-            code=code_of(SCRIPT.name), comparable=False, why="glyphs are not ImageNet"
-        ),
+        params={"comparable": False, "why": "glyphs are not ImageNet"},
     )
-    runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")
     assert text.split("\n")[:-1] == lines_of(*arguments)

@@ -1,23 +1,18 @@
 """Cut networks against the whole ones; what they cost against other counts and by hand."""
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import jobs
 from basemodel.files import write_json
 from basemodel.networks.architectures import NETWORKS
 from basemodel.networks.catalog import ARCHITECTURES, layers
 from basemodel.networks.truncation import cost, cut, truncated
 from basemodel.tables import read_csv
-from jobs import code_of
 
-SCRIPT = Path(__file__).parents[1] / "workflow/scripts/costs.py"
 # (architecture, width, stem, side of the images)
 SIZES = [
     *((name, 0.125, "small", 32) for name in NETWORKS),
@@ -222,12 +217,12 @@ def test_costs_script(tmp_path):
         "alexnet": {"width": 0.25, "stem": "small"},
         "resnet18": {"width": 0.25, "stem": "small"},
     }
-    stand_in = SimpleNamespace(
-        input=SimpleNamespace(targets=[tmp_path / "greek.json", tmp_path / "digits.json"]),
+    jobs.run(
+        "costs.py",
+        input={"targets": [tmp_path / "greek.json", tmp_path / "digits.json"]},
         output=[tmp_path / "costs.csv"],
-        params=SimpleNamespace(code=code_of(SCRIPT.name), networks=networks, side=32),
+        params={"networks": networks, "side": 32},
     )
-    runpy.run_path(str(SCRIPT), init_globals={"snakemake": stand_in})
     table = read_csv(tmp_path / "costs.csv").set_index(["architecture", "target", "layer"])
     assert len(table) == 2 * (5 + 17) and list(table) == ["parameters", "multiply_adds"]
     assert table.dtypes.eq(np.int64).all()

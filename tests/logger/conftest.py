@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 SNAKEFILE = """
+logger.info("Results: out/", extra={"results": "out/"})
+
 rule all:
     input: expand("out/third/{i}", i=range(3))
 
@@ -54,7 +56,6 @@ cores: 2
 latency-wait: 0
 rerun-triggers: [mtime, params]
 logger: stages
-logger-stages-results: out/
 logger-stages-interval: 1
 """
 

@@ -35,7 +35,7 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
     editable.edit(S4, '\n    return {"value": ', swap)
     begun = (editable.folder / S4).read_text(encoding="utf-8")
 
-    run = editable.snakemake("--cores", "1", *S4_TABLES)
+    run = editable.snakemake("--cores", "1", "--", *S4_TABLES)
     assert run.returncode == 1
     assert f"{Path(S4).relative_to('workflow')}: edited while this run was going on" in (
         run.stdout + run.stderr
@@ -45,10 +45,10 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
 
     # Put back to what the run began with: that one is as recorded, the others are to be done.
     (editable.folder / S4).write_text(begun, encoding="utf-8")
-    dry = done(editable.snakemake("-n", *S4_TABLES))
+    dry = done(editable.snakemake("-n", "--", *S4_TABLES))
     assert "5 jobs would run" in dry
     (editable.folder / S4).write_text(original, encoding="utf-8")
-    done(editable.snakemake(*S4_TABLES))
+    done(editable.snakemake("--", *S4_TABLES))
     assert tables == {path: (editable.folder / path).read_bytes() for path in S4_TABLES}
     assert editable.would_run() == {}
 
@@ -143,10 +143,10 @@ def test_a_metrics_label_makes_all_run_that_shows_it_after_an_interruption_too(e
     editable.edit(path, 'LABEL = "', 'LABEL = "the ')
     tables = [f"results/smoke/tables/{name}.csv" for name in ("pairs", "cut_choices")]
     tables += [f"results/smoke/normal/{name}/metrics/S1.csv" for name in ("alexnet", "vgg16")]
-    done(editable.snakemake(*tables))
+    done(editable.snakemake("--", *tables))
     assert SHOW_METRICS.items() <= editable.would_run().items()
     editable.edit(path, 'LABEL = "the ', 'LABEL = "')
-    done(editable.snakemake(*tables))
+    done(editable.snakemake("--", *tables))
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
@@ -154,7 +154,7 @@ def test_another_number_of_epochs_trains_again_whatever_is_asked_for(finished, t
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(f"architectures: {{alexnet: {{pretrain: {{epochs: {epochs}}}}}}}")
     choices = "results/smoke/tables/cut_choices.csv"
-    assert "normal " in done(finished.snakemake("-n", choices, overlay=(str(overlay),)))
+    assert "normal " in done(finished.snakemake("-n", "--", choices, overlay=(str(overlay),)))
 
 
 def test_fewer_epochs_leave_none_of_more(fresh):
@@ -162,14 +162,14 @@ def test_fewer_epochs_leave_none_of_more(fresh):
     targets = [f"results/smoke/normal/alexnet/{name}" for name in ("metrics/S5.csv", "model.json")]
     for epochs in (3, 2):
         overlay.write_text(f"architectures: {{alexnet: {{pretrain: {{epochs: {epochs}}}}}}}")
-        run = fresh.snakemake(*targets, overlay=(str(overlay),))
+        run = fresh.snakemake("--", *targets, overlay=(str(overlay),))
         done(run)
         weights = [path.name for path in normal.glob("weights/*.safetensors")]
         assert sorted(weights) == [f"{epoch}.safetensors" for epoch in range(1, epochs + 1)]
         assert len((normal / "metrics/S5.csv").read_text().splitlines()) == 1 + epochs
         assert len(json.loads((normal / "model.json").read_text())["epochs"]) == epochs
         assert "Nothing to be done" in done(
-            fresh.snakemake("-n", *targets, overlay=(str(overlay),))
+            fresh.snakemake("-n", "--", *targets, overlay=(str(overlay),))
         )
 
 
@@ -202,7 +202,7 @@ def mixed(finished):
     assert "VERSIONS" not in (finished.results / "summary.txt").read_text()
 
 
-def test_a_changed_version_reruns_if_the_settings_say_so(mixed, tmp_path):
+def test_mixed_versions_are_said_and_run_again_if_the_settings_say_so(mixed, tmp_path):
     rerun = tmp_path / "rerun.yaml"
     rerun.write_text("runtime: {versions: rerun}")
     assert mixed.would_run() == {}
@@ -212,8 +212,6 @@ def test_a_changed_version_reruns_if_the_settings_say_so(mixed, tmp_path):
         "accuracies", "versions", "correlation", "summary", "figure2", "figure3"
     }  # fmt: skip
 
-
-def test_a_run_that_mixes_versions_says_so(mixed):
     said = done(mixed.snakemake("--forcerun", "versions"))
     (line,) = [line for line in said.splitlines() if "several versions of packages" in line]
     assert "torch 2.4.0: 1 fine tunings" in line

@@ -40,7 +40,7 @@ def test_a_helper_makes_its_users_run_and_what_follows(editable):
     editable.append("workflow/basemodel/report/figures/figure3.py", "UNUSED = 1")
     assert editable.would_run() == {"figure3": 1}
     editable.append("workflow/basemodel/training/finetuning.py", "UNUSED = 1")
-    tuned = {"finetune": 42, "accuracies": 1, "cut_finetune": 10}
+    tuned = {"finetune": 42, "accuracies": 1, "cut_finetune": 10, "versions": 2}
     assert editable.would_run() == {**tuned, **AFTER_METRICS, **AFTER_CUTS}
 
 
@@ -51,7 +51,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
     ("settings", "jobs"),
     [
         ("figures: {dpi: 90}", FIGURES),
-        ("runtime: {device_memory: 0.1, checkpoint_seconds: 5}\nplan: {devices: 8}", {}),
+        ("runtime: {device_memory: 0.1, versions: rerun}\nplan: {devices: 8}", {}),
         # All that shows it, and `correlation`: its inputs are made with the table of targets.
         (
             "datasets: {greek: {title: Ellinika}}",
@@ -63,7 +63,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
             {
                 "featuremaps": 42, "epoch_featuremaps": 6, "cut_featuremaps": 10,
                 "metric": 36, "epoch_metric": 21, "cut_metric": 12,
-                **AFTER_METRICS, **AFTER_CUTS, "figure1": 1,
+                **AFTER_METRICS, **AFTER_CUTS, "figure1": 1, "versions": 3,
             },
         ),
         ("correlation: {alpha_step: 0.02}", AFTER_METRICS),
@@ -71,7 +71,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
             "finetune: {epochs: 11}",
             {
                 "finetune": 42, "accuracies": 1, **AFTER_METRICS,
-                "cut_finetune": 10, **AFTER_CUTS,
+                "cut_finetune": 10, **AFTER_CUTS, "versions": 2,
             },
         ),
         (
@@ -80,6 +80,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
                 "pack": 1, "probe": 1, "featuremaps": 21, "finetune": 21, "metric": 18,
                 "accuracies": 1, **AFTER_METRICS,
                 "cut_featuremaps": 5, "cut_finetune": 5, "cut_metric": 6, "costs": 1, **AFTER_CUTS,
+                "versions": 2,
             },
         ),
         (
@@ -88,7 +89,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
                 "pretrain": 7, "featuremaps": 14, "finetune": 14, "metric": 12,
                 "accuracies": 1, **AFTER_METRICS,
                 "normal": 1, "epoch_featuremaps": 2, "epoch_metric": 7,
-                "epoch_accuracies": 1, "figure1": 1,
+                "epoch_accuracies": 1, "figure1": 1, "versions": 2,
             },
         ),
     ],

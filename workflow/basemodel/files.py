@@ -52,10 +52,10 @@ def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
         if size:
             _allocate(part, size)
         yield part
-        _flush(part)
+        flush(part)
         part.replace(path)
         with contextlib.suppress(OSError):  # a few file systems cannot flush a folder
-            _flush(path.parent)
+            flush(path.parent)
     except Exception as error:
         if code := _full(error):
             raise DiskFull(code, _no_room(path, code, size)) from error
@@ -112,7 +112,8 @@ def _allocate(path: Path, size: int) -> None:
             file.truncate(size)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until what a file or folder holds is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

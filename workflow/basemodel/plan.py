@@ -86,6 +86,7 @@ def work(config: dict[str, Any]) -> list[Work]:
     item = 2 if config["probe"]["dtype"] == "float16" else 4
     train, test = sum(target.train for target in targets), sum(target.test for target in targets)
     metrics, cuts = len(config["metrics"]), config["truncation"]["architectures"]
+    epoch_metrics = len({*config["metrics"], "feature_norm"})
     images = [source, *targets]
 
     everything = sum(size.train + size.test for size in images)
@@ -118,7 +119,7 @@ def work(config: dict[str, Any]) -> list[Work]:
                 "epoch_featuremaps", name, epochs, passed=epochs * source_probe,
                 bytes=epochs * source_probe * maps * item,
             ),
-            Work("epoch_metric", name, metrics + 1, scored=epochs * source_probe),
+            Work("epoch_metric", name, epoch_metrics, scored=epochs * source_probe),
             Work(
                 "featuremaps", name, subsets * len(targets), passed=subsets * probes,
                 bytes=subsets * probes * maps * item,
@@ -140,7 +141,8 @@ def work(config: dict[str, Any]) -> list[Work]:
             Work("cut_metric", name, metrics * len(targets), scored=count * probes),
             Work("cut_finetune", name, count * len(targets), count * tuned, count * seen),
         ]  # fmt: skip
-    rows.append(Work("tables, figures", jobs=9 + (4 + len(cuts) if cuts else 0)))
+    jobs = 8 + (metrics > 1) + (4 + len(cuts) if cuts else 0)
+    rows.append(Work("tables, figures", jobs=jobs))
     return rows
 
 
@@ -294,7 +296,7 @@ def page(plan: pd.DataFrame, devices: int) -> str:
 
 
 def main(config: dict[str, Any]) -> None:
-    file = Path(config["plan"]["rates"])
+    file = Path(config["plan"]["rates"]).expanduser()
     measured = read_json(file) if file.exists() else {}
     known = {name: rates(config, name, measured) for name in config["architectures"]}
     known[""] = pack_rate(config, measured)

@@ -3,40 +3,35 @@
 Every cluster job parses the Snakefile again, so nothing in here may be slow: no torch.
 """
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from basemodel import metrics
+from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
+from basemodel.data.listing import Counts
+from basemodel.networks import catalog
+from basemodel.schema import SettingsError, nearest
 
 DIGITS = 174  # scans of the rarest digit in scikit-learn's set
-# The targets of the paper that are known: published numbers are compared on these.
-PAPER_TARGETS = (
-    "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101", "flowers102"
-)  # fmt: skip
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
-
-
-class SettingsError(ValueError):
-    """A setting that cannot work; the message is for the user."""
 
 
 def check(config: dict[str, Any]) -> None:
     """Raise SettingsError for the first setting that cannot work."""
-    _check_schema(config)
+    schema.check(config)
     _check_names(config)
     _check_sizes(config)
-    _check_folder(Path(config["results"]))
+    _check_networks(config)
+    _check_paths(config)
+    _check_folder(Path(results(config)))
 
 
 def share_library() -> None:
     """Let scripts import this package in whatever environment they run, one made by conda too."""
-    folders = [str(SCHEMA.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    folders = [
+        str(Path(__file__).resolve().parents[1]),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]
     os.environ["PYTHONPATH"] = os.pathsep.join(folders)
 
 
@@ -52,14 +47,37 @@ def classes(config: dict[str, Any], name: str) -> int | None:
         return len("".join(dataset["characters"]))
     if dataset["kind"] == "digits":
         return 10
-    expected = kinds.module(dataset["kind"]).EXPECTED
-    if expected and config["data_counts"] == "paper":
-        return expected.classes
-    return kinds.found_classes(data_root(config), dataset)
+    expected = _expected(config, name)
+    return expected.classes if expected else kinds.found_classes(data_root(config), dataset)
+
+
+def _expected(config: dict[str, Any], name: str) -> Counts | None:
+    """The published size of a data set, if it must have that."""
+    kind = config["datasets"][name]["kind"]
+    if kind in kinds.EMBEDDED or config["data_counts"] != "paper":
+        return None
+    return kinds.module(kind).EXPECTED
+
+
+def results(config: dict[str, Any]) -> str:
+    """The folder of results as Snakemake needs it: `~` is the home folder, no slash at the end.
+
+    Snakemake compares paths letter by letter: a run with `results: dir/` would never end.
+    """
+    return os.path.normpath(_home(config, "results"))
 
 
 def data_root(config: dict[str, Any]) -> Path:
-    return Path(config["data_root"]).expanduser()
+    return _home(config, "data_root")
+
+
+def _home(config: dict[str, Any], setting: str) -> Path:
+    try:
+        return Path(config[setting]).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{setting}: there is no home folder for {config[setting]}; write the path in full"
+        ) from None
 
 
 def from_files(config: dict[str, Any]) -> list[str]:
@@ -89,62 +107,28 @@ def require_files(config: dict[str, Any]) -> None:
         )
 
 
-def comparable(config: dict[str, Any]) -> tuple[bool, str]:
-    """Whether results can be held beside the published numbers, and why."""
-    source = config["datasets"][config["source"]]
-    if source["kind"] != "imagenet":
-        return False, f"the source is {source['title']}, not ImageNet"
-    targets = {config["datasets"][target]["kind"] for target in config["targets"]}
-    absent = [kind for kind in PAPER_TARGETS if kind not in targets]
-    if absent:
-        return False, f"of the paper's targets, {', '.join(absent)} are not among the targets"
-    if config["data_counts"] != "paper":
-        return False, "the data sets need not be complete (data_counts: any)"
-    return True, "The source is ImageNet, and the paper's six known targets are among the targets."
-
-
-def _check_schema(config: dict[str, Any]) -> None:
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(config))
-    if error is None:
-        return
-    where = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known), key=str)[0]
-        path = f"{where}.{unknown}" if where else unknown
-        raise SettingsError(f"{path}: there is no such setting; {_nearest(unknown, known)}")
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance][0]
-        path = f"{where}.{missing}" if where else missing
-        raise SettingsError(f"{path}: is missing; config.yaml shows a value")
-    described = error.schema.get("description")
-    raise SettingsError(f"{where}: {error.message}" + (f" ({described})" if described else ""))
-
-
 def _check_names(config: dict[str, Any]) -> None:
     datasets = config["datasets"]
     if config["source"] not in datasets:
         raise SettingsError(
             f"source: no data set is named {config['source']!r}; "
-            f"{_nearest(config['source'], list(datasets))}"
+            f"{nearest(config['source'], list(datasets))}"
         )
     for target in config["targets"]:
         if target not in datasets:
             raise SettingsError(
-                f"targets: no data set is named {target!r}; {_nearest(target, list(datasets))}"
+                f"targets: no data set is named {target!r}; {nearest(target, list(datasets))}"
             )
     for architecture in config["truncation"]["architectures"]:
         if architecture not in config["architectures"]:
             raise SettingsError(
                 f"truncation.architectures: {architecture!r} is not trained here; "
-                f"{_nearest(architecture, list(config['architectures']))}"
+                f"{nearest(architecture, list(config['architectures']))}"
             )
     for metric in config["metrics"]:
         if metric not in metrics.available():
             raise SettingsError(
-                f"metrics: there is no metric {metric!r}; {_nearest(metric, metrics.available())}"
+                f"metrics: there is no metric {metric!r}; {nearest(metric, metrics.available())}"
             )
 
 
@@ -155,41 +139,107 @@ def _check_sizes(config: dict[str, Any]) -> None:
     if abs(steps - round(steps)) > 1e-9:
         raise SettingsError("correlation.alpha_step: does not divide 1; take 0.001 or 0.01")
     for name in sorted(used(config)):
-        characters = "".join(config["datasets"][name].get("characters", []))
+        dataset = config["datasets"][name]
+        characters = "".join(dataset.get("characters", []))
         twice = sorted({c for c in characters if characters.count(c) > 1})
         if twice:
             raise SettingsError(f"datasets.{name}.characters: {''.join(twice)} twice; name it once")
-        of_digit = config["datasets"][name]
-        if of_digit["kind"] == "digits" and of_digit["train"] + of_digit["test"] > DIGITS:
+        if dataset["kind"] == "digits" and dataset["train"] + dataset["test"] > DIGITS:
             raise SettingsError(
                 f"datasets.{name}: train and test add up to more than the {DIGITS} scans of the "
                 "rarest digit; lower one"
             )
-    source = config["datasets"][config["source"]]
+        count = classes(config, name)
+        if count is not None and count < 2:
+            raise SettingsError(f"datasets.{name}: {count} class; at least two are needed")
+        _check_class_size(config, name, config["probe"]["images_per_class"])
+    _check_subsets(config)
+
+
+def _images_of_a_class(config: dict[str, Any], name: str) -> int | None:
+    """Training images of the smallest class, at most; None if only its files can tell."""
+    if train := config["datasets"][name].get("train"):
+        return train
+    expected = _expected(config, name)
+    return expected.train // expected.classes if expected else None
+
+
+def _check_class_size(config: dict[str, Any], name: str, wanted: int) -> None:
+    """The metrics look at `wanted` images of each class. Of other files the packing counts them."""
+    there = _images_of_a_class(config, name)
+    if there is None or there >= wanted:
+        return
+    if "train" in config["datasets"][name]:
+        raise SettingsError(
+            f"datasets.{name}.train: {there} training images of a class are fewer than the "
+            f"{wanted} of probe.images_per_class; raise the first or lower the second"
+        )
+    raise SettingsError(
+        f"probe.images_per_class: {name} has classes of {there} training images or fewer, and "
+        f"{wanted} are asked for; lower it"
+    )
+
+
+def _check_subsets(config: dict[str, Any]) -> None:
+    source = config["source"]
     if not subsets.names(config["subsets"]):
         raise SettingsError("subsets: no source task at all; give class or image a number of parts")
-    count = classes(config, config["source"])
+    count, images = classes(config, source), _images_of_a_class(config, source)
     for parts in config["subsets"].get("class", []):
         if count is not None and count % parts:
             raise SettingsError(
                 f"subsets.class: {parts} does not divide the {count} classes of "
-                f"{config['source']}; take a divisor, or change datasets.{config['source']}"
+                f"{source}; take a divisor, or change datasets.{source}"
             )
     for parts in config["subsets"].get("image", []):
-        if "train" in source and source["train"] < parts:
+        if images is not None and images < parts:
             raise SettingsError(
-                f"subsets.image: {parts} parts of the {source['train']} training images of a class "
-                f"leave some empty; take fewer parts or raise datasets.{config['source']}.train"
+                f"subsets.image: {parts} parts of the {images} training images of a class "
+                f"leave some empty; take fewer parts or raise datasets.{source}.train"
             )
-    wanted = config["probe"]["images_per_class"]
-    for target in config["targets"]:
-        # Of image files, the packing looks first whether a class has enough.
-        if config["datasets"][target].get("train", wanted) < wanted:
+
+
+def _check_networks(config: dict[str, Any]) -> None:
+    crop = config["image"]["crop"]
+    for name, network in config["architectures"].items():
+        least = catalog.smallest_side(name, network["stem"])
+        if crop < least:
             raise SettingsError(
-                f"datasets.{target}.train: {config['datasets'][target]['train']} training images "
-                f"of a class are fewer than the {wanted} of probe.images_per_class; "
-                "raise the first or lower the second"
+                f"image.crop: {name} with the {network['stem']} stem leaves nothing of {crop} "
+                f"pixels; take {least} or more, or another stem"
             )
+        # An even share of the images a step may be one image, where a step is one or two.
+        batches = [("pretrain.batch", pretrain_settings(config, name)["batch"])]
+        if config["finetune"]["trainable"] == "all":
+            batches.append(("finetune.batch", config["finetune"]["batch"]))
+        for setting, batch in batches:
+            if batch < 3 and catalog.normalises_one_position(name, network["stem"], crop):
+                raise SettingsError(
+                    f"{setting}: {name} leaves one position of {crop} pixels, and its batch "
+                    "normalisation cannot train on one image; take 3 or more"
+                )
+
+
+def _check_paths(config: dict[str, Any]) -> None:
+    paths = {"results": config["results"], "data_root": config["data_root"]}
+    for name, dataset in config["datasets"].items():
+        if not dataset["title"].isprintable() or not dataset["title"].strip():
+            raise SettingsError(
+                f"datasets.{name}.title: {dataset['title']!r} is no line of text; take letters"
+            )
+        if "path" in dataset:
+            paths[f"datasets.{name}.path"] = dataset["path"]
+    for setting, path in paths.items():
+        if not path.isprintable() or path != path.strip():
+            raise SettingsError(
+                f"{setting}: {path!r} has blanks at an end or what cannot be printed; rename it"
+            )
+    data_root(config)
+    # Snakemake takes what is in them for the names of wildcards and of its own folders.
+    if bad := sorted(set(results(config)) & set("{}<>")):
+        raise SettingsError(f"results: {' and '.join(bad)} cannot be in it; name another folder")
+    if results(config) == os.curdir:
+        raise SettingsError("results: is the folder of the project itself; name one in it")
 
 
 def _check_folder(folder: Path) -> None:
@@ -198,8 +248,3 @@ def _check_folder(folder: Path) -> None:
         raise SettingsError(
             f"results: cannot write to {existing}; name another folder or change its permissions"
         )
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"

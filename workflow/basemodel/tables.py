@@ -1,10 +1,17 @@
 """CSV in and out: full float precision, '\\n' line ends, equal tables are equal bytes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from basemodel.files import write_text
+
+# Columns of names, which are text whatever they look like: a data set may be called 2023 or null.
+NAMES = {
+    "architecture", "target", "subset", "policy", "metric", "chooser", "title", "first", "second",
+    "max_architecture", "max_target", "min_architecture", "min_target",
+}  # fmt: skip
 
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
@@ -13,5 +20,28 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read what write_csv wrote, floats to the last bit (with pandas 3; 2 may lose one bit)."""
-    return pd.read_csv(path)
+    """Read what write_csv wrote, floats to the last bit (with pandas 3; 2 may lose one bit).
+
+    The columns in NAMES are str, and an empty field of theirs is "".
+    """
+    columns = pd.read_csv(path, nrows=0).columns
+    return pd.read_csv(
+        path,
+        dtype={column: str for column in columns if column in NAMES},
+        na_values={column: [""] for column in columns if column not in NAMES},
+        keep_default_na=False,
+    )
+
+
+def require_fractions(table: pd.DataFrame, column: str, keys: Sequence[str], what: str) -> None:
+    """Raise ValueError for the first row whose `column` is no fraction from 0 to 1, or missing.
+
+    The message names `what` the table is and the row, by its `keys`. Means, medians and maxima
+    would pass over a NaN without a word.
+    """
+    values = pd.to_numeric(table[column], errors="coerce")
+    wrong = ~values.between(0, 1)  # NaN is not
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        name = ", ".join(row[key] if key in NAMES else f"{key} {row[key]}" for key in keys)
+        raise ValueError(f"{what}: {name} has {row[column]}, not a fraction from 0 to 1")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from basemodel import begun, metrics, settings, unlock, versions
+from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
@@ -20,8 +21,11 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
 
+config["results"] = settings.results(config)
 if workflow.is_main_process:
     begun.begin(Path(".snakemake/begun"), config)
+    # The stages logger takes it from here; with any other it is a line like others.
+    logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
 
 settings.share_library()
 
@@ -31,9 +35,13 @@ SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
+# What commands run that no script: theirs in an environment made for them, else this one.
+PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
 VERSIONS = ["base_models", "normal_training"]
-FIGURES = ["figure1", "figure2", "figure3"]
+FIGURES = ["figure1", "figure2"]
+if len(METRICS) > 1:  # one alone makes no pair
+    FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
     VERSIONS.append("truncation")
@@ -74,6 +82,11 @@ def pixels(dataset):
     }
 
 
+def as_it_is(value):
+    """A parameter that holds what the user wrote: Snakemake fills in braces in plain strings."""
+    return lambda wildcards: value
+
+
 def any_of(names):
     """The pattern of a wildcard that is one of the names, or of none that is nothing."""
     return "|".join(names) or "(?!)"
@@ -97,7 +110,7 @@ def new_versions(card):
     def force(wildcards):
         # What conda deploys has a trigger of its own, and is not what is installed here.
         if workflow.is_main_process and not workflow.deployment_settings.deployment_method:
-            path = card.replace("<results>", config["results"]).format(**wildcards)
+            path = card.replace("<results>", config["results"]).format(**dict(wildcards.items()))
             if versions.changed(path):
                 workflow.dag.forcefiles.add(path)
         return []

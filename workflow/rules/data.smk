@@ -65,15 +65,17 @@ rule fetch:
     conda:
         "../../envs/environment.yaml"
     params:
-        python="python" if workflow.deployment_settings.deployment_method else sys.executable,
-        root=settings.data_root(config),
+        python=as_it_is(PYTHON),
+        root=as_it_is(str(settings.data_root(config))),
         counts=config["data_counts"],
-        datasets=json.dumps(
-            {
-                name: config["datasets"][name]
-                for name in settings.used(config)
-                if name in FROM_FILES
-            }
+        datasets=as_it_is(
+            json.dumps(
+                {
+                    name: config["datasets"][name]
+                    for name in settings.used(config)
+                    if name in FROM_FILES
+                }
+            )
         ),
     # A shell command, for what it says is for the terminal.
     shell:

@@ -1,6 +1,6 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
 
-NORMAL_METRICS = [*METRICS, "feature_norm"]
+NORMAL_METRICS = list(dict.fromkeys([*METRICS, "feature_norm"]))  # it may be one of them
 NORMAL_CELLS = [
     [metric, architecture] for metric in NORMAL_METRICS for architecture in ARCHITECTURES
 ]

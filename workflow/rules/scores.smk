@@ -58,7 +58,7 @@ rule accuracies:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("accuracies.py"),
-        titles=TITLES,
+        titles=as_it_is(TITLES),
     script:
         "../scripts/accuracies.py"
 
@@ -114,7 +114,7 @@ rule summary:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("summary.py", *module_names(METRICS)),
-        comparable=settings.comparable(config)[0],
-        why=settings.comparable(config)[1],
+        comparable=comparable(config)[0],
+        why=as_it_is(comparable(config)[1]),
     script:
         "../scripts/summary.py"

@@ -4,25 +4,25 @@ import pandas as pd
 
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
-from basemodel.tables import write_csv
+from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
 
-
-def table(path, rows, columns):
-    write_csv(path, pd.DataFrame(rows, columns=columns))
-
-
+# Everything is looked at before the first table is written.
 models = [read_json(path) for path in snakemake.input.cards]
-table(
-    snakemake.output.base_models,
+base_models = pd.DataFrame(
     models,
-    ["architecture", "subset", "policy", "classes", "images", "train_accuracy", "test_accuracy"],
+    columns=[
+        *("architecture", "subset", "policy", "classes", "images"),
+        *("train_accuracy", "test_accuracy"),
+    ],
 )
+for column in ("train_accuracy", "test_accuracy"):
+    require_fractions(base_models, column, ["architecture", "subset"], f"base models, {column}")
+
 titles = dict(snakemake.params.titles)
 targets = [read_json(path) for path in snakemake.input.targets]
-table(
-    snakemake.output.targets,
+sizes = pd.DataFrame(
     [
         (
             t["dataset"],
@@ -33,8 +33,15 @@ table(
         )
         for t in targets
     ],
-    ["target", "title", "classes", "train", "test"],
+    columns=["target", "title", "classes", "train", "test"],
 )
+
 fine_tunings = [read_json(path) for path in snakemake.input.fine_tunings]
-table(snakemake.output.fine_tuning, fine_tunings, ["architecture", "target", "subset", "accuracy"])
+keys = ["architecture", "target", "subset"]
+fine_tuning = pd.DataFrame(fine_tunings, columns=[*keys, "accuracy"])
+require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
+
+write_csv(snakemake.output.base_models, base_models)
+write_csv(snakemake.output.targets, sizes)
+write_csv(snakemake.output.fine_tuning, fine_tuning)
 print(f"{len(models)} base models, {len(targets)} targets, {len(fine_tunings)} fine-tunings")

@@ -28,7 +28,9 @@ accuracies = pd.DataFrame(
     columns=["architecture", "target", "layer", "accuracy"],
 )
 
+found = choices(accuracies, metrics, read_csv(snakemake.input.costs))
+
 write_csv(snakemake.output.accuracies, accuracies)
 write_csv(snakemake.output.metrics, metrics)
-write_csv(snakemake.output.choices, choices(accuracies, metrics, read_csv(snakemake.input.costs)))
+write_csv(snakemake.output.choices, found)
 write_csv(snakemake.output.correlation, rho_over_layers(accuracies, metrics))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
-from basemodel.tables import write_csv
+from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
 
@@ -15,5 +15,8 @@ for card in map(read_json, snakemake.input.cards):
             (card["architecture"], epoch, row["loss"], row["accuracy"], row["test_accuracy"])
         )
 columns = ["architecture", "epoch", "loss", "train_accuracy", "test_accuracy"]
-write_csv(snakemake.output[0], pd.DataFrame(rows, columns=columns))
+table = pd.DataFrame(rows, columns=columns)
+for column in ("train_accuracy", "test_accuracy"):
+    require_fractions(table, column, ["architecture", "epoch"], f"normal training, {column}")
+write_csv(snakemake.output[0], table)
 print(f"{len(rows)} epochs")

@@ -12,6 +12,6 @@ from basemodel.versions import COLUMNS, gather, mixed
 
 verify(snakemake.params.code)
 
-rows = gather({made.replace("_", " "): cards for made, cards in snakemake.input.items()})
+rows = gather(dict(snakemake.input.items()))
 write_csv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS))
 print("\n".join(mixed(rows)) or "no package in more than one version")

@@ -5,6 +5,9 @@ and then. Failed jobs with the end of their logs, a summary at the end, and for 
 counts and reasons by stage. Snakemake writes everything in full to .snakemake/log/ as always.
 With --verbose, --printshellcmds or --debug-dag the user asked for details: then Snakemake's own
 output appears instead.
+
+A Snakefile may say where its results go, to be named at the end:
+`logger.info("Results: out", extra={"results": "out"})`.
 """
 
 import sys
@@ -20,12 +23,8 @@ from .display import Display
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Options of the command line: --logger-stages-results and so on."""
+    """Options of the command line: --logger-stages-interval."""
 
-    results: str | None = field(
-        default=None,
-        metadata={"help": "Where the results are, to be named at the end", "type": str},
-    )
     interval: int = field(
         default=10,
         metadata={

@@ -28,7 +28,7 @@ class Display:
         self.mute = Quietness.ALL in quiet and not self.dry  # as Snakemake understands it
         # With --quiet Snakemake does not tell which jobs are done: nothing to count, no summary.
         self.show_progress = Quietness.PROGRESS not in quiet and not self.mute and not self.dry
-        self.results, self.interval = settings.results, settings.interval
+        self.results, self.interval = "", settings.interval
         self.run = Run(start=time.time())
         self.reasons: dict[str, Counter[str]] = defaultdict(Counter)
         self.failures_shown: Counter[str] = Counter()
@@ -44,6 +44,9 @@ class Display:
     def handle(self, record: LogRecord) -> None:
         """Take one record."""
         if self.mute:
+            return
+        if results := getattr(record, "results", ""):
+            self.results = results
             return
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO if not self.run.stages:

@@ -64,7 +64,7 @@ def _tail(content: str) -> list[str]:
     return kept[-LOG_TAIL_LINES:]
 
 
-def at_end(run: Run, now: float, stopped_by: str, results: str | None, full_log: str) -> str:
+def at_end(run: Run, now: float, stopped_by: str, results: str, full_log: str) -> str:
     """All that the user is told when the run is over."""
     done, total = run.sum("done"), run.sum("total")
     not_run = total - done - len(run.failures)

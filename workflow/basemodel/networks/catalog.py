@@ -15,13 +15,17 @@ class Architecture:
     # network can be cut after each of them, counted from 0.
     layers: int
     line: str  # matplotlib's line style in Figure 3, as published
+    # By stem, the least side of an image, in pixels, of which poolings leave something.
+    smallest: dict[str, int]
 
 
 ARCHITECTURES = {
-    "alexnet": Architecture("AlexNet", layers=5, line="-"),
-    "vgg16": Architecture("VGG16", layers=13, line=":"),
-    "resnet18": Architecture("ResNet18", layers=17, line="--"),
+    "alexnet": Architecture("AlexNet", 5, "-", {"imagenet": 63, "small": 1}),
+    "vgg16": Architecture("VGG16", 13, ":", {"imagenet": 32, "small": 15}),
+    "resnet18": Architecture("ResNet18", 17, "--", {"imagenet": 1, "small": 1}),
 }
+# How far ResNet18, which normalises over a batch and its positions, shrinks an image.
+RESNET18_STRIDE = {"imagenet": 32, "small": 8}
 OTHER_LINE = "-."
 
 
@@ -44,3 +48,13 @@ def architecture_title(name: str) -> str:
 def architecture_line(name: str) -> str:
     """The line style in figures."""
     return ARCHITECTURES[name].line if name in ARCHITECTURES else OTHER_LINE
+
+
+def smallest_side(name: str, stem: str) -> int:
+    """The least side of an image, in pixels, that an architecture can take."""
+    return ARCHITECTURES[name].smallest[stem]
+
+
+def normalises_one_position(name: str, stem: str, side: int) -> bool:
+    """Whether a batch of one image of this side would be normalised over one number."""
+    return name == "resnet18" and side <= RESNET18_STRIDE[stem]

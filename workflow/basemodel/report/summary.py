@@ -9,6 +9,7 @@ from basemodel.networks.catalog import architecture_title
 from basemodel.statistics import published
 from basemodel.statistics.correlation import HIGH
 from basemodel.statistics.pairs import best_row
+from basemodel.tables import require_fractions
 
 # An experiment whose networks learned nothing, or all the same, says nothing about their order
 SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 5 × chance and 60 %
@@ -35,7 +36,11 @@ def summarise(
     pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings
     are the paper's; `why` says on what that rests. `mixed_versions`:
     of versions.mixed, for a section that is there only if there are any.
+    Raises ValueError, naming the row, where an accuracy is missing or no fraction.
     """
+    keys = ["architecture", "target", "subset"]
+    require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
+    require_fractions(base_models, "test_accuracy", ["architecture", "subset"], "base models")
     titles = dict(zip(targets["target"], targets["title"], strict=True))
     source_lines, source_met = _sources(base_models)
     target_lines, target_met = _targets(fine_tuning, targets)
@@ -160,13 +165,14 @@ def _rho(value: float) -> str:
 
 def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
     best = best_row(pairs)
+    if (pairs["second"] == "").all():
+        yield "One metric makes no pair."
+        return
     if best is None:
         yield "No pair of metrics has a defined rho."
         return
-    singles = pairs[pairs["second"].fillna("") == ""].sort_values(
-        "mean_rho", ascending=False, kind="stable"
-    )
-    single = singles.iloc[0]
+    singles = pairs[pairs["second"] == ""]
+    single = singles.sort_values("mean_rho", ascending=False, kind="stable").iloc[0]
     yield f"{'':22}{'this experiment':38}published"
     here, there = _columns(best, titles), _published()
     for label, ours, theirs in zip(_LABELS, here, there, strict=True):

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from basemodel import metrics as metric_modules
+from basemodel.tables import require_fractions
 
 HIGH = 0.7  # |ρ| from here on counts as high (PAPER.md, Evaluation)
 
@@ -64,11 +65,11 @@ def gather(
     Rows go by architecture, then target, then subset, the subsets in the order of base_models.
     Raises ValueError, naming the row, where one is missing, double, or an accuracy is no number.
     """
+    keys = ["architecture", "target", "subset"]
+    require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
     subsets = list(dict.fromkeys(base_models["subset"]))
     policy = _column(base_models, ["architecture", "subset"], "policy", "base models")
-    accuracy = _column(
-        fine_tuning, ["architecture", "target", "subset"], "accuracy", "fine-tuning accuracies"
-    )
+    accuracy = _column(fine_tuning, keys, "accuracy", "fine-tuning accuracies")
     scores = {
         cell: _column(table, ["subset"], "value", "values of " + ", ".join(cell))
         for cell, table in values.items()
@@ -82,11 +83,6 @@ def gather(
             "policy": _get(policy, (architecture, subset), "base models"),
             "accuracy": _get(accuracy, (architecture, target, subset), "fine-tuning accuracies"),
         }
-        if not 0 <= row["accuracy"] <= 1:
-            raise ValueError(
-                f"fine-tuning accuracies: {architecture}, {target}, {subset} has "
-                f"{row['accuracy']}, not a fraction from 0 to 1"
-            )
         for metric in metrics:
             cell = (metric, architecture, target)
             column = _get(scores, cell, "metrics")

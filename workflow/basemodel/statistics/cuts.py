@@ -24,6 +24,7 @@ import pandas as pd
 
 from basemodel.metrics import load
 from basemodel.statistics.correlation import spearman
+from basemodel.tables import require_fractions
 
 CELL = ["architecture", "target"]
 POINTS = 1  # of accuracy in percent, that a cut may lose and still be as good
@@ -110,16 +111,9 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
 
 def by_layer(accuracies: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The accuracies of each (architecture, target), float64 [layers]; errors as in `choices`."""
-    found = {}
-    for cell, table in _cells(accuracies, ["accuracy"], "accuracies"):
-        found[cell] = table[:, 0]
-        bad = ~((found[cell] >= 0) & (found[cell] <= 1))
-        if bad.any():
-            raise ValueError(
-                f"accuracies: {', '.join(cell)}, layer {bad.argmax()} has "
-                f"{found[cell][bad][0]}, not a fraction from 0 to 1"
-            )
-    return found
+    require_fractions(accuracies, "accuracy", [*CELL, "layer"], "accuracies")
+    cells = _cells(accuracies, ["accuracy"], "accuracies")
+    return {cell: table[:, 0] for cell, table in cells}
 
 
 def _paired(

@@ -83,7 +83,7 @@ def search(
 
 def best_row(table: pd.DataFrame) -> pd.Series | None:
     """The row of the best pair, the first of equals; None if there is no pair with a mean ρ."""
-    pairs = table[table["second"].fillna("") != ""]
+    pairs = table[table["second"] != ""]
     if pairs["mean_rho"].notna().sum() == 0:
         return None
     return pairs.iloc[_argmax(pairs["mean_rho"].to_numpy())]

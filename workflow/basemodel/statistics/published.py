@@ -1,7 +1,8 @@
 """Published numbers, to hold one's own beside.
 
 Source: Ueno and Kondo, "A Base Model Selection Methodology for Efficient Fine-Tuning", ICLR 2020
-submission: the results on pairs of metrics, and the bars of Figure 2.
+submission: the results on pairs of metrics, and the bars of Figure 2; and the settings that a run
+must share to be held beside them.
 """
 
 # C_5,6(0.574) = 0.426·S5 + 0.574·S6: the best of 15 pairs × 1,001 values of α
@@ -18,3 +19,33 @@ SIGNS = {
     "vgg16": {"S1": "-", "S2": "+", "S3": "-", "S4": "+", "S5": "mixed", "S6": "+"},
     "resnet18": {"S1": "+", "S2": "-", "S3": "+", "S4": "-", "S5": "+", "S6": "+"},
 }
+
+# The design: settings that are not a network's or a training's; lists are sorted. The crop follows
+# from the sizes of featuremaps that the paper gives, and the frozen backbone from its accuracies.
+DESIGN = {
+    "image.size": 256,
+    "image.crop": 224,
+    "subsets.class": [10, 20],
+    "subsets.image": [10, 20],
+    "finetune.trainable": "last",
+    "probe.images_per_class": 10,
+    "metrics": ["S1", "S2", "S3", "S4", "S5", "S6"],
+    "correlation.alpha_step": 0.001,
+}
+NETWORK = {"width": 1, "stem": "imagenet"}
+# Table 3, for pre-training and for fine-tuning
+RECIPE = {
+    "epochs": 30,
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "warmup_epochs": 0,
+    "step_epochs": 7,
+    "gamma": 0.1,
+}
+# The data sets that Table 4 names, of eight
+TARGETS = (
+    "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101", "flowers102"
+)  # fmt: skip
+TARGET_COUNT = 8
+# What it does not say
+OPEN = "two targets, batch, momentum, weight decay, dropout, initialisation, augmentation"

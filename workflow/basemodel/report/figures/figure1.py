@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from basemodel.metrics import load
 from basemodel.networks.catalog import architecture_title
 from basemodel.report.figures import style
+from basemodel.tables import require_fractions
 
 ACCURACY = {"color": "black", "linewidth": 2.2, "marker": "o", "markersize": 4.5}
 LINES = ["-", "--", "-.", ":"]
@@ -30,8 +31,10 @@ def draw(
     architecture, epoch, metric, value; names: the metrics to draw. Epochs count from 1. Metrics
     are not turned: a smaller-is-better metric is drawn as it is, as published. One that is
     undefined (NaN, infinity) in an epoch has a gap there.
-    Raises ValueError, naming architecture and metric, where epochs are missing or double.
+    Raises ValueError, naming architecture and metric, where epochs are missing or double, or an
+    accuracy is no fraction.
     """
+    require_fractions(accuracies, "test_accuracy", ["architecture", "epoch"], "normal training")
     figure = Figure(figsize=(style.WIDTH, 0.9 + 2 * len(architectures)), layout="constrained")
     panels = figure.subplots(len(architectures), 1, squeeze=False)[:, 0]
     lines: list = []

@@ -14,6 +14,7 @@ from basemodel.report.figures import style
 from basemodel.statistics.correlation import HIGH
 
 GROUP = 0.84  # of the room of a target, what its bars take
+SLANTED = 24  # letters of a title, for which the figure's height has room
 
 
 @style.printed
@@ -86,12 +87,11 @@ def _axes(panel, title: str, groups: int) -> None:
 
 
 def _name_targets(panel, titles: list[str]) -> None:
-    """Label the groups, wrapped to their room; slanted where not even a word fits."""
+    """Label the groups, wrapped to their room; slanted and cut where not even a word fits."""
     letters = int((style.WIDTH - 0.8) / len(titles) / style.LETTER)
     wrapped = [fill(title, max(letters, 1), break_long_words=False) for title in titles]
     if max(len(line) for title in wrapped for line in title.split("\n")) <= letters:
         panel.set_xticks(range(len(titles)), wrapped)
     else:
-        panel.set_xticks(
-            range(len(titles)), titles, rotation=35, ha="right", rotation_mode="anchor"
-        )
+        cut = [title if len(title) <= SLANTED else f"{title[: SLANTED - 1]}…" for title in titles]
+        panel.set_xticks(range(len(titles)), cut, rotation=35, ha="right", rotation_mode="anchor")

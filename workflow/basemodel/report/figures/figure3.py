@@ -17,6 +17,7 @@ from basemodel.statistics.pairs import best_row, mean_over_cells
 COLUMNS = 3
 MEAN_WIDTH = 2
 BEST_FRAME = 1.8
+LINE = 0.16  # inches: a line of the legend of targets, of which two have room in any case
 MAXIMUM = {
     "linestyle": "",
     "marker": "o",
@@ -37,11 +38,12 @@ def draw(
 ) -> Figure:
     """One panel a pair, one curve a cell, the mean over cells in black with its maximum marked.
 
+    A mean that leaves out a cell, of an undefined ρ, says so.
     curves: float64 [pairs, alphas, cells] and pairs: the table, both of pairs.search; alphas:
     float64 [alphas]; targets: (name, title). The panel of the best pair has a heavy frame.
     Raises ValueError where the arrays do not fit each other or there is no pair to show.
     """
-    table = pairs[pairs["second"].fillna("") != ""]
+    table = pairs[pairs["second"] != ""]
     cells = cell_names(architectures, [target for target, _ in targets])
     if curves.shape != (len(table), len(alphas), len(cells)) or len(table) == 0:
         raise ValueError(
@@ -51,13 +53,15 @@ def draw(
     best = best_row(pairs)
     rows = -(-len(table) // COLUMNS)
     columns = min(COLUMNS, len(table))
-    figure = Figure(figsize=(style.WIDTH, 1.1 + 1.72 * rows), layout="constrained")
+    named = -(-len(targets) // _legend_columns(targets))
+    height = 1.1 + 1.72 * rows + LINE * max(0, named - 2)
+    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     panels = grid.ravel()
     for panel, curve, (index, row) in zip(panels, curves, table.iterrows(), strict=False):
         _draw_cells(panel, alphas, curve, architectures, len(targets))
         panel.plot(alphas, mean_over_cells(curve), color="black", linewidth=MEAN_WIDTH, zorder=4)
-        _mark(panel, row, is_best=best is not None and index == best.name)
+        _mark(panel, row, len(cells), is_best=best is not None and index == best.name)
         panel.set_xlim(0, 1)
         panel.set_ylim(-1, 1)
         panel.set_yticks([-1, -0.5, 0, 0.5, 1])
@@ -70,7 +74,7 @@ def draw(
         panel.set_xlabel("α")
     for panel in grid[:, 0]:
         panel.set_ylabel("Spearman's ρ")
-    _legend(figure, architectures, [title for _, title in targets])
+    _legend(figure, architectures, targets)
     return figure
 
 
@@ -91,7 +95,7 @@ def _draw_cells(panel, alphas: np.ndarray, curve: np.ndarray, architectures, tar
         )
 
 
-def _mark(panel, row: pd.Series, is_best: bool) -> None:
+def _mark(panel, row: pd.Series, cells: int, is_best: bool) -> None:
     first, second = load(row["first"]).LABEL, load(row["second"]).LABEL
     # Above the panel, as any place in it would hide curves
     panel.set_title(
@@ -103,6 +107,8 @@ def _mark(panel, row: pd.Series, is_best: bool) -> None:
     note = "undefined"
     if not np.isnan(row["mean_rho"]):
         note = f"mean ρ {row['mean_rho']:.3f} at α = {row['alpha']:g}".replace("-", "−")
+        if row["cells"] < cells:  # in the others it is undefined
+            note += f", {row['cells']} of {cells} curves"
         panel.plot(row["alpha"], row["mean_rho"], **MAXIMUM, zorder=5, clip_on=False)
     panel.annotate(
         note,
@@ -115,7 +121,9 @@ def _mark(panel, row: pd.Series, is_best: bool) -> None:
     )
 
 
-def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str]) -> None:
+def _legend(
+    figure: Figure, architectures: Sequence[str], targets: Sequence[tuple[str, str]]
+) -> None:
     lines = [
         Line2D(
             [],
@@ -142,8 +150,13 @@ def _legend(figure: Figure, architectures: Sequence[str], titles: Sequence[str])
             linewidth=1.5,
             label=title,
         )
-        for i, title in enumerate(titles)
+        for i, (_, title) in enumerate(targets)
     ]
-    entry = 0.6 + style.LETTER * max(len(title) for title in titles)
-    columns = max(1, min(4, int(style.WIDTH / entry)))
+    columns = _legend_columns(targets)
     figure.legend(handles=colours, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _legend_columns(targets: Sequence[tuple[str, str]]) -> int:
+    """How many titles have room beside each other, at most four."""
+    entry = 0.6 + style.LETTER * max(len(title) for _, title in targets)
+    return max(1, min(4, int(style.WIDTH / entry)))

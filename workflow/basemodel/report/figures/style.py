@@ -24,6 +24,7 @@ PRINT = {
     "legend.fontsize": 7.5,
     "axes.linewidth": 0.6,
     "hatch.linewidth": 0.5,
+    "text.parse_math": False,  # a title is what it says: "Cars $5" and "a_b^{c" too
     "pdf.fonttype": 42,  # letters stay letters
     "svg.hashsalt": "basemodel",  # else the ids in an SVG are random
 }

@@ -1,0 +1,103 @@
+"""Hold settings against schemas/config.schema.yaml: one line names the first fault and a remedy."""
+
+import difflib
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot work; the message is for the user."""
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise SettingsError for the first setting that is not there, or not of its kind."""
+    _check_keys(config, "")
+    errors = [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
+    # That no kind of data set fits says less than anything else.
+    precise = [error for error in errors if error.validator != "oneOf"]
+    error = jsonschema.exceptions.best_match(precise or errors)
+    if error is None:
+        return
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known))[0]
+        path = f"{where}.{unknown}" if where else unknown
+        raise SettingsError(f"{path}: there is no such setting; {nearest(unknown, known)}")
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance][0]
+        path = f"{where}.{missing}" if where else missing
+        raise SettingsError(f"{path}: is missing; config.yaml shows a value")
+    described = error.schema.get("description")
+    hint = _hint(error) if error.validator == "type" else ""
+    raise SettingsError(
+        f"{where}: {error.message}{hint}" + (f" ({described})" if described else "")
+    )
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """What the user may have meant."""
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+
+
+def _check_keys(value: Any, where: str) -> None:
+    """As names, 2023, null and true need quotes, or YAML reads other things than text."""
+    if not isinstance(value, dict):
+        return
+    for key, below in value.items():
+        if not isinstance(key, str):
+            raise SettingsError(
+                f"{where or 'settings'}: the name {key!r} is not text; put it in quotes"
+            )
+        _check_keys(below, f"{where}.{key}" if where else key)
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    """JSON Schema takes 2.0 for an integer and YAML's .nan and .inf for numbers; here they fail."""
+    kinds = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    )
+    strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=kinds)
+    return strict(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _faults(error: jsonschema.ValidationError) -> list[jsonschema.ValidationError]:
+    """Of what a data set may be, by its kind, only the one of its own kind says what is wrong."""
+    if error.validator != "oneOf":
+        return [error]
+    others = {fault.schema_path[0] for fault in error.context if list(fault.path) == ["kind"]}
+    return [fault for fault in error.context if fault.schema_path[0] not in others] or [error]
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_: Any, value: Any) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _hint(error: jsonschema.ValidationError) -> str:
+    """What YAML made of what was meant."""
+    value, wanted = error.instance, error.validator_value
+    if wanted == "string" and not isinstance(value, dict | list):
+        return "; put it in quotes"
+    if wanted == "integer" and isinstance(value, float) and value.is_integer():
+        return f"; write {value:.0f}"
+    if wanted == "number" and isinstance(value, float):
+        return ", which must be finite"
+    if wanted == "number" and isinstance(value, str):
+        try:  # YAML takes 1e-3 for text, as it has no point
+            return f"; write {float(value)!r}" if math.isfinite(float(value)) else ""
+        except ValueError:
+            return ""
+    return ""
