@@ -20,7 +20,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read what write_csv wrote, floats to the last bit (with pandas 3; 2 may lose one bit).
+    """Read what write_csv wrote, floats to the last bit.
 
     The columns in NAMES are str, and an empty field of theirs is "".
     """
