@@ -53,7 +53,7 @@ class Workflow:
 @pytest.fixture
 def workflow(request: pytest.FixtureRequest, tmp_path: Path) -> Workflow:
     """The workflow in the folder that is named as the test's module: test_gpus, gpus."""
-    name = request.module.__name__.removeprefix("test_")
+    name = request.path.stem.removeprefix("test_")
     folder = tmp_path / name
     shutil.copytree(HERE / name, folder)
     return Workflow(folder)

@@ -2,6 +2,11 @@
 
 import json
 
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numpy")
+
 ARGUMENTS = ["--cores", "1", "--config", "setting=3"]
 PRELOAD = ["--forkserver-preload", "torch, numpy"]
 

@@ -59,14 +59,6 @@ logger-stages-interval: 1
 """
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--profile", "profile", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k != "SNAKEMAKE_PROFILE"} | {"TERM": "xterm"}
-
-
 class Workflow:
     """A folder with the workflow in it."""
 
@@ -76,12 +68,19 @@ class Workflow:
         (folder / "profile" / "config.yaml").write_text(PROFILE)
         (folder / "Snakefile").write_text(SNAKEFILE)
 
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--profile", "profile", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        own = {k: v for k, v in os.environ.items() if k != "SNAKEMAKE_PROFILE"}
+        return {**own, "TERM": "xterm"}
+
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with its output in pipes."""
         return subprocess.run(
-            command(*arguments),
+            self.command(*arguments),
             cwd=self.folder,
-            env=environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=60,
