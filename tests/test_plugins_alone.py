@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import slurm_cluster
@@ -48,7 +47,8 @@ assert importlib.util.find_spec("basemodel") is None
 print("at work")
 parent = Path(f"/proc/{os.getppid()}/cmdline").read_text().split("\\0")
 made = [Path(file).read_text() for file in snakemake.input]
-made += [snakemake.rule, str("forkserver/server.py" in parent[1]), str("SLURM_JOB_ID" in os.environ)]
+made.append(snakemake.rule)
+made += [str("forkserver/server.py" in parent[1]), str("SLURM_JOB_ID" in os.environ)]
 Path(snakemake.output[0]).write_text(" ".join(made))
 """
 

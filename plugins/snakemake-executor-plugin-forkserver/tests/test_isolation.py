@@ -62,7 +62,7 @@ def test_the_process_differs_as_the_readme_says_and_no_further(workflow):
 
 
 def test_preloading_what_is_not_there_is_a_warning(workflow):
-    result = workflow.run("out/spoilt.txt", "--forkserver-preload", "no_such_module")
+    result = workflow.run("out/process.json", "--forkserver-preload", "no_such_module")
     assert result.returncode == 0
     assert "cannot preload no_such_module" in result.stderr
 

@@ -1,11 +1,15 @@
 """A small workflow of three stages, and Snakemake's command line to run it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SNAKEFILE = """
 rule all:

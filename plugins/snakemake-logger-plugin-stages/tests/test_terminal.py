@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 
-
 class Terminal:
     """Snakemake as the session leader of a terminal of its own."""
 

@@ -53,7 +53,7 @@ same = {
     "finders": [type(finder).__name__ for finder in sys.meta_path],
     "flags": [str(sys.flags).replace("randomization=0", "randomization=1"), sys.warnoptions],
     "streams": [[s.encoding, s.errors, s.mode, s.name, s.fileno()] for s in streams],
-    "stdin": os.readlink(proc / "fd" / "0"),
+    "stdin": str((proc / "fd" / "0").readlink()),
     "open for programs": [fd for fd in range(3, 64) if (proc / "fd" / str(fd)).exists()
                           and os.get_inheritable(fd)],
     "signals ignored or blocked": [status[name] for name in ("SigIgn", "SigBlk", "SigPnd")],
@@ -63,7 +63,7 @@ same = {
     "memory killer": (proc / "oom_score_adj").read_text(),
     "limits": [resource.getrlimit(getattr(resource, name)) for name in sorted(dir(resource))
                if name.startswith("RLIMIT_")],
-    "threads": [len(os.listdir(proc / "task")), [thread.name for thread in threading.enumerate()]],
+    "threads": [status["Threads"], [thread.name for thread in threading.enumerate()]],
     "locale": [locale.setlocale(locale.LC_ALL), locale.getpreferredencoding()],
     "interpreter": [sys.getrecursionlimit(), sys.getswitchinterval(), gc.get_threshold()],
     "warnings": [str(entry) for entry in warnings.filters],
