@@ -6,7 +6,9 @@ seconds a job (of the whole run: Snakemake's start and scheduler too) and the ra
 Snakemake's executor needs minutes for hundreds of jobs, all alike: unless --full is given it runs
 the fewest only, and its time for the others is scaled from there.
 
-Usage: python benchmarks/executor.py [--jobs 60 500] [--cores 2] [--full]
+Last come jobs that import nothing, with nothing preloaded: the fork server must not lose there.
+
+Usage: python benchmarks/executor.py [--jobs 60 500] [--trivial 300] [--cores 2] [--full]
 """
 
 import argparse
@@ -30,20 +32,25 @@ rule short:
     script:
         "short.py"
 """
-SCRIPT = """
+TORCH = """
 import torch
 
 with open(snakemake.output[0], "w") as file:
     print(torch.arange(10).sum().item(), file=file)
 """
-OWN, FORKED = ["--executor", "local"], ["--executor", "forkserver", "--forkserver-preload", "torch"]
+TRIVIAL = """
+with open(snakemake.output[0], "w") as file:
+    print(45, file=file)
+"""
+OWN, FORKED = ["--executor", "local"], ["--executor", "forkserver"]
+PRELOAD = ["--forkserver-preload", "torch"]
 
 
-def seconds(jobs: int, cores: int, arguments: list[str]) -> float:
+def seconds(script: str, jobs: int, cores: int, arguments: list[str]) -> float:
     """Run the jobs in a new folder and return the seconds that it took."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Snakefile").write_text(SNAKEFILE)
-        Path(folder, "short.py").write_text(SCRIPT)
+        Path(folder, "short.py").write_text(script)
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all"]
         command += ["--scheduler", "greedy", "--config", f"jobs={jobs}", *arguments]
         start = time.perf_counter()
@@ -58,19 +65,27 @@ def seconds(jobs: int, cores: int, arguments: list[str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, nargs="+", default=[60, 500])
+    parser.add_argument("--trivial", type=int, default=300)
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--full", action="store_true", help="measure Snakemake's executor always")
     arguments = parser.parse_args()
     print(f"{arguments.cores} cores, Python {sys.version.split()[0]}")
-    print(f"{'jobs':>5}  {'local, s/job':>14}  {'forkserver, s/job':>18}  {'ratio':>6}")
+    head = f"{'jobs':>5}  {'local, s/job':>14}  {'forkserver, s/job':>18}  {'ratio':>6}"
+    print(f"{head}\nimport torch, which is preloaded")
     measured = None
     for jobs in sorted(arguments.jobs):
         scaled = measured is not None and not arguments.full
         if not scaled:
-            measured = seconds(jobs, arguments.cores, OWN) / jobs
-        forked = seconds(jobs, arguments.cores, FORKED) / jobs
-        note = "  (local: scaled from the fewest jobs)" if scaled else ""
-        print(f"{jobs:5}  {measured:14.3f}  {forked:18.4f}  {measured / forked:5.1f}x{note}")
+            measured = seconds(TORCH, jobs, arguments.cores, OWN) / jobs
+        forked = seconds(TORCH, jobs, arguments.cores, FORKED + PRELOAD) / jobs
+        row(jobs, measured, forked, "  (local: scaled from the fewest jobs)" if scaled else "")
+    print("import nothing, nothing is preloaded")
+    jobs = arguments.trivial
+    row(jobs, *(seconds(TRIVIAL, jobs, arguments.cores, how) / jobs for how in (OWN, FORKED)))
+
+
+def row(jobs: int, own: float, forked: float, note: str = "") -> None:
+    print(f"{jobs:5}  {own:14.3f}  {forked:18.4f}  {own / forked:5.1f}x{note}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What a base model costs beyond its computing, by three ways to run it on Slurm.
 
-Each way runs the same jobs on a cluster of this machine's own (tests/slurm/cluster.py): for each of
-some base models its pre-training, and for eight targets the featuremaps and the fine-tuning.
+Each way runs the same jobs on a cluster of this machine's own (slurm_cluster.py, of the plugin's
+tests): for each of some base models its pre-training, and for eight targets the featuremaps and the
+fine-tuning.
 
     individual   Snakemake's Slurm plugin, a Slurm job for each job
     groups       the same with all 17 jobs of a base model as one of Snakemake's groups
@@ -14,7 +15,6 @@ costs; several share this machine's cores.
 Usage: python benchmarks/slurm.py [BASE_MODELS...]     (default: 1; at most 5)
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -23,9 +23,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "slurm")]
+BUNDLES = ROOT / "plugins" / "snakemake-executor-plugin-slurm-bundles"
+sys.path[:0] = [str(ROOT / "tests"), str(BUNDLES / "tests")]
 
-import cluster as slurm  # noqa: E402
+import slurm_cluster as slurm  # noqa: E402
 
 from projects import EXPERIMENT, copy_project  # noqa: E402
 
@@ -92,8 +93,8 @@ def find_cluster(cluster: slurm.Cluster) -> None:
 def measure(cluster: slurm.Cluster, folder: Path, base_models: int) -> None:
     project = copy_project(folder)
     (folder / "overlay.yaml").write_text(OVERLAY)
-    environment = {**cluster.environment, "PYTHONPATH": str(folder / "workflow")}
-    local = {**os.environ, "PYTHONPATH": str(folder / "workflow")}
+    local = project.environment()
+    environment = {**cluster.environment, "PYTHONPATH": local["PYTHONPATH"]}
     names = [f"class5-{number + 1}" for number in range(base_models)]
     made = ["finetune", "featuremaps", "models"]
     targets = [

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 ARGUMENTS = ["--cores", "1", "--config", "setting=3"]
 PRELOAD = ["--forkserver-preload", "torch, numpy"]
 
 
 def test_nothing_leaks(workflow):
+    pytest.importorskip("torch")
     own = workflow.run("out/after.json", *ARGUMENTS, executor="local")
     assert own.returncode == 0, own.stderr
     expected = json.loads(workflow.read("out/after.json"))
@@ -37,6 +40,7 @@ def test_nothing_leaks(workflow):
 
 
 def test_threads(workflow):
+    pytest.importorskip("torch")
     assert workflow.run("out/after.json", "--cores", "2", *PRELOAD).returncode == 0
     seen = json.loads(workflow.read("out/after.json"))["seen"]
     assert seen["threads"] == 2
@@ -44,8 +48,21 @@ def test_threads(workflow):
     assert {seen["env"][f"{name}_NUM_THREADS"] for name in ("OMP", "MKL", "OPENBLAS")} == {"2"}
 
 
+def test_the_process_differs_as_the_readme_says_and_no_further(workflow):
+    seen = []
+    for executor in ("local", "forkserver"):
+        result = workflow.run("out/process.json", executor=executor)
+        assert result.returncode == 0, result.stderr
+        seen.append(json.loads(workflow.read("out/process.json")))
+        workflow.clear()
+    own, forked = seen
+    assert [key for key in own["differs"] if own["differs"][key] == forked["differs"][key]] == []
+    for key, value in own["same"].items():
+        assert forked["same"][key] == value, key
+
+
 def test_preloading_what_is_not_there_is_a_warning(workflow):
-    result = workflow.run("out/spoilt.txt", "--forkserver-preload", "no_such_module")
+    result = workflow.run("out/process.json", "--forkserver-preload", "no_such_module")
     assert result.returncode == 0
     assert "cannot preload no_such_module" in result.stderr
 

@@ -1,7 +1,7 @@
 """A real Slurm on this machine's loopback address: one controller and three nodes with fake GPUs.
 
 It lives in one folder and needs no root, no munge and no database. As a program it starts such a
-cluster for a command, or for a shell: python tests/slurm/cluster.py [COMMAND...]
+cluster for a command, or for a shell: python slurm_cluster.py [COMMAND...]
 """
 
 import contextlib

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import cluster as slurm
 import pytest
+import slurm_cluster as slurm
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 
@@ -68,11 +73,26 @@ class Small:
 
 @pytest.fixture
 def small(tmp_path: Path, cluster: slurm.Cluster) -> Iterator[Small]:
-    shutil.copytree(HERE / "small", tmp_path / "small")
-    workflow = Small(tmp_path / "small", cluster)
+    with copied(tmp_path / "small", cluster) as workflow:
+        yield workflow
+
+
+@contextmanager
+def copied(folder: Path, cluster: slurm.Cluster) -> Iterator[Small]:
+    """A workflow of which nothing is left on the cluster after the block."""
+    shutil.copytree(HERE / "small", folder)
+    workflow = Small(folder, cluster)
     yield workflow
     for process in workflow.started:
         process.kill()
         process.wait()
     if left := workflow.jobs():
         cluster.call("scancel", "--signal=KILL", "--full", *left)
+
+
+@pytest.fixture(scope="module")
+def limited(cluster: slurm.Cluster, tmp_path_factory) -> Iterator[tuple[Small, subprocess.Popen]]:
+    """A workflow whose job meets its time limit, a minute: started before the module's tests."""
+    with copied(tmp_path_factory.mktemp("limited") / "small", cluster) as workflow:
+        arguments = ["--retries", "1", "--set-resources", "endless:runtime=attempt"]
+        yield workflow, workflow.start("endless", *arguments)

@@ -261,7 +261,7 @@ class Executor(SlurmExecutor):
         try:
             if not mine(name):
                 return
-            self.logger.info("Cancelling Slurm jobs: training saves its state first.")
+            self.logger.info("Cancelling Slurm jobs: each has ten seconds to save its state.")
             subprocess.run(["scancel", name], check=True, capture_output=True, timeout=60)
             end = time.monotonic() + 60
             while mine(name) and time.monotonic() < end:

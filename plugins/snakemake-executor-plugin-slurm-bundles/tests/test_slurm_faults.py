@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 
-from cluster import wait_for
+from slurm_cluster import wait_for
 
 
 def test_an_unknown_partition_is_said_at_once_by_slurm(small):

@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 
@@ -53,7 +57,7 @@ class Workflow:
 @pytest.fixture
 def workflow(request: pytest.FixtureRequest, tmp_path: Path) -> Workflow:
     """The workflow in the folder that is named as the test's module: test_gpus, gpus."""
-    name = request.module.__name__.removeprefix("test_")
+    name = request.path.stem.removeprefix("test_")
     folder = tmp_path / name
     shutil.copytree(HERE / name, folder)
     return Workflow(folder)

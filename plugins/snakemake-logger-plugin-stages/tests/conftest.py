@@ -1,11 +1,15 @@
 """A small workflow of three stages, and Snakemake's command line to run it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SNAKEFILE = """
 logger.info("Results: out/", extra={"results": "out/"})
@@ -60,14 +64,6 @@ logger-stages-interval: 1
 """
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--profile", "profile", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k != "SNAKEMAKE_PROFILE"} | {"TERM": "xterm"}
-
-
 class Workflow:
     """A folder with the workflow in it."""
 
@@ -77,12 +73,19 @@ class Workflow:
         (folder / "profile" / "config.yaml").write_text(PROFILE)
         (folder / "Snakefile").write_text(SNAKEFILE)
 
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--profile", "profile", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        own = {k: v for k, v in os.environ.items() if k != "SNAKEMAKE_PROFILE"}
+        return {**own, "TERM": "xterm"}
+
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with its output in pipes."""
         return subprocess.run(
-            command(*arguments),
+            self.command(*arguments),
             cwd=self.folder,
-            env=environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=60,

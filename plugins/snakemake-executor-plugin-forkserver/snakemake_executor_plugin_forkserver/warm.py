@@ -7,21 +7,19 @@ import sys
 import weakref
 from pathlib import Path
 
+from threadpoolctl import ThreadpoolController
+
 MADV_HUGEPAGE, MADV_COLLAPSE, HUGE = 14, 25, 2 << 20  # from linux/mman.h; bytes of a huge page
 
 
 def preload(modules: list[str]):
-    """Import what scripts will import; return the handle on thread pools, if it can be had."""
+    """Import what scripts will import; return the handle on their thread pools, if any."""
     # What Snakemake's preamble of a script imports.
     for name in ["snakemake.iocontainers", "snakemake.logging", *modules]:
         try:
             importlib.import_module(name)
         except Exception as error:
             print(f"forkserver: cannot preload {name}: {error!r}", file=sys.stderr)
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
     return ThreadpoolController() if modules else None
 
 

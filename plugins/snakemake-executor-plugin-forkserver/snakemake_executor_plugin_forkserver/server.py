@@ -78,6 +78,7 @@ def serve(control: socket.socket, pools) -> None:
                 end(jobs)
                 return
             connection = socket.socket(fileno=descriptors[0])
+            connection.set_inheritable(False)  # not for programs that the script starts
             server = os.getpid()
             try:
                 pid = os.fork()

@@ -8,19 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from .conftest import command, environment
-
 
 class Terminal:
     """Snakemake as the session leader of a terminal of its own."""
 
-    def __init__(self, folder, *arguments: str) -> None:
+    def __init__(self, workflow, *arguments: str) -> None:
         self.end, end = pty.openpty()
         self.process = subprocess.Popen(
             # `setsid --ctty` makes the terminal pass Ctrl-C on to Snakemake.
-            ["setsid", "--ctty", "--wait", *command(*arguments)],
-            cwd=folder,
-            env=environment(),
+            ["setsid", "--ctty", "--wait", *workflow.command(*arguments)],
+            cwd=workflow.folder,
+            env=workflow.environment(),
             stdin=end,
             stdout=end,
             stderr=end,
@@ -53,7 +51,7 @@ def left_on_screen(output: str) -> str:
 
 
 def test_live_table(workflow):
-    terminal = Terminal(workflow.folder)
+    terminal = Terminal(workflow)
     assert terminal.wait() == 0, terminal.output
     assert re.search(r"^first +\d/4 [█░]{12}", terminal.output, re.MULTILINE)
     assert re.search(r"^third +0/3 .* waiting$", terminal.output, re.MULTILINE)
@@ -65,7 +63,7 @@ def test_live_table(workflow):
 
 
 def test_ctrl_c_leaves_a_clean_terminal(workflow):
-    terminal = Terminal(workflow.folder, "out/slow/1", "out/slow/2", "out/slow/3")
+    terminal = Terminal(workflow, "out/slow/1", "out/slow/2", "out/slow/3")
     terminal.wait_until(lambda output: re.search(r"^slow .* running$", output, re.MULTILINE))
     os.write(terminal.end, b"\x03")
     assert terminal.wait() != 0

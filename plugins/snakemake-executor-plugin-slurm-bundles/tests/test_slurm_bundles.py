@@ -2,7 +2,11 @@
 
 from itertools import combinations
 
-from cluster import wait_for
+import pytest
+from slurm_cluster import wait_for
+
+# The last test's job waits for a minute; the others work meanwhile.
+pytestmark = pytest.mark.usefixtures("limited")
 
 BASES, TARGETS = "abcd", "xyz"
 
@@ -73,3 +77,14 @@ def test_a_dead_bundle_keeps_what_it_had_finished(small):
     assert process.returncode == 0, printed
     runs = sorted(record["runs"] for name, record in small.records().items() if name != "a")
     assert runs == [1, 1, 2]
+
+
+def test_a_time_limit_that_was_too_short_is_longer_the_next_time(limited):
+    small, process = limited
+    printed, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, printed
+    assert "has ended as TIMEOUT" in printed
+    assert small.records()["endless"]["runs"] == 2
+    rows = small.cluster.jobs("%i", "%l", "%Z", states="--states=all")
+    limits = {int(id): limit for id, limit, at in rows if at == str(small.folder)}
+    assert [limits[id] for id in sorted(limits)] == ["1:00", "2:00"]

@@ -1,1 +1,0 @@
-"""Tests of the logger plugin: what a user sees of a run."""
