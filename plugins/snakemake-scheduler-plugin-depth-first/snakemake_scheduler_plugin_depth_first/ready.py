@@ -4,7 +4,7 @@ Each time a job ends, Snakemake goes through all jobs that are ready: it looks a
 asks the file system for the size of all their inputs, lets the scheduler choose; and lists all jobs
 that are not done yet. With thousands of jobs that takes longer than most of them. Here the set of
 ready jobs, when it is iterated over, yields the first jobs in the order only: of each distinct need
-of resources as many as now fit, and at least one. Those are all that the scheduler may choose from.
+of resources as many as now fit, and one more. To choose among these or among all is the same.
 """
 
 import logging
@@ -98,7 +98,7 @@ class ReadyJobs(set):
         limiter = scheduler.job_rate_limiter
         most = limiter.max_jobs if limiter else sys.maxsize
         for need, queue in list(self._queues.items()):
-            count = min(max(room_for(need, scheduler.resources), 1), most)
+            count = min(room_for(need, scheduler.resources) + 1, most)  # one that has to wait
             first: list[tuple[Place, object]] = []
             seen = 0
             while seen < len(queue) and len(first) < count:

@@ -17,12 +17,14 @@ class Scheduler(SchedulerBase):
     """Selects each job that fits beside those that come before it in the order.
 
     So a job may be overtaken by later ones that need less, but not for ever: once all jobs have
-    ended that ran when it was first overtaken, what it needs is kept free for it.
+    ended that ran when it first did not fit, what it lacks is kept for it when it becomes free.
     """
 
     def __post_init__(self) -> None:
         self._order = Order(self.dag)
-        self._overtaken: dict[Need, set[Job]] = {}  # with the jobs that ran when it first was
+        self._overtaken: dict[
+            Need, set[Job]
+        ] = {}  # what does not fit, and what ran when it first did not
         show_the_first(self.dag, self._order, self.logger)
 
     def dag_updated(self) -> None:
@@ -50,20 +52,32 @@ class Scheduler(SchedulerBase):
                 continue
             if room_for(need, free):
                 selected.append(job)
+                for name, amount in need:
+                    free[name] -= amount
             else:
                 short.add(need)
-                if not self._waited_enough(need, selected):
-                    continue
-            for name, amount in need:  # what is kept free for a job may be less than nothing
-                free[name] -= amount
+                if self._waited_enough(need, selected):
+                    keep(need, free)
         self._overtaken = {need: ran for need, ran in self._overtaken.items() if need in short}
         return selected
 
     def _waited_enough(self, need: Need, selected: list[Job]) -> bool:
-        """Whether what does not fit is not to be overtaken any more."""
+        """Whether all have ended that ran when jobs of this need first did not fit."""
         running = getattr(getattr(self.dag, "workflow", None), "scheduler", None)
         running = set(getattr(running, "running", ()))
         if need not in self._overtaken:
             self._overtaken[need] = running.union(selected)
             return False
         return self._overtaken[need].isdisjoint(running)
+
+
+def keep(need: Need, free: dict[str, int]) -> None:
+    """Take a job's need from what is free, which may leave less than nothing.
+
+    One resource after another, up to the first that is lacking, and cores last: no core idles while
+    a job waits for a GPU, and what it already could have is not lost again.
+    """
+    for name, amount in sorted(need, key=lambda item: item[0] == "_cores"):
+        free[name] -= amount
+        if free[name] < 0:
+            return
