@@ -67,12 +67,15 @@ def test_what_a_job_lacks_is_kept_once_all_have_ended_that_ran_when_it_did_not_f
     place = places(dag)
     ran: dict[Job, set[Job]] = {}
     for ready, running, jobs, free in rounds(dag, scheduler):
-        for job in ready.difference(jobs):
-            if job in ran and ran[job].isdisjoint(running.difference(jobs)):
-                needs = job.scheduler_resources
-                lacking = next((name for name in ("gpu", "_cores") if needs[name] > free[name]), "")
-                later = [other for other in jobs if place[other] > place[job]]
-                assert not any(other.scheduler_resources.get(lacking) for other in later)
+        waiting = sorted(ready.difference(jobs), key=place.get)
+        old = [job for job in waiting if job in ran and ran[job].isdisjoint(running - set(jobs))]
+        if old:
+            first = old[0]
+            needs = first.scheduler_resources
+            lacking = next((name for name in ("gpu", "_cores") if needs[name] > free[name]), None)
+            later = [job for job in jobs if place[job] > place[first]]
+            assert not any(job.scheduler_resources.get(lacking) for job in later)
+        for job in waiting:
             ran.setdefault(job, running)
 
 
@@ -119,7 +122,7 @@ def test_a_job_of_all_gpus_starts_while_jobs_of_one_keep_coming_and_no_core_idle
         at = number if "wide" in names else at
         if any(job.name.startswith("c") for job in ready.difference(jobs)):
             assert free["_cores"] == 0
-    assert at <= 5
+    assert at <= 8
 
 
 def test_no_more_jobs_start_than_the_rate_allows():
