@@ -1,9 +1,11 @@
 """The real workflow, in a copy of the project, run once on the smoke experiment."""
 
+import shutil
 import signal
 
 import pytest
 
+import miniatures
 from projects import Project, copy_project
 
 # A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
@@ -36,3 +38,17 @@ def editable(finished) -> Project:
     for path, text in originals.items():
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory):
+    root = tmp_path_factory.mktemp("miniature")
+    miniatures.build(root, miniatures.CLASSES, miniatures.IMAGES, miniatures.IMAGENET)
+    return root
+
+
+@pytest.fixture
+def copied(miniature, tmp_path):
+    """A copy that a test may spoil."""
+    shutil.copytree(miniature, tmp_path / "data")
+    return tmp_path / "data"

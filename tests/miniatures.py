@@ -15,6 +15,13 @@ from scipy.io import savemat
 
 SIDES = (96, 72)  # width and height; every third image is upright instead
 
+# Of the miniature that tests share: classes, images of each, and ImageNet's classes.
+CLASSES, IMAGES, IMAGENET = 4, 5, 6
+OFFICIAL = [
+    "imagenet", "stanford_cars", "fgvc_aircraft", "dtd", "oxford_iiit_pets", "caltech101",
+    "flowers102", "cub200", "indoor67",
+]  # fmt: skip
+
 
 def colour(label: int) -> np.ndarray:
     """A colour for a class, int64 [3], far from its neighbours'."""

@@ -8,6 +8,34 @@ import sys
 from pathlib import Path
 
 import jobs
+import miniatures
+
+FOLDER = {"kind": "folder", "path": "mine"}
+
+
+def class_folders(root):
+    """Three classes of 40 + 2 images in class folders, two splits; returns the data root."""
+    for label in range(3):
+        for number in range(42):
+            split = "train" if number < 40 else "test"
+            file = root / "mine" / split / f"class{label}" / f"{number:03d}.jpg"
+            miniatures.image(file, label, number)
+    return root
+
+
+def outputs(results):
+    """The bytes of every file, by its path below the results."""
+    files = [path for path in results.rglob("*") if path.is_file()]
+    return {str(path.relative_to(results)): path.read_bytes() for path in files}
+
+
+def spoil(images):
+    bad = [images / "mine/train/class0/005.jpg", images / "mine/train/class2/039.jpg"]
+    bad.append(images / "mine/test/class1/040.jpg")
+    bad[0].write_text("no image")
+    bad[1].write_bytes(bad[1].read_bytes()[:400])
+    bad[2].write_bytes(b"")
+    return bad
 
 
 def pack(

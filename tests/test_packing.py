@@ -1,44 +1,26 @@
 """Packing image files: the arrays, what stops it, what is dropped, kills, and memory."""
 
-import errno
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import miniatures
-from basemodel.data import filling, finishing, packed
+from basemodel.data import packed
 from basemodel.data.decode import square
 from basemodel.files import read_json
-from pack_job import pack
-
-FOLDER = {"kind": "folder", "path": "mine"}
+from pack_job import FOLDER, class_folders, outputs, pack, spoil
 
 
 @pytest.fixture
 def images(tmp_path):
-    """Three classes of 40 + 2 images in class folders, two splits."""
-    for label in range(3):
-        for number in range(42):
-            split = "train" if number < 40 else "test"
-            file = tmp_path / "data/mine" / split / f"class{label}" / f"{number:03d}.jpg"
-            miniatures.image(file, label, number)
-    return tmp_path / "data"
-
-
-def outputs(results):
-    files = [path for path in results.rglob("*") if path.is_file()]
-    return {str(path.relative_to(results)): path.read_bytes() for path in files}
+    return class_folders(tmp_path / "data")
 
 
 def test_rows_labels_and_meta_are_those_of_the_files(images, tmp_path):
@@ -67,15 +49,6 @@ def test_the_file_is_what_numpy_would_have_saved(images, tmp_path):
     rows = np.load(results / "train/images.npy")
     np.save(tmp_path / "plain.npy", rows)
     assert (results / "train/images.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
-
-
-def spoil(images):
-    bad = [images / "mine/train/class0/005.jpg", images / "mine/train/class2/039.jpg"]
-    bad.append(images / "mine/test/class1/040.jpg")
-    bad[0].write_text("no image")
-    bad[1].write_bytes(bad[1].read_bytes()[:400])
-    bad[2].write_bytes(b"")
-    return bad
 
 
 def test_files_that_cannot_be_decoded_stop_the_job_and_are_named(images, tmp_path):
@@ -291,213 +264,3 @@ def test_a_full_disk_is_named_before_the_first_is_decoded(images, tmp_path, monk
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 1000))
     with pytest.raises(SystemExit, match=r"GB are needed and 0\.0 GB are free; make room"):
         pack(tmp_path / "out", images, FOLDER, 16)
-
-
-SIDE = 160
-
-
-def start(results, images):
-    command = [sys.executable, Path(__file__).with_name("pack_job.py"), results, images]
-    return subprocess.Popen(
-        [*map(str, command), json.dumps(FOLDER), str(SIDE)], stdout=subprocess.PIPE, text=True
-    )
-
-
-def chunks(results):
-    """How many chunks the journals list."""
-    journals = results.rglob(".*.journal")
-    return sum(max(len(journal.read_bytes().splitlines()) - 1, 0) for journal in journals)
-
-
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
-    # Large files and more of them, so that there is time to be killed in.
-    for file in sorted((images / "mine").rglob("*.jpg")):
-        large = Image.open(file).resize((640, 480))
-        for copy in range(3):
-            large.rotate(9 * copy).save(file.with_stem(f"{file.stem}_{copy}"))
-    whole = pack(tmp_path / "whole", images, FOLDER, SIDE)
-    rng = np.random.default_rng(int(time.time()))
-    results, texts, kills = tmp_path / "out", [], 0
-    for _ in range(30):
-        before, more = chunks(results) if results.exists() else 0, rng.integers(0, 4)
-        job = start(results, images)
-        while job.poll() is None and chunks(results) < before + more:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.1))
-        job.send_signal(signal.SIGKILL)
-        texts.append(job.communicate()[0])
-        kills += job.returncode == -signal.SIGKILL
-        if job.returncode == 0:
-            break
-        # As Snakemake does with the outputs of a job that did not end.
-        for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
-            path.unlink()
-        (results / "meta.json").unlink(missing_ok=True)
-    else:
-        job = start(results, images)
-        texts.append(job.communicate()[0])
-        assert job.returncode == 0
-    assert kills >= 2 and any("going on after" in text for text in texts)
-    assert outputs(results) == outputs(whole)
-
-
-STEPS = [  # of the last phase: killed at which call of a function, arrays that are read once more
-    ("basemodel.data.finishing", "complete", 1, 2),
-    ("basemodel.data.finishing", "checksum", 1, 2),
-    ("basemodel.data.finishing", "checksum", 2, 1),
-    ("basemodel.data.finishing", "publish", 1, 0),
-    ("basemodel.data.finishing", "publish", 2, 0),
-    ("basemodel.files", "write_npy", 2, 0),
-    ("basemodel.files", "write_json", 1, 0),
-    ("basemodel.data.finishing", "clear", 1, 0),
-]
-
-
-def die(module, function, call, *arguments):
-    """Pack, but be killed at a call of a function."""
-    real, calls = getattr(sys.modules[module], function), []
-
-    def killed(*arguments, **more):
-        calls.append(arguments)
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **more)
-
-    setattr(sys.modules[module], function, killed)
-    pack(*arguments)
-
-
-@pytest.mark.parametrize("on_error", ["stop", "drop"])
-@pytest.mark.parametrize(("module", "function", "call", "reads"), STEPS)
-def test_killed_in_its_last_phase_it_decodes_nothing_again(
-    images, tmp_path, monkeypatch, module, function, call, reads, on_error
-):
-    dataset = {**FOLDER, "on_error": on_error}
-    if on_error == "drop":
-        spoil(images)
-    whole, results = pack(tmp_path / "whole", images, dataset, 16), tmp_path / "out"
-    arguments = (module, function, call, results, images, dataset, 16)
-    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
-    job.start()
-    job.join()
-    assert job.exitcode == -signal.SIGKILL
-    # As Snakemake does with the outputs of a job that did not end.
-    for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
-        path.unlink()
-    (results / "meta.json").unlink(missing_ok=True)
-    checksum, read = finishing.checksum, []
-    monkeypatch.setattr(finishing, "checksum", lambda path: read.append(path) or checksum(path))
-    monkeypatch.setattr(filling, "square", None)
-    pack(results, images, dataset, 16)
-    assert len(read) == reads
-    assert outputs(results) == outputs(whole)
-
-
-def test_a_file_that_changes_after_the_checksum_is_noted_is_read_again(images, tmp_path):
-    arguments = ("basemodel.data.finishing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
-    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
-    job.start()
-    job.join()
-    rewrite(images / "mine/train/class1/007.jpg")
-    results = pack(tmp_path / "out", images, FOLDER, 16)
-    assert outputs(results) == outputs(pack(tmp_path / "whole", images, FOLDER, 16))
-
-
-def test_a_file_system_without_second_names_will_do(images, tmp_path, monkeypatch):
-    def refuse(*arguments):
-        raise OSError(errno.EPERM, "no links here")
-
-    whole = pack(tmp_path / "whole", images, FOLDER, 16)
-    monkeypatch.setattr(os, "link", refuse)
-    assert outputs(pack(tmp_path / "out", images, FOLDER, 16)) == outputs(whole)
-
-
-def files_of(images):
-    return sorted(str(path.relative_to(images)) for path in images.rglob("*.jpg"))
-
-
-def interrupted(path, images):
-    """An array of which the first chunk alone is filled."""
-    files = files_of(images)
-    filling.fill(path, images, files, 16, "code", 1, drop=False)
-    journal = path.with_name(".images.npy.journal")
-    lines = journal.read_text().splitlines()
-    part = path.with_name(".images.npy.part")
-    content = bytearray(part.read_bytes())
-    content[-(len(files) - filling.CHUNK) * 768 :] = bytes((len(files) - filling.CHUNK) * 768)
-    part.write_bytes(content)
-    journal.write_text("\n".join(lines[:2]) + "\n" + '{"start": 32, "ba')  # torn by the kill
-    return files
-
-
-def rewrite(file):
-    """Another image under the same name."""
-    miniatures.image(file, 9, 9)
-
-
-CHANGES = {  # and how many chunks are kept of the one that is there
-    "nothing": 1, "code": 0, "side": 0, "files": 0, "root": 0, "content": 0, "time": 0,
-    "content of another chunk": 1,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_it_goes_on_only_with_the_same_files_and_settings(images, tmp_path, change, monkeypatch):
-    path = tmp_path / "out" / "images.npy"
-    path.parent.mkdir()
-    files = interrupted(path, images)
-    decoded = []
-    monkeypatch.setattr(filling, "square", lambda file, s: decoded.append(file) or square(file, s))
-    side, code = 20 if change == "side" else 16, "other" if change == "code" else "code"
-    if change == "files":
-        files = files[1:]
-    if change == "root":  # with the same names, sizes and time stamps
-        shutil.copytree(images, tmp_path / "elsewhere")
-        images = tmp_path / "elsewhere"
-    if change == "content":
-        rewrite(images / files[3])
-    if change == "time":
-        os.utime(images / files[3], (0, 0))
-    if change == "content of another chunk":
-        rewrite(images / files[-1])
-    filling.fill(path, images, files, side, code, 2, drop=False)
-    assert len(decoded) == len(files) - CHANGES[change] * filling.CHUNK
-    finishing.publish(path, {})
-    expected = np.stack([square(images / file, side) for file in files])
-    assert np.array_equal(np.load(path), expected)
-
-
-def test_what_was_dropped_before_a_kill_is_still_dropped_after_it(images, tmp_path):
-    spoil(images)
-    path = tmp_path / "out" / "images.npy"
-    path.parent.mkdir()
-    files = files_of(images)
-    bad = filling.fill(path, images, files, 16, "code", 1, drop=True)
-    assert len(bad) == 3
-    assert filling.fill(path, images, files, 16, "code", 1, drop=True) == bad  # nothing left to do
-    with pytest.raises(filling.UndecodableFiles) as stopped:
-        filling.fill(path, images, files, 16, "code", 1, drop=False)
-    assert [file for file, _ in stopped.value.files] == [files[row] for row in bad]
-
-
-def test_memory_does_not_grow_with_the_number_of_images(images, tmp_path):
-    """Peak memory of 2,048 rows of 110 kB is that of 128, within a quarter of what the rows are."""
-    code = """
-import resource, sys
-from pathlib import Path
-from basemodel.data import filling
-count, root, path = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-files = sorted(str(f.relative_to(root)) for f in root.rglob("*.jpg"))
-filling.fill(path, root, (files * 20)[:count], 192, "code", 2, drop=False)
-print("", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-    def peak(count):
-        path = tmp_path / f"out{count}" / "images.npy"
-        path.parent.mkdir()
-        command = [sys.executable, "-c", code, str(count), str(images), str(path)]
-        run = subprocess.run(command, capture_output=True, check=True)
-        return 1024 * int(run.stdout.split()[-1])
-
-    few, many = peak(128), peak(2048)
-    assert many - few < (2048 - 128) * 192 * 192 * 3 / 4, (few, many)
