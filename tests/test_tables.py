@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from basemodel.tables import read_csv, require_fractions, write_csv
+from jobs import code_of
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 ODD = ["2023", "007", "null", "NA", "nan", "true", "1e5", "inf", "none", "a,b", "greek"]
@@ -60,11 +61,12 @@ def gather(tmp_path, test_accuracy=0.5, train_accuracy=0.5, accuracy=0.5):
         tuned[-1].write_text(json.dumps({**names, "target": "null", "accuracy": values[2]}))
     meta = tmp_path / "meta.json"
     sizes = {"train": 9, "test": 3}
-    meta.write_text(json.dumps({"dataset": "null", "title": "NA", "classes": [1], "images": sizes}))
+    meta.write_text(json.dumps({"dataset": "null", "classes": [1], "images": sizes}))
     output = {name: tmp_path / f"{name}.csv" for name in ("base_models", "targets", "fine_tuning")}
     stand_in = SimpleNamespace(
         input=SimpleNamespace(cards=cards, targets=[meta], fine_tunings=tuned),
         output=SimpleNamespace(**output),
+        params=SimpleNamespace(code=code_of("accuracies.py"), titles=[["null", "NA"]]),
     )
     runpy.run_path(str(SCRIPTS / "accuracies.py"), init_globals={"snakemake": stand_in})
     return {name: read_csv(path) for name, path in output.items()}
@@ -75,7 +77,7 @@ def test_accuracies_are_gathered(tmp_path):
     assert list(found["base_models"]["test_accuracy"]) == [0, 0.5]
     assert list(found["fine_tuning"]["target"]) == ["null", "null"]
     assert found["targets"].iloc[0].to_dict() == {
-        "target": "null", "title": "NA", "classes": 1, "train": 9, "test": 3
+        "target": "null", "classes": 1, "train": 9, "test": 3
     }  # fmt: skip
 
 
@@ -98,7 +100,11 @@ def test_normal_trainings_accuracies_are_looked_at_too(tmp_path):
     history = [{"loss": 1, "accuracy": 0.5, "test_accuracy": a} for a in (0.5, np.nan)]
     card = tmp_path / "model.json"
     card.write_text(json.dumps({"architecture": "vgg16", "history": history}))
-    stand_in = SimpleNamespace(input=SimpleNamespace(cards=[card]), output=[tmp_path / "t.csv"])
+    stand_in = SimpleNamespace(
+        input=SimpleNamespace(cards=[card]),
+        output=[tmp_path / "t.csv"],
+        params=SimpleNamespace(code=code_of("epoch_accuracies.py")),
+    )
     with pytest.raises(ValueError, match="normal training, test_accuracy: vgg16, epoch 2 has nan"):
         runpy.run_path(str(SCRIPTS / "epoch_accuracies.py"), init_globals={"snakemake": stand_in})
     assert not (tmp_path / "t.csv").exists()
