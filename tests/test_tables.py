@@ -77,7 +77,7 @@ def test_accuracies_are_gathered(tmp_path):
     assert list(found["base_models"]["test_accuracy"]) == [0, 0.5]
     assert list(found["fine_tuning"]["target"]) == ["null", "null"]
     assert found["targets"].iloc[0].to_dict() == {
-        "target": "null", "classes": 1, "train": 9, "test": 3
+        "target": "null", "title": "NA", "classes": 1, "train": 9, "test": 3
     }  # fmt: skip
 
 
