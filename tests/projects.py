@@ -40,7 +40,7 @@ class Project:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=1500,  # a machine may be busy with other work
         )
 
     def would_run(self, *overlay: str) -> dict[str, int]:

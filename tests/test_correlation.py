@@ -11,15 +11,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 import jobs
-from basemodel.statistics.correlation import (
-    by_cell,
-    cell_names,
-    gather,
-    p_value,
-    rho_table,
-    spearman,
-)
 from basemodel.statistics.pairs import best_row
+from basemodel.statistics.scores import by_cell, cell_names, gather, rho_table
+from basemodel.statistics.spearman import p_value, spearman
 from basemodel.tables import read_csv, write_csv
 
 ARCHITECTURES = ["alexnet", "resnet18"]

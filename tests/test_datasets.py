@@ -55,7 +55,7 @@ def test_a_label_is_that_of_the_image(miniature, kind):
 
 
 def test_the_papers_counts_are_the_sums_of_what_is_known_of_the_data_sets():
-    """Table 4, but for Pets, whose official test list has 300 more (PAPER, "Design")."""
+    """Table 4, but for Pets, whose official test list has 300 more (docs/paper.md, Design)."""
     expected = {kind: kinds.module(kind).EXPECTED for kind in OFFICIAL}
     assert expected == {
         "imagenet": Counts(1000, 1281167, 50000),

@@ -10,7 +10,7 @@ ROOT = Path(basemodel.__file__).parent
 # looks at the whole experiment.
 BELOW = ["files", "tables", "seeds", "sources", "begun", "fingerprint", "versions", "memory"]
 FOLDERS = ["data", "networks", "features", "training", "metrics", "statistics", "report"]
-ABOVE = ["schema", "settings", "comparability", "plan", "unlock"]
+ABOVE = ["schema", "settings", "comparability", "rates", "plan", "unlock"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 

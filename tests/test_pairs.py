@@ -8,13 +8,8 @@ import pytest
 from scipy import stats
 
 from basemodel.statistics import published
-from basemodel.statistics.correlation import (
-    by_cell,
-    cell_names,
-    oriented,
-    rho_table,
-)
 from basemodel.statistics.pairs import alpha_grid, best_row, curves, scale, search
+from basemodel.statistics.scores import by_cell, cell_names, oriented, rho_table
 from test_correlation import METRICS, TARGETS, scores
 
 

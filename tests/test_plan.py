@@ -49,7 +49,7 @@ def test_the_papers_images_by_hand():
     assert pretrain.passed == 4 * 1_281_167 + 2 * 50_000 + 30 * 50_000
     assert of["normal", "alexnet"].trained == 30 * 1_281_167
     assert of["normal", "alexnet"].passed == 30 * 50_000 + 1_281_167 + 50_000
-    train, test = 38_705, 36_290  # PAPER.md's, summed
+    train, test = 38_705, 36_290  # docs/paper.md's, summed
     assert of["finetune", "resnet18"].jobs * 3 == 1440
     assert of["finetune", "resnet18"].passed == 60 * (30 * train + test)
     assert of["finetune", "resnet18"].trained == 0

@@ -6,8 +6,8 @@ import pytest
 
 import jobs
 from basemodel.report.summary import summarise
-from basemodel.statistics.correlation import gather, oriented, rho_table
 from basemodel.statistics.pairs import alpha_grid, scale, search
+from basemodel.statistics.scores import gather, oriented, rho_table
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
 

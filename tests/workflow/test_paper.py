@@ -100,7 +100,7 @@ def test_own_images_are_packed_and_a_stopped_packing_goes_on(fresh):
     run = fresh.snakemake("--", meta, overlay=(str(own),))
     assert run.returncode == 0, run.stdout + run.stderr
     log = (fresh.results / "logs/pack_files/beetles.log").read_text()
-    assert "train/images.npy: going on after 3 of 4 chunks" in log
+    assert "train/images.npy: resuming after 3 of 4 chunks" in log
     assert read_json(fresh.folder / meta)["images"] == {"train": 108, "test": 12}
     assert [path.name for path in (fresh.results / "data/beetles").rglob(".*")] == []
     # Neither of these is part of what the pixels depend on.

@@ -1,5 +1,5 @@
 """Which pre-trained model to fine-tune: the parts that the workflow's scripts share.
 
-Nothing in here knows Snakemake. Importing the package imports neither torch nor torchvision;
-the modules that train networks do so themselves.
+Importing the package imports neither torch nor torchvision; the modules that train networks do so
+themselves.
 """

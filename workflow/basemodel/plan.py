@@ -11,20 +11,17 @@ network costs as much as the whole; jobs of a stage are equally long; nothing wa
 import json
 import math
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from torch import nn
 
 from basemodel.data import kinds
 from basemodel.data.listing import Counts
 from basemodel.files import read_json
-from basemodel.networks.architectures import NETWORKS
 from basemodel.networks.catalog import layers
-from basemodel.networks.truncation import cost, cut
+from basemodel.rates import Rates, elements, pack_rate, rates, weights
 from basemodel.settings import pretrain_settings
 from basemodel.tables import write_csv
 
@@ -41,17 +38,6 @@ class Work:
     scored: int = 0  # featuremaps that metrics are computed of
     packed: int = 0  # images decoded
     bytes: int = 0
-
-
-@dataclass
-class Rates:
-    """What a machine does for one architecture, and where that is known from; None: not known."""
-
-    train: float | None = None  # images a second
-    forward: float | None = None  # images a second
-    metrics: float | None = None  # seconds for all metrics of an image
-    pack: float | None = None  # images a second of one core; of no architecture, but for all
-    sources: dict[str, str] = field(default_factory=dict)
 
 
 def dataset_size(config: dict[str, Any], name: str) -> Counts:
@@ -152,72 +138,6 @@ def _tuned(settings: dict[str, Any], trainable: str, train: int, test: int) -> t
     if trainable == "all":
         return epochs * train, test
     return 0, (epochs if settings["augmentation"] else 1) * train + test
-
-
-def network(config: dict[str, Any], name: str, classes: int = 1) -> nn.Module:
-    """Shapes without numbers."""
-    size = config["architectures"][name]
-    with torch.device("meta"):
-        return NETWORKS[name](classes, width=size["width"], stem=size["stem"])
-
-
-def weights(config: dict[str, Any], name: str, classes: int) -> int:
-    """How many numbers a base model's file holds."""
-    return sum(tensor.numel() for tensor in network(config, name, classes).state_dict().values())
-
-
-def elements(config: dict[str, Any], name: str) -> list[int]:
-    """How many numbers one image's featuremaps are, at each cut; the last is the trunk's."""
-    model = network(config, name).eval()
-    image = torch.empty(1, 3, *[config["image"]["crop"]] * 2, device="meta")
-    return [cut(model, layer)(image).numel() for layer in range(layers(name))]
-
-
-def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
-    """What is known of one architecture: entered values first, then measured ones.
-
-    Of measurements at another width or side the nearest in cost is taken, scaled by multiply-adds.
-    """
-    found = Rates()
-    entered = config["plan"]["entered"].get(name, {})
-    ours = {**config["architectures"][name], "side": config["image"]["crop"]}
-    wanted = _multiply_adds(name, ours)
-    near = [entry for entry in measured.get("networks", []) if entry["architecture"] == name]
-    near.sort(key=lambda entry: abs(math.log(_multiply_adds(name, entry) / wanted)))
-    on = f"measured on {measured.get('machine')}"
-    if near:
-        scale = _multiply_adds(name, near[0]) / wanted
-        same = all(near[0][key] == ours[key] for key in ("width", "stem", "side"))
-        source = on if same else f"{on} at {near[0]['side']} pixels, scaled"
-        found.train, found.forward = near[0]["train"] * scale, near[0]["forward"] * scale
-        found.sources = {"train": source, "forward": source}
-    scores = [entry for entry in measured.get("metrics", []) if entry["architecture"] == name]
-    if scores:
-        scale = elements(config, name)[-1] / scores[0]["elements"]
-        found.metrics = scores[0]["seconds"] * scale
-        found.sources["metrics"] = on if scale == 1 else f"{on}, scaled by size"
-    return _with(found, entered)
-
-
-def pack_rate(config: dict[str, Any], measured: dict[str, Any]) -> Rates:
-    """The rate of packing, entered or measured."""
-    found = Rates(pack=measured.get("pack"))
-    found.sources["pack"] = f"measured on {measured.get('machine')}" if found.pack else "unknown"
-    entered = config["plan"]["entered"]
-    return _with(found, {key: entered[key] for key in ("pack",) if key in entered})
-
-
-def _with(found: Rates, entered: dict[str, float]) -> Rates:
-    for key, value in entered.items():
-        setattr(found, key, value)
-        found.sources[key] = "entered"
-    return found
-
-
-def _multiply_adds(name: str, size: dict[str, Any]) -> int:
-    with torch.device("meta"):
-        model = NETWORKS[name](1000, width=size["width"], stem=size["stem"])
-    return cost(model, size["side"])[1]
 
 
 def table(

@@ -1,4 +1,4 @@
-"""Take away the lock of a run that was killed, so that `make run` goes on where it stopped.
+"""Take away the lock of a run that was killed, so that `make run` resumes where it stopped.
 
 Snakemake locks the folder that it works in, and a run that dies by SIGKILL or a power cut leaves
 the lock, which does not say whose it is. So a run signs its lock when it starts (`sign`, from the

@@ -88,7 +88,7 @@ def as_it_is(value):
 
 
 def any_of(names):
-    """The pattern of a wildcard that is one of the names, or of none that is nothing."""
+    """A pattern that matches any of the names, and nothing if there are none."""
     return "|".join(names) or "(?!)"
 
 

@@ -26,7 +26,7 @@ rule pack:
         "../scripts/pack.py"
 
 
-# What is made of image files. A killed job goes on where it stopped.
+# What is made of image files. A killed job resumes where it stopped.
 rule pack_files:
     input:
         image_files,

@@ -4,9 +4,9 @@ input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …; one for each of params.cells, in that order
 params: cells: list of [metric, architecture, target]; alpha_step; architectures; targets; metrics
-output: scores: csv, a row a fine-tuning with its accuracy and raw metrics (correlation.gather)
-        correlation: csv, a row an (architecture, target, metric) (correlation.rho_table)
-        pairs: csv, a row a pair at its best α, then one a single metric (pairs.search)
+output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (correlation.gather)
+        correlation: csv, one row per (architecture, target, metric) (correlation.rho_table)
+        pairs: csv, one row per pair at its best α, then one per single metric (pairs.search)
         curves: npy float64 [pairs, alphas, cells], cells by architecture, then target
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from basemodel.files import write_npy
 from basemodel.fingerprint import verify
-from basemodel.statistics.correlation import by_cell, cell_names, gather, oriented, rho_table
 from basemodel.statistics.pairs import alpha_grid, scale, search
+from basemodel.statistics.scores import by_cell, cell_names, gather, oriented, rho_table
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)

@@ -7,8 +7,8 @@ input:  fine_tunings: list of json with architecture, target, layer (from 0), ac
 params: cells: list of [metric, architecture, target]
 output: accuracies: csv, all of the input's in one: architecture, target, layer, accuracy
         metrics: csv architecture, target, layer, metric, value
-        choices: csv, a row an (architecture, target, chooser) (cuts.choices)
-        correlation: csv, a row an (architecture, target, metric) (cuts.rho_over_layers)
+        choices: csv, one row per (architecture, target, chooser) (cuts.choices)
+        correlation: csv, one row per (architecture, target, metric) (cuts.rho_over_layers)
 """
 
 import pandas as pd

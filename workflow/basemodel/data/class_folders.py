@@ -19,7 +19,7 @@ def class_names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     if not names:
-        raise DataError(f"{folder}: has no class folders, only files or nothing; one a class")
+        raise DataError(f"{folder}: has no class folders, only files or nothing; one per class")
     return names
 
 

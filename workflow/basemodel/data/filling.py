@@ -1,4 +1,4 @@
-"""Decode many image files into one array file, in parallel, and go on where a killed job stopped.
+"""Decode many image files into one array file, in parallel, and resume where a killed job stopped.
 
 Decoding is done in threads, which need no pickling and no second Python: Pillow gives up the
 interpreter's lock while it decodes and resizes. A JPEG of 500 x 375 pixels takes 2.8 ms of
@@ -147,7 +147,7 @@ def _resume(
     rest = [note for note in notes[1:] if "start" not in note] if len(kept) == total else []
     journal.begin(path, [identity, *kept, *rest])
     if kept:
-        print(f"{path}: going on after {len(kept)} of {total} chunks", flush=True)
+        print(f"{path}: resuming after {len(kept)} of {total} chunks", flush=True)
     return kept
 
 

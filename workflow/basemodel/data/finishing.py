@@ -32,7 +32,7 @@ def complete(path: Path, bad: Collection[int]) -> str:
 
 
 def publish(path: Path, bad: Collection[int]) -> None:
-    """Give the array its name; what is needed to go on after a kill stays."""
+    """Give the array its name; what is needed to resume after a kill stays."""
     path.unlink(missing_ok=True)
     try:
         os.link(_filled(path, bad), path)

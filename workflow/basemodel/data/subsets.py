@@ -1,4 +1,4 @@
-"""Source tasks: subsets of the source data set (PAPER, "Design").
+"""Source tasks: subsets of the source data set (docs/paper.md, Design).
 
 A name says what a subset is: `class10-03` is the third tenth of the classes with all their images,
 `image20-17` all the classes with the seventeenth twentieth of each one's images. `whole` is the

@@ -7,8 +7,8 @@ import pandas as pd
 
 from basemodel.networks.catalog import architecture_title
 from basemodel.statistics import published
-from basemodel.statistics.correlation import HIGH
 from basemodel.statistics.pairs import best_row
+from basemodel.statistics.spearman import HIGH
 from basemodel.tables import require_fractions
 
 # An experiment whose networks learned nothing, or all the same, says nothing about their order

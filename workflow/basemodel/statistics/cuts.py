@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from basemodel.metrics import load
-from basemodel.statistics.correlation import spearman
+from basemodel.statistics.spearman import spearman
 from basemodel.tables import require_fractions
 
 CELL = ["architecture", "target"]
@@ -57,7 +57,7 @@ def picked(metric: str, values: np.ndarray) -> int | None:
 
 
 def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """What each way to choose a cut gives: one row an (architecture, target, chooser).
+    """What each way to choose a cut gives: one row per (architecture, target, chooser).
 
     accuracies: architecture, target, layer, accuracy (0 to 1); metrics: architecture, target,
     layer, metric, value; costs: architecture, target, layer, parameters, multiply_adds.
@@ -95,7 +95,7 @@ def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame
 
 
 def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Spearman's ρ between metric and accuracy over the layers: one row a (cell, metric).
+    """Spearman's ρ between metric and accuracy over the layers: one row per (cell, metric).
 
     The tables are those of `choices`. Columns: architecture, target, metric; rho, of the metric
     turned so that larger is better, NaN where it is undefined or constant; n, the number of

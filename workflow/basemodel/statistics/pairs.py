@@ -1,4 +1,4 @@
-"""The search for the best pair of metrics: C_ij(α) = (1−α)·S_i + α·S_j (PAPER.md, Evaluation)."""
+"""The search for the best pair of metrics: C_ij(α) = (1−α)·S_i + α·S_j (docs/paper.md, Evaluation)."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.correlation import centred_ranks, rho_of_ranks, spearman
+from basemodel.statistics.spearman import centred_ranks, rho_of_ranks, spearman
 
 TIE = 1e-12  # means nearer than this are equal: what lies between them is rounding
 

@@ -1,4 +1,4 @@
-"""Data sets made of image files: one module a kind, which says what it needs and lists its files.
+"""Data sets made of image files: one module per kind, which says what it needs and lists its files.
 
 Each module has
 

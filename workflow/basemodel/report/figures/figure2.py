@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from basemodel.metrics import load
 from basemodel.networks.catalog import architecture_title
 from basemodel.report.figures import style
-from basemodel.statistics.correlation import HIGH
+from basemodel.statistics.spearman import HIGH
 
 GROUP = 0.84  # of the room of a target, what its bars take
 SLANTED = 24  # letters of a title, for which the figure's height has room

@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from basemodel.metrics import load
 from basemodel.networks.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
-from basemodel.statistics.correlation import cell_names
 from basemodel.statistics.pairs import best_row, mean_over_cells
+from basemodel.statistics.scores import cell_names
 
 COLUMNS = 3
 MEAN_WIDTH = 2

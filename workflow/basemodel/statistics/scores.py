@@ -1,4 +1,4 @@
-"""Spearman's ρ between a metric and the fine-tuned accuracy, over base models (PAPER.md).
+"""Spearman's ρ between a metric and the fine-tuned accuracy, over base models (docs/paper.md).
 
 A *cell* is one (architecture, target); its ρ is taken over the base models of that architecture.
 Every metric is turned so that larger is better before ρ, as in the published Figure 2.
@@ -9,45 +9,10 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from basemodel import metrics as metric_modules
+from basemodel.statistics.spearman import p_value, spearman
 from basemodel.tables import require_fractions
-
-HIGH = 0.7  # |ρ| from here on counts as high (PAPER.md, Evaluation)
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's ρ along the last axis, ties with average ranks; float64, other axes broadcast.
-
-    NaN where x or y is constant or holds a NaN. Infinity is a value that ranks at an end.
-    """
-    return rho_of_ranks(centred_ranks(x), centred_ranks(y))
-
-
-def centred_ranks(x: np.ndarray) -> np.ndarray:
-    """Average ranks along the last axis less their mean: multiples of 1/2, exact in float64."""
-    return stats.rankdata(x, axis=-1) - (np.shape(x)[-1] + 1) / 2
-
-
-def rho_of_ranks(r: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of centred ranks along the last axis; NaN for constant ranks."""
-    scale = np.sqrt((r * r).sum(axis=-1) * (s * s).sum(axis=-1))
-    with np.errstate(invalid="ignore"):  # 0/0, a constant, is NaN
-        return (r * s).sum(axis=-1) / scale
-
-
-def p_value(rho: float, n: int) -> float:
-    """Two-sided p of ρ over n models, by Student's t with n−2 degrees (as scipy's spearmanr).
-
-    NaN where ρ is undefined or n < 3.
-    """
-    if n < 3 or np.isnan(rho):
-        return np.nan
-    if abs(rho) == 1:
-        return 0.0
-    t = abs(rho) * np.sqrt((n - 2) / ((1 + rho) * (1 - rho)))
-    return float(2 * stats.t.sf(t, n - 2))
 
 
 def gather(
@@ -123,7 +88,7 @@ def oriented(scores: pd.DataFrame, metric: str) -> np.ndarray:
 
 
 def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """ρ of each metric in each cell: one row an (architecture, target, metric).
+    """ρ of each metric in each cell: one row per (architecture, target, metric).
 
     Columns: architecture, target, metric; rho, of the metric turned so that larger is better;
     p_value, two-sided; n, the number of base models; and rho_<policy>, ρ among the base models
