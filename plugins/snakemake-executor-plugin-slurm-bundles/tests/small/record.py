@@ -12,6 +12,8 @@ with output.with_name(f"{output.name}.runs").open("a") as file:
     file.write("x")
 runs = output.with_name(f"{output.name}.runs").stat().st_size
 time.sleep(snakemake.params.seconds)
+while Path("hold").exists():
+    time.sleep(0.1)
 if runs <= int(snakemake.params.get("fails") or 0):
     raise SystemExit("fails as it was told to")
 record = {
