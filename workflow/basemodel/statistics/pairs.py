@@ -1,4 +1,4 @@
-"""The search for the best pair of metrics: C_ij(α) = (1−α)·S_i + α·S_j (docs/paper.md, Evaluation)."""
+"""The search for the best pair of metrics: C_ij(α) = (1−α)·S_i + α·S_j (docs/paper.md, Pairs)."""
 
 from collections.abc import Sequence
 from itertools import combinations
