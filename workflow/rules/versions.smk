@@ -28,14 +28,14 @@ CARDS = {
     },
     "truncation": {
         f"{what}_of_cuts": [
-            f"<results>/truncation/{architecture}/{folder}/{layer}/{target}{card}.json"
+            f"<results>/truncation/{architecture}/{card.format(layer=layer, target=target)}"
             for architecture in CUT_ARCHITECTURES
             for layer in range(layers(architecture))
             for target in TARGETS
         ]
-        for what, folder, card in (
-            ("featuremaps", "features", "/card"),
-            ("fine_tunings", "finetune", ""),
+        for what, card in (
+            ("featuremaps", "features/{layer}/{target}/card.json"),
+            ("fine_tunings", "finetune/{layer}/{target}.json"),
         )
     },
 }
