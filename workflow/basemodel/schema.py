@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from basemodel.networks import catalog
+
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 
@@ -67,7 +69,18 @@ def _validator() -> jsonschema.Draft202012Validator:
         {"integer": _is_integer, "number": _is_number}
     )
     strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=kinds)
-    return strict(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    return strict(_schema())
+
+
+def _schema() -> dict[str, Any]:
+    """The schema, with the architectures of the catalogue where it says what each of them has."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    top = schema["properties"]
+    for place in (top["architectures"], top["plan"]["properties"]["entered"]):
+        each = dict.fromkeys(catalog.ARCHITECTURES, place["additionalProperties"])
+        place["properties"] = each | place.get("properties", {})
+        place["additionalProperties"] = False
+    return schema
 
 
 def _faults(error: jsonschema.ValidationError) -> list[jsonschema.ValidationError]:
