@@ -4,9 +4,8 @@ A job that was stopped is resumed (basemodel.training.checkpoints).
 """
 
 import sys
-from pathlib import Path
 
-from basemodel.files import read_json, write_json
+from basemodel.files import write_json
 from basemodel.fingerprint import verify
 from basemodel.networks.models import save_weights
 from basemodel.training.checkpoints import of_job
@@ -15,13 +14,7 @@ from basemodel.training.pretraining import Pretraining
 
 verify(snakemake.params.code)
 checkpoint = of_job(snakemake, snakemake.output.card)
-training = Pretraining(
-    read_json(snakemake.input.subset),
-    Path(snakemake.input.train).parent,
-    Path(snakemake.input.test).parent,
-    snakemake.params,
-    snakemake.config["runtime"]["device_memory"],
-)
+training = Pretraining.of_job(snakemake)
 try:
     card = training.run(checkpoint)
 except Interrupted as reason:

@@ -7,7 +7,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from basemodel.files import copy, read_json, write_json
+from basemodel.files import copy, write_json
 from basemodel.fingerprint import verify
 from basemodel.networks.models import save_weights
 from basemodel.training.checkpoints import of_job
@@ -16,13 +16,7 @@ from basemodel.training.pretraining import Pretraining
 
 verify(snakemake.params.code)
 checkpoint = of_job(snakemake, snakemake.output.card)
-training = Pretraining(
-    read_json(snakemake.input.subset),
-    Path(snakemake.input.train).parent,
-    Path(snakemake.input.test).parent,
-    snakemake.params,
-    snakemake.config["runtime"]["device_memory"],
-)
+training = Pretraining.of_job(snakemake)
 
 
 def keep(epoch, row):

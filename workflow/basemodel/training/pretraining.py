@@ -14,6 +14,7 @@ from basemodel.data import packed
 from basemodel.features.device import device, seed_everything
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import accuracy
+from basemodel.files import read_json
 from basemodel.networks.models import build, initialise
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
@@ -58,6 +59,17 @@ class Pretraining:
         room = device_memory * free_memory(self._where)
         self._images, self._labels = self._split(train, subset["images"], room)
         self._tests = self._split(test, None, room - self._images.nbytes)
+
+    @classmethod
+    def of_job(cls, job: Any) -> "Pretraining":
+        """What a rule's job asks for; `job` is its `snakemake` object."""
+        return cls(
+            read_json(job.input.subset),
+            Path(job.input.train).parent,
+            Path(job.input.test).parent,
+            job.params,
+            job.config["runtime"]["device_memory"],
+        )
 
     def run(
         self, checkpoint: Checkpoint, after_epoch: Callable[[int, Row], Row] = lambda epoch, row: {}
