@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CORES ?= all
 INSTALLED := .venv/.installed
+OWN := . $(wildcard plugins/*)
 
 .PHONY: run test install lint
 
@@ -23,10 +24,10 @@ install: $(INSTALLED)
 
 # uv installs the several GB of torch in well under a minute. Byte-code is compiled here, once:
 # starting Python with torch takes twice as long without.
-$(INSTALLED): envs/requirements.txt pyproject.toml
+$(INSTALLED): envs/requirements.txt $(OWN:=/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r envs/requirements.txt
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps $(addprefix --editable ,$(OWN))
 	touch $@

@@ -27,8 +27,9 @@ class Project:
         return [*snakemake, "--configfile", EXPERIMENT, *overlay, *arguments]
 
     def environment(self) -> dict[str, str]:
-        # The copy's modules, not those of the checkout that is installed.
-        return {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
+        # The copy's modules and plugins, not those of the checkout that is installed.
+        own = [self.folder / "workflow", *sorted((self.folder / "plugins").iterdir())]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
 
     def snakemake(
         self, *arguments: str, overlay: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """The tests that Snakemake has for every scheduler plugin."""
 
 from snakemake_interface_scheduler_plugins.tests import TestSchedulerBase
+
 from snakemake_scheduler_plugin_depth_first import Scheduler
 
 

@@ -6,6 +6,7 @@ import random
 from fake_dags import Dag, Job, started
 from hypothesis import given
 from hypothesis import strategies as st
+
 from snakemake_scheduler_plugin_depth_first import Scheduler
 from snakemake_scheduler_plugin_depth_first.order import places
 

@@ -5,6 +5,7 @@ import logging
 from fake_dags import Dag, Job, rounds, started
 from hypothesis import given
 from hypothesis import strategies as st
+
 from snakemake_scheduler_plugin_depth_first import Scheduler
 from snakemake_scheduler_plugin_depth_first.order import places
 
