@@ -10,7 +10,7 @@ from basemodel.data import packed
 from basemodel.features import feeding
 from basemodel.features.feeding import Streamed
 from basemodel.files import write_json
-from basemodel.training import finetuning
+from basemodel.training import finetuning, pretraining
 from test_resume import NEVER, finetune_job, pretrain_job
 
 ONE_STEP = {"epochs": 1, "batch": 200, "warmup_epochs": 0, "dropout": 0, "augmentation": False}
@@ -44,7 +44,7 @@ def base_model(tmp_path, data):
 
 def test_no_test_images_are_refused_before_the_base_model_is_trained(tmp_path, capsys):
     job = pretrain_job(tmp_path / "m", data_set(tmp_path / "letters", []), "alexnet", NEVER)
-    with pytest.raises(SystemExit, match=r"letters/test: no images of the 5 classes of .* task s:"):
+    with pytest.raises(ValueError, match=r"letters/test: no images of the 5 classes of .* task s:"):
         jobs.run("pretrain.py", **job)
     assert "epoch" not in capsys.readouterr().out
     assert list((tmp_path / "m").iterdir()) == []
@@ -110,10 +110,9 @@ def test_both_splits_count_against_one_share(tmp_path, data, share, monkeypatch)
         return loaded[images.filename]
 
     feeding_load = feeding.load
-    for module in (feeding, finetuning):
-        monkeypatch.setattr(module, "free_memory", lambda where: 4 * split - taken(), raising=False)
-    monkeypatch.setattr(feeding, "load", load)
-    monkeypatch.setattr(finetuning, "load", load)
+    for module in (finetuning, pretraining):
+        monkeypatch.setattr(module, "free_memory", lambda where: 4 * split - taken())
+        monkeypatch.setattr(module, "load", load)
     base = pretrain_job(tmp_path / "base", data, "alexnet", config, **ONE_STEP)
     tuned = finetune_job(tmp_path / "t", data, tmp_path / "base", "all", config, **ONE_STEP)
     for script, job in (("pretrain.py", base), ("finetune.py", tuned)):
