@@ -1,6 +1,6 @@
 """Each plugin in an environment of its own, with nothing of this project, runs a workflow there.
 
-Slow, and needs a package registry: three environments are made.
+Slow, and needs a package registry: four environments are made.
 """
 
 import os
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 FORKSERVER = "snakemake-executor-plugin-forkserver"
 BUNDLES = "snakemake-executor-plugin-slurm-bundles"
 STAGES = "snakemake-logger-plugin-stages"
+DEPTH_FIRST = "snakemake-scheduler-plugin-depth-first"
 
 SNAKEFILE = """
 rule all:
@@ -94,6 +95,12 @@ def test_the_logger(alone):
     assert made == "a False False b False False c False False"
     assert "3 jobs to run: a 1, b 1, c 1" in shown
     assert "Done: all 3 jobs." in shown
+
+
+def test_the_scheduler(alone):
+    made, shown = alone([DEPTH_FIRST], "--cores", "1", "--scheduler", "depth-first")
+    assert made == "a False False b False False c False False"
+    assert "depth-first knows" not in shown  # it knows the private names of this Snakemake
 
 
 def test_slurm_bundles(alone):
