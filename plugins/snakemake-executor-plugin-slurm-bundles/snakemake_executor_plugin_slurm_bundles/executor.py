@@ -63,7 +63,7 @@ class Executor(SlurmExecutor):
             raise
 
     def _refuse_second_run(self) -> None:
-        """Refuse to start while a killed run's jobs remain: two copies would write the same file."""
+        """Refuse to start while a killed run's jobs remain, which would write the same files."""
         if not shutil.which("squeue"):
             raise WorkflowError("No Slurm here (no squeue): start this on a cluster's login node.")
         try:
@@ -207,7 +207,7 @@ class Executor(SlurmExecutor):
         self._submit()
 
     def _cancel_unknown(self) -> None:
-        """Cancel jobs that Slurm accepted although sbatch reported an error: they would run twice."""
+        """Cancel jobs that Slurm took although sbatch reported an error: they would run twice."""
         with self._lock_bundles:
             if not self.under_way.all_accepted:
                 return
