@@ -1,6 +1,6 @@
 """Snakemake scheduler plugin: depth first, at a cost per job that does not grow with their number.
 
-order.py describes the order; scheduler.py applies it; ready.py keeps each choice cheap.
+See README.md in the folder above.
 """
 
 from .scheduler import Scheduler
