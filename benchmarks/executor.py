@@ -1,12 +1,12 @@
 """How long does a short job take under Snakemake's own executor, and under the fork server?
 
 Runs the same jobs, each a Python script that imports torch and writes one line, and prints the
-seconds a job (of the whole run: Snakemake's start and scheduler too) and the ratio.
+seconds per job (of the whole run, including Snakemake's start and scheduler) and the ratio.
 
-Snakemake's executor needs minutes for hundreds of jobs, all alike: unless --full is given it runs
-the fewest only, and its time for the others is scaled from there.
+Snakemake's executor needs minutes for hundreds of identical jobs: unless --full is given, it runs
+only the smallest number of them, and its times for the others are extrapolated.
 
-Last come jobs that import nothing, with nothing preloaded: the fork server must not lose there.
+Last come jobs without imports, with nothing preloaded: the fork server must not be slower there.
 
 Usage: python benchmarks/executor.py [--jobs 60 500] [--trivial 300] [--cores 2] [--full]
 """
@@ -47,14 +47,14 @@ PRELOAD = ["--forkserver-preload", "torch"]
 
 
 def seconds(script: str, jobs: int, cores: int, arguments: list[str]) -> float:
-    """Run the jobs in a new folder and return the seconds that it took."""
+    """Run the jobs in a new folder and return the time in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Snakefile").write_text(SNAKEFILE)
         Path(folder, "short.py").write_text(script)
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all"]
         command += ["--scheduler", "greedy", "--config", f"jobs={jobs}", *arguments]
         start = time.perf_counter()
-        # The profile of the workflow here must not take part: run in the new folder.
+        # Run in the new folder, so that this project's profile has no effect.
         subprocess.run(command, cwd=folder, check=True)
         elapsed = time.perf_counter() - start
         written = len(list(Path(folder, "out").iterdir()))

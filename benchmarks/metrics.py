@@ -1,15 +1,15 @@
 """What do the metrics cost on featuremaps of real size, and what does float16 change in them?
 
-For each architecture, a file of featuremaps as for CUB-200 (200 classes, ten images of each); for
-each metric, seconds and peak memory beside
+For each architecture it makes a file of featuremaps as for CUB-200 (200 classes, ten images each).
+For each metric it prints seconds and peak memory, to be compared with
 
-* `read`: the seconds to read the file once, from the system's cache: the limit;
+* `read`: the seconds to read the file once, from the system's cache, which is the lower limit;
 * `product`: for S4, the seconds of its matrix products alone;
 * `formula`: the seconds of a plain NumPy loop that follows the formula, measured on a few images
   and scaled to all.
 
-Then each metric of the same maps in float32 and in float16. Maps are drawn at random, rectified and
-sparse as networks' are; --dump names a real file of featuremaps for the second table.
+Then it compares each metric of the same maps in float32 and in float16. Maps are random, rectified
+and sparse like those of networks; --dump names a real file of featuremaps for the second table.
 
 Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE LABELS]
 """
@@ -35,7 +35,7 @@ FEW = 20  # images that plain loops go through; S4's, with its 130,816 pairs an 
 
 
 def write_dump(path, images, classes, shape):
-    """float32 [n, C, H, W] and labels: rectified noise about a mean that the class shifts."""
+    """float32 [n, C, H, W] and labels: rectified noise around a mean that depends on the class."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), -(-images // classes))[:images]
     centres = rng.normal(-0.5, 0.7, (classes, *shape)).astype("f4")
@@ -63,8 +63,8 @@ def value(name, maps, labels):
 
 
 def measured(name, maps, labels):
-    """Seconds of one computation, and the peak of memory of another: to watch it takes time."""
-    value(name, maps[:10], labels[:10])  # what is only slow the first time
+    """Seconds of one computation, and peak memory of another, because tracing takes time."""
+    value(name, maps[:10], labels[:10])  # warm-up
     began = time.perf_counter()
     value(name, maps, labels)
     seconds = time.perf_counter() - began
@@ -76,7 +76,7 @@ def measured(name, maps, labels):
 
 
 def by_formula(name, maps, labels):
-    """The formulas of docs/paper.md, an image (and for S4 a pair of channels) at a time."""
+    """The formulas of docs/paper.md, one image (and for S4 one pair of channels) at a time."""
     maps = maps.astype(np.float64)
     if name == "S4":
         flat = maps.reshape(*maps.shape[:2], -1)
@@ -102,7 +102,7 @@ def by_formula(name, maps, labels):
 
 
 def products(maps):
-    """Seconds of one product of the channels with themselves an image, and nothing else."""
+    """Seconds of one product of the channels with themselves per image, and nothing else."""
     unit = maps[:FEW].astype(np.float64).reshape(min(FEW, len(maps)), maps.shape[1], -1)
     began = time.perf_counter()
     for image in unit:
@@ -111,7 +111,7 @@ def products(maps):
 
 
 def formula_seconds(name, maps, labels):
-    """Seconds of a plain loop over a few images, whole classes, times how many times more."""
+    """Seconds of a plain loop over a few images (whole classes), scaled to all images."""
     few = 1 if name == "S4" else min(FEW, len(maps))
     part = np.array(maps[:few])
     began = time.perf_counter()
@@ -123,7 +123,7 @@ def formula_seconds(name, maps, labels):
 
 
 def costs(architecture, options, folder):
-    """Print a table; the entry for the file of rates."""
+    """Print a table; returns the entry for the file of rates."""
     shape = SHAPES[architecture]
     path = Path(folder, f"{architecture}.npy")
     classes = max(2, options.images // 10)

@@ -1,16 +1,16 @@
-"""What a base model costs beyond its computing, by three ways to run it on Slurm.
+"""The overhead per base model for three ways to run it on Slurm.
 
-Each way runs the same jobs on a cluster of this machine's own (slurm_cluster.py, of the plugin's
-tests): for each of some base models its pre-training, and for eight targets the featuremaps and the
+Each way runs the same jobs on a cluster on this machine (slurm_cluster.py, from the plugin's
+tests): for each base model its pre-training, and for eight targets the featuremaps and the
 fine-tuning.
 
-    individual   Snakemake's Slurm plugin, a Slurm job for each job
+    individual   Snakemake's Slurm plugin, one Slurm job per job
     groups       the same with all 17 jobs of a base model as one of Snakemake's groups
     bundles      profiles/slurm: the pre-training, and then one Slurm job for the other 16
 
-Overhead: the wall time beyond that of the same jobs one after another on one core, by the local
-executor of this project, which adds next to nothing to them. Of one base model it is what its chain
-costs; several share this machine's cores.
+Overhead is the wall time minus that of the same jobs one after another on one core, under this
+project's local executor, which adds next to nothing. For one base model it is the overhead of its
+chain; several base models share this machine's cores.
 
 Usage: python benchmarks/slurm.py [BASE_MODELS...]     (default: 1; at most 5)
 """
@@ -46,7 +46,7 @@ datasets:
 {"".join(f"  {name}: {{train: 10, test: 5}}{chr(10)}" for name in TARGETS)}
 """
 CHAIN = "{architecture}_{subset}"
-SECONDS = 10  # between two questions of how the jobs are
+SECONDS = 10  # between two queries of the jobs' states
 COMMON = ["--jobs", "unlimited", "--max-jobs-per-timespan", "10000/1s", "--latency-wait", "20"]
 PLUGIN = [
     "--profile", "none", "--workflow-profile", "none", "--executor", "slurm", *COMMON,

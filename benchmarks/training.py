@@ -1,13 +1,13 @@
-"""Is the device kept busy? Images a second of training, three ways, for each architecture.
+"""Is the device kept busy? Training speed in images per second, three ways, for each architecture.
 
 (a) this project's loop: images as bytes on the device, cropped, flipped and normalised there;
-(b) the same step on one batch that never changes: the limit, no work on data at all;
-(c) a DataLoader over JPEG files with all cores, as in torchvision's reference recipe, before the
-    same step.
+(b) the same step on one batch that never changes: the upper limit, with no work on data at all;
+(c) the same step fed by a DataLoader over JPEG files with all cores, as in torchvision's reference
+    recipe.
 
-(a) and (b) take turns, so that a change of the machine's mood meets both. Also measured, for
-`snakemake plan`: passes without gradients, and the decoding of JPEG files that packing does. With
---rates the rates are written for it.
+(a) and (b) take turns, so that fluctuations of the machine affect both. Also measured, for
+`snakemake plan`: passes without gradients, and decoding JPEG files as packing does. With --rates
+the rates are written to a file for it.
 
 Usage: python benchmarks/training.py [--side 224] [--batch 32] [--seconds 20] [--rates FILE]
 """
@@ -70,7 +70,7 @@ class Enough(Exception):
 
 
 def loop_and_limit(name, options, where, images, labels):
-    """Images a second of the loop's epochs, and of the limit between them: two medians."""
+    """Median images per second of the loop's epochs, and of the limit measured between them."""
     model = build(name, options, where)
     generator = seed_everything(0)
     settings = {
@@ -118,7 +118,7 @@ def one_step(name, options, where):
 
 
 def constant_batch(name, options, where, steps):
-    """Yields images a second of as many steps on one batch as an epoch has."""
+    """Yields images per second for an epoch's number of steps on one batch."""
     step = one_step(name, options, where)
     x = torch.randn(options.batch, 3, options.side, options.side, device=where)
     x = x.to(memory_format=torch.channels_last)
@@ -134,7 +134,7 @@ def constant_batch(name, options, where, steps):
 
 
 def data_loader(name, options, where, folder):
-    """Images a second of a DataLoader before the step, in about `options.seconds`."""
+    """Images per second with a DataLoader feeding the step, measured for `options.seconds`."""
     recipe = transforms.Compose(
         [
             transforms.RandomResizedCrop(options.side),
@@ -163,7 +163,7 @@ def data_loader(name, options, where, folder):
 
 
 def forward(name, options, where, images):
-    """Images a second of passes without gradients, as for featuremaps and accuracies."""
+    """Images per second in passes without gradients, as for featuremaps and accuracies."""
     model = build(name, options, where).eval()
     centre_crop = Preprocessing(size=images.shape[1], crop=options.side).centre_crop
 
@@ -192,7 +192,7 @@ def write_jpegs(folder, options):
 
 
 def decoding(paths, size):
-    """Images a second of one core that decodes, resizes and crops, as packing does."""
+    """Images per second of one core that decodes, resizes and crops, as packing does."""
     began = time.perf_counter()
     for path in paths:
         with Image.open(path) as image:
@@ -214,7 +214,7 @@ def machine(where):
 
 
 def keep(file, facts):
-    """Put measured rates into the file, beside what other runs on this machine have measured."""
+    """Add measured rates to the file, next to those of other runs on this machine."""
     path = Path(file)
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("machine") != facts["machine"]:

@@ -8,7 +8,7 @@ import pytest
 import miniatures
 from projects import Project, copy_project
 
-# A shell lets what it starts in the background ignore Ctrl-C, and that is inherited.
+# A shell makes its background processes ignore Ctrl-C, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""Tables of made-up numbers, as Figures 1, 4 and 5 are drawn from, and what the tests look at."""
+"""Made-up tables like those behind Figures 1, 4 and 5, and helpers that inspect the figures."""
 
 from itertools import product
 

@@ -12,7 +12,7 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 from basemodel.fingerprint import fingerprint
 
-# Named to be allowed where a script loads modules by name; none has to be among what it loads.
+# Names that are allowed where a script loads modules by name; the script need not load them.
 LOADED = ("basemodel.metrics.S1", "basemodel.data.kinds.folder")
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 

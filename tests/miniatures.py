@@ -51,8 +51,8 @@ def mat(path: Path, **values) -> None:
 def build(root: str | Path, classes: int = 3, images: int = 5, imagenet: int = 40) -> None:
     """All nine below `root`: `classes` classes of `images` training and 2 test images each.
 
-    ImageNet has `imagenet` classes. Caltech-101, which has no split, has one image a class more
-    than `images`. Where a training set has two official parts, the second has one image a class.
+    ImageNet has `imagenet` classes. Caltech-101, which has no split, has `images` + 1 images per
+    class. Where a training set has two official parts, the second has one image per class.
     """
     root = Path(root)
     for make in (
@@ -71,7 +71,7 @@ def stanford_cars(root: Path, classes: int, images: int) -> None:
         ("test", 2, "cars_test_annos_withlabels.mat"),
     ):
         rows, total = [], 0
-        for number in range(count):  # in no order of classes, as the real list
+        for number in range(count):  # not ordered by class, as in the real list
             for label in range(classes):
                 total += 1
                 file = f"{total:05d}.jpg"
@@ -117,7 +117,7 @@ def oxford_iiit_pets(root: Path, classes: int, images: int) -> None:
     folder = root / "oxford-iiit-pet"
     lists = {"trainval": [], "test": []}
     for label in range(classes):
-        # Cats have capitals, dogs have not, and the order is that of neither.
+        # Cats have capitals, dogs do not, and the list is in neither order.
         name = f"Great_Cat_{label}" if label % 2 else f"small_dog_{label}"
         for number in range(1, images + 3):
             image(folder / "images" / f"{name}_{number}.jpg", label, number)

@@ -1,4 +1,4 @@
-"""Whether an experiment is the paper's: what the paper fixes is held, what it leaves open not."""
+"""Whether an experiment is the paper's: what the paper fixes is checked, the rest is free."""
 
 import copy
 from pathlib import Path

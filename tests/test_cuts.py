@@ -1,4 +1,4 @@
-"""Where to cut: choices and correlations by hand, and what is wrong with tables in words."""
+"""Where to cut: choices and correlations by hand, and errors that say what is wrong in a table."""
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,7 @@ def test_rho_by_hand():
     assert table["metric"].tolist() == ["S1", "S5", "S3"] and set(table["n"]) == {5}
     rho = table.set_index("metric")["rho"]
     assert rho["S1"] == pytest.approx(1 - 6 * 14 / 120)
-    # S5 is turned: smaller is better
+    # S5 is negated: smaller is better
     assert rho["S5"] == pytest.approx(-stats.spearmanr(VALUES["S5"], ACCURACY).statistic)
     assert np.isnan(rho["S3"])  # undefined at one layer
 

@@ -1,4 +1,4 @@
-"""Featuremaps on disk, in float32 and in float16, and what the second changes in every metric."""
+"""Featuremaps on disk, in float32 and float16, and what float16 changes in every metric."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fetching data sets, and settings that name them: what is missing is told at once."""
+"""Fetching data sets, and settings that name them: what is missing is reported at once."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def datasets(experiment):
 def test_fetch_downloads_what_torchvision_can_and_tells_where_the_rest_is_from(
     miniature, tmp_path, datasets, monkeypatch, capsys
 ):
-    """The network is replaced, where torchvision would use it; all else is real."""
+    """Only torchvision's network access is replaced; everything else is real."""
     asked, root = [], tmp_path / "data"
 
     def arrive(url, *place, md5=None, **more):
@@ -134,7 +134,7 @@ def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
         f"  cub200: {copied}/CUB_200_2011/images.txt",
     ]
     assert "`snakemake fetch`" in lines[-1]
-    # What is packed is needed no more.
+    # What is packed is no longer needed.
     for name in ("imagenet", "dtd", "cub200"):
         (tmp_path / "results/data" / name).mkdir(parents=True)
         (tmp_path / "results/data" / name / "meta.json").touch()

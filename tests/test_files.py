@@ -1,4 +1,4 @@
-"""Outputs are whole, on the disk before they have their name; a full disk is said in one line."""
+"""Outputs are complete and on disk before they get their name; a full disk is a one-line error."""
 
 import errno
 import os

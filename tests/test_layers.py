@@ -6,8 +6,8 @@ from pathlib import Path
 import basemodel
 
 ROOT = Path(basemodel.__file__).parent
-# Files beside the folders that everything may use, the folders along the way of an image, and what
-# looks at the whole experiment.
+# Files that everything may use, the folders along the path of an image, and files that look at the
+# whole experiment.
 BELOW = ["files", "tables", "seeds", "sources", "begun", "fingerprint", "versions", "memory"]
 FOLDERS = ["data", "networks", "features", "training", "metrics", "statistics", "report"]
 ABOVE = ["schema", "settings", "comparability", "rates", "plan", "unlock"]

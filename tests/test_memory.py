@@ -1,4 +1,4 @@
-"""What a job may take of the memory: by its control groups, by Slurm, and beside other jobs."""
+"""How much memory a job may take: given its control groups, Slurm, and other jobs."""
 
 import os
 import subprocess

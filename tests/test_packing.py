@@ -63,7 +63,7 @@ def test_files_that_cannot_be_decoded_stop_the_job_and_are_named(images, tmp_pat
         "mine/train/class0/005.jpg",
         "mine/train/class2/039.jpg",
     ]
-    # Repaired, it goes on: what was decoded is not decoded again.
+    # After the repair it resumes: what was decoded is not decoded again.
     for number, file in enumerate(bad):
         miniatures.image(file, number, number)
     results = pack(tmp_path / "out", images, FOLDER, 16)
@@ -164,7 +164,7 @@ def test_a_class_that_dropping_empties_stops_it_before_anything_is_finished(
     listed = {item["file"] for item in read_json(tmp_path / "out/errors.json")}
     assert listed == {str(file.relative_to(images)) for file in spoilt}
     assert not list((tmp_path / "out").rglob("*.npy"))
-    # Repaired, it goes on.
+    # After the repair it resumes.
     for number, file in enumerate(spoilt):
         miniatures.image(file, number, number)
     results = pack(tmp_path / "out", images, FOLDER, 16, **arguments)
@@ -204,7 +204,7 @@ def misname(file):
 
 
 def names_that_are_not_utf8(images):
-    """A class and three files, of which two are no images, in that order."""
+    """A class and three files, two of which are not images, in that order."""
     for split in ("train", "test"):
         whole = images / "mine" / split / "class1"
         whole.rename(whole.with_name(os.fsdecode(b"class\xff")))

@@ -150,7 +150,7 @@ def files_of(images):
 
 
 def interrupted(path, images):
-    """An array of which the first chunk alone is filled."""
+    """An array in which only the first chunk is filled."""
     files = files_of(images)
     filling.fill(path, images, files, 16, "code", 1, drop=False)
     journal = path.with_name(".images.npy.journal")

@@ -97,7 +97,7 @@ def test_ties_go_to_the_smallest_alpha_and_the_first_pair():
     table, _ = search(scaled, one[None], alpha_grid(0.25), METRICS, [("alexnet", "dtd")])
     assert (table["alpha"] == 0).all()
     assert best_row(table).name == 0
-    # as rounding moves sums of equal ρ, a mean that is higher by less than that is no better
+    # rounding changes sums of equal ρ, so a mean that is higher by less than that is no better
     table.loc[1, "mean_rho"] += 1e-15
     assert best_row(table).name == 0
 
@@ -120,7 +120,7 @@ def test_undefined_cells_are_left_out_and_counted():
 
 
 def test_full_size_takes_bounded_memory():
-    """Three of the fifteen pairs at 1,001 alphas × 24 cells × 60 models: a pair at a time."""
+    """Three of the fifteen pairs at 1,001 alphas × 24 cells × 60 models: one pair at a time."""
     rng = np.random.default_rng(8)
     scaled, accuracy = rng.normal(size=(3, 24, 60)), rng.uniform(size=(24, 60))
     tracemalloc.start()

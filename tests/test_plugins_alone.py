@@ -1,4 +1,4 @@
-"""Each plugin in an environment of its own, with nothing of this project, runs a workflow there.
+"""Each plugin runs a workflow in its own environment, without anything from this project.
 
 Slow, and needs a package registry: four environments are made.
 """

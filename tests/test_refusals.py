@@ -1,4 +1,4 @@
-"""Base models and fine-tunings that could only be wrong: refused by the scripts, in one line."""
+"""Base models and fine-tunings that cannot be right: scripts refuse them with a one-line error."""
 
 import numpy as np
 import pytest

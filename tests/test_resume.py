@@ -1,4 +1,4 @@
-"""Jobs that are stopped, asked or not, and started again: the same bytes as if they never were."""
+"""Jobs that are stopped, gently or not, and restarted: the same bytes as without interruption."""
 
 import random
 import shutil
@@ -123,7 +123,7 @@ def stopped_run(script, folder, job, seconds, seed):
                 time.sleep(0.002)
         else:
             process.join(rng.uniform(0, seconds))
-        # The last time it may go on to its end.
+        # The last time it may run to its end.
         if attempt < 9:
             (process.terminate if attempt % 2 == 0 else process.kill)()
         process.join()

@@ -184,7 +184,7 @@ def test_the_probe_needs_its_images_of_every_class_of_the_source_too():
 
 
 def test_the_probe_is_held_against_published_sizes():
-    """Oxford Flowers-102 has 20 training images of each class, ImageNet 1,281 in the mean."""
+    """Oxford Flowers-102 has 20 training images per class, ImageNet 1,281 on average."""
     settings.check(changed("probe.images_per_class", 20, PAPER))
     with pytest.raises(
         settings.SettingsError, match=r"^probe\.images_per_class: flowers102 .* 20 "

@@ -17,7 +17,7 @@ METRICS = ["S1", "S5", "S6"]
 
 
 def tables(source=0.5, spread=0.3):
-    """What the script reads, from 8 base models an architecture; accuracies 0.3 … 0.3 + spread."""
+    """The script's inputs, from 8 base models per architecture; accuracies 0.3 … 0.3 + spread."""
     subsets = [
         (f"{policy}-{i:02d}", policy) for policy in ("class10", "image10") for i in (1, 2, 3, 4)
     ]

@@ -1,4 +1,4 @@
-"""Tables keep names as they are, and no accuracy that is none gets into one or out of one."""
+"""Tables keep names as they are, and invalid accuracies are neither written nor read."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The training loop: the bytes of a plain loop, whatever feeds it; precision; divergence."""
+"""The training loop: same bytes as a plain loop, however it is fed; precision; divergence."""
 
 import copy
 from pathlib import Path
@@ -217,7 +217,7 @@ def test_weights_that_the_last_step_spoils_are_an_error():
 
 
 def test_so_are_statistics_of_a_batch_that_are_not_finite():
-    """Batch normalisation divides by them: what is infinite becomes a loss that is finite."""
+    """Batch normalisation divides by them, so infinite values give a finite loss."""
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     inputs = torch.full((20, 2), 1e30) * torch.randn(20, 1)
     with pytest.raises(FloatingPointError, match=r"1.running_var not finite"):
@@ -262,7 +262,7 @@ class Event:
 
 
 def test_a_late_loss_is_named_by_its_own_step():
-    """As on a GPU: the host is steps ahead of the losses that arrive, and waits at last."""
+    """As on a GPU: the host runs steps ahead of the losses, and waits only at the end."""
     watch = Watch(epochs=2, steps=100)
     for step in range(LATE):
         loss = torch.tensor(float("nan") if step == 3 else 1.0)

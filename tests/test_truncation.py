@@ -37,8 +37,8 @@ def network(architecture: str, width: float, stem: str, classes: int = 3) -> nn.
 def activations(model: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
     """What every ReLU of the whole network gives, in the order of the forward pass.
 
-    Each convolution has one, except that a ReLU of a block works twice, once a convolution; those
-    of the fully connected layers come after.
+    Each convolution has one, except that the ReLU of a block is used twice, once per convolution;
+    those of the fully connected layers come last.
     """
     found = []
     hooks = [

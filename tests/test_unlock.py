@@ -1,4 +1,4 @@
-"""Whose a lock is, whether its owner lives, and that in doubt it stays."""
+"""Who owns a lock, whether the owner is alive, and that the lock stays if in doubt."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Settings at their corners: what is not refused before any work runs to the last figure.
+"""Extreme settings: what is not refused at the start runs through to the last figure.
 
 Three experiments of the smallest size; each has many corners at once.
 """
@@ -26,7 +26,7 @@ def laid(over, under):
 def smallest(over, **replaced):
     """The default experiment, made as small as can be; `replaced` takes the place of whole parts.
 
-    An overlay cannot take an architecture away, so that this is to be config.yaml itself.
+    An overlay cannot remove an architecture, so this must be config.yaml itself.
     """
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     glyphs = {"kind": "glyphs", "title": "Letters", "train": 6, "test": 2}

@@ -1,4 +1,4 @@
-"""The smoke experiment from end to end: what it makes, twice the same, through a kill."""
+"""The smoke experiment end to end: its outputs, the same in two runs, one of them killed."""
 
 import os
 import signal

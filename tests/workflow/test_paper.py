@@ -78,7 +78,7 @@ def test_fetch_runs_although_everything_is_missing(fresh):
 
 
 def test_own_images_are_packed_and_a_stopped_packing_goes_on(fresh):
-    """Snakemake leaves what the stopped job has done, for it is no declared output."""
+    """Snakemake keeps what the stopped job has done, because it is not a declared output."""
     for label in range(2):
         for number in range(60):
             file = fresh.folder / "data/beetles" / f"class{label}" / f"{number:02d}.png"

@@ -1,4 +1,4 @@
-"""A training that is told to stop in a real run: Snakemake's retry goes on with it."""
+"""A training that is told to stop in a real run: Snakemake's retry resumes it."""
 
 import subprocess
 import time

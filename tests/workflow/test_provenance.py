@@ -1,4 +1,4 @@
-"""What is recorded of a result is what made it: code and settings that change meanwhile, labels,
+"""Records name what really made a result: code and settings that change during a run, labels,
 numbers of epochs, versions of packages."""
 
 import json
@@ -43,7 +43,7 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
     left = [path for path in S4_TABLES if (editable.folder / path).exists()]
     assert len(left) == 1  # of the job that ran before the edit
 
-    # Put back to what the run began with: that one is as recorded, the others are to be done.
+    # With the original code back, that result is as recorded and the others are still to be done.
     (editable.folder / S4).write_text(begun, encoding="utf-8")
     dry = done(editable.snakemake("-n", "--", *S4_TABLES))
     assert "5 jobs would run" in dry

@@ -1,4 +1,4 @@
-"""What runs again after a change, on the finished smoke experiment: what it means for, no more."""
+"""What runs again after a change to the finished smoke experiment: what it affects, and no more."""
 
 import os
 import time

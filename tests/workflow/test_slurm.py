@@ -1,4 +1,4 @@
-"""The real workflow by `snakemake --profile slurm`: the same results, through losses too."""
+"""The real workflow with `snakemake --profile slurm`: the same results, even after losses."""
 
 import subprocess
 import sys
@@ -64,7 +64,7 @@ def test_the_tables_are_those_of_a_local_run(cluster, on_slurm, finished):
         here = on_slurm.folder / path.relative_to(finished.folder)
         assert here.read_bytes() == path.read_bytes(), path.name
 
-    # A Slurm job for each base model and one for what follows from it, not one a target.
+    # A Slurm job for each base model and one for what follows from it, not one per target.
     rows = cluster.jobs("%k", "%y", "%Z", states="--states=all")
     rows = [row[:2] for row in rows if row[2] == str(on_slurm.folder)]
     assert {nice for _, nice in rows} == {"7"}  # slurm_extra has come through

@@ -1,6 +1,6 @@
-"""Snakemake executor plugin: Python scripts are forked from a process that has imported already.
+"""Snakemake executor plugin: Python scripts are forked from a process with imports done.
 
-See README.md beside this file.
+See README.md in the folder above.
 """
 
 from snakemake.executors.local import common_settings

@@ -1,7 +1,7 @@
 """What happens in a forked child: it turns itself into the Python process of one script.
 
-Everything that a new Python would have fresh, and a forked one inherits, is made fresh here; and
-at the end everything is flushed that a leaving Python flushes.
+Everything that a new Python would have fresh, but a forked one inherits, is reset here; at the end,
+everything is flushed that an exiting Python flushes.
 """
 
 import atexit
@@ -28,7 +28,7 @@ def become_job(connection: socket.socket, pools, libc) -> NoReturn:
     """Run the script that the connection asks for, as `python SCRIPT` would, and exit."""
     code = 1
     try:
-        os.setpgid(0, 0)  # one group a job: ended together with the processes it starts
+        os.setpgid(0, 0)  # one group per job: ended together with the processes it starts
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -55,8 +55,8 @@ def send(connection: socket.socket, **message) -> None:
 
 
 def redirect(log: str) -> None:
-    """Let both streams, of subprocesses and C libraries too, end in the log file."""
-    # O_APPEND: a script that opens its log as well and this process do not overwrite each other.
+    """Send both streams, also of subprocesses and C libraries, to the log file."""
+    # O_APPEND: if the script opens its log too, it and this process do not overwrite each other.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -64,7 +64,7 @@ def redirect(log: str) -> None:
 
 
 def set_environment(env: dict[str, str]) -> None:
-    """Make the environment the job's, which the server's is not."""
+    """Replace the server's environment by the job's."""
     for name in os.environ.keys() - env.keys():
         del os.environ[name]
     for name, value in env.items():
@@ -75,7 +75,7 @@ def set_environment(env: dict[str, str]) -> None:
 
 
 def set_threads(threads: int, pools) -> None:
-    """Tell the libraries that read their number of threads when the server loaded them."""
+    """Set the number of threads in libraries that read it when the server loaded them."""
     if pools is not None and threads > 1:  # one is what the server loaded them with
         pools.limit(limits=threads)
     if "torch" in sys.modules:
@@ -83,9 +83,9 @@ def set_threads(threads: int, pools) -> None:
 
 
 def set_random_state() -> None:
-    """Unseeded numbers differ from job to job, as in processes of their own.
+    """Make unseeded random numbers differ from job to job, as in separate processes.
 
-    Python's own generator is seeded anew at every fork; numpy's and torch's are not.
+    Python reseeds its own generator at every fork, but not numpy's and torch's.
     """
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
@@ -123,12 +123,12 @@ def run_script(path: str, connection: socket.socket) -> int:
 
 
 def leave(code: int, libc) -> NoReturn:
-    """Exit as Python does, but for freeing the memory of all that was imported."""
+    """Exit as Python does, but without freeing the memory of everything imported."""
     try:
-        threading._shutdown()  # waits for threads that are no daemons
+        threading._shutdown()  # waits for threads that are not daemons
         atexit._run_exitfuncs()
-        # Objects that only the script's global names hold may have something to finish when they
-        # are deleted, as an open gzip file has. A daemon thread may still use these names.
+        # Objects held only by the script's global names may have work to finish when they are
+        # deleted, like an open gzip file. A daemon thread may still use these names.
         if threading.active_count() == 1:
             sys.modules["__main__"].__dict__.clear()
             gc.collect()

@@ -37,7 +37,7 @@ class Child:
         self._stream = self.connection.makefile("rb")
 
     def wait_for(self, key: str):
-        """Return what is reported by this name, or None if the server dies before it is."""
+        """Return the value reported under this name, or None if the server dies first."""
         while key not in self.reports:
             line = self._stream.readline()
             if not line:
@@ -66,7 +66,7 @@ class ForkServer:
         try:
             with theirs, self._lock:
                 if self.closed:
-                    raise KeyboardInterrupt  # for which Snakemake prints no error of the job
+                    raise KeyboardInterrupt  # Snakemake prints no job error for this
                 if self.process is None or self.process.poll() is not None:
                     self._start()
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
@@ -82,9 +82,9 @@ class ForkServer:
             self._control.close()
         self._control, theirs = socket.socketpair()
         # Libraries start their thread pools when they are loaded, and threads do not survive a
-        # fork: load them with one. The children set the number again, once it is known.
+        # fork, so load them with one thread. The children set the number once it is known.
         env = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
-        # With the same order of sets in all runs the same job writes the same bytes.
+        # Sets have the same order in all runs, so the same job writes the same bytes.
         env.setdefault("PYTHONHASHSEED", "0")
         with theirs:
             self.process = subprocess.Popen(

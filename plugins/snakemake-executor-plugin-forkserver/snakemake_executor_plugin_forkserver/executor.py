@@ -31,7 +31,7 @@ class ExecutorSettings(ExecutorSettingsBase):
 
 
 class Executor(LocalExecutor):
-    """Runs jobs as Snakemake's local executor does, but for how Python scripts start."""
+    """Runs jobs as Snakemake's local executor does, except for how Python scripts start."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,24 +39,24 @@ class Executor(LocalExecutor):
         self.server = ForkServer(preload.replace(",", " ").split())
         self.gpus = Gpus()
         adopt_orphans()
-        # A workflow that knows of no GPUs is left alone with them, as under Snakemake's executor.
+        # If no rule mentions GPUs, leave them alone, as Snakemake's executor does.
         self.assigns_gpus = any("gpu" in rule.resources for rule in self.workflow.rules)
 
     def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
         """Start jobs; called in the main thread, after Snakemake has set its signal handlers."""
         # End the run on SIGTERM as on Ctrl-C. Snakemake would wait for the running jobs to end,
-        # which takes hours with a long one, and who sends SIGTERM sends SIGKILL soon after.
+        # which can take hours, and a SIGKILL usually follows a SIGTERM soon after.
         main = threading.current_thread() is threading.main_thread()
-        if main and self.workflow.local_exec:  # of a cluster's jobs that are local it is not all
+        if main and self.workflow.local_exec:  # not where it only runs a cluster's local rules
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._lift_rate_limit()
         super().run_jobs(jobs)
 
     def _lift_rate_limit(self) -> None:
-        """Undo Snakemake's default of at most 100 jobs a second, meant for clusters.
+        """Undo Snakemake's default of at most 100 jobs per second, meant for clusters.
 
-        While it is on, every round of the scheduler starts a thread that asks for another round a
-        second later, and that one does too: with N jobs done there are N rounds a second.
+        While it is on, every round of the scheduler starts a thread that asks for another round one
+        second later, which does the same: after N jobs there are N rounds per second.
         """
         scheduler = self.workflow.scheduler
         limit = getattr(scheduler, "job_rate_limiter", None)
@@ -70,14 +70,14 @@ class Executor(LocalExecutor):
             if not self.assigns_gpus:
                 super().cached_or_run(job, run_func, *args)
                 return
-            # Jobs that are connected by a pipe have to run at once and cannot wait for each other.
+            # Jobs connected by a pipe must run simultaneously and cannot wait for each other.
             wait = job.pipe_group is None
             with self.gpus.lent(int(job.resources.get("gpu") or 0), wait) as env:
                 hooks.this_thread.env = env
                 super().cached_or_run(job, run_func, *args)
 
     def get_job_exec_prefix(self, job: JobExecutorInterface) -> str:
-        """Begin the command of a job that has a Snakemake process of its own (`run:`)."""
+        """Start of the command of a job that has its own Snakemake process (`run:`)."""
         return f"{super().get_job_exec_prefix(job)}{hooks.exports(' && ')}"
 
     def shutdown(self) -> None:
@@ -86,13 +86,13 @@ class Executor(LocalExecutor):
         self.server.close()
 
     def cancel(self) -> None:
-        """End at once. Snakemake's executor waits here for jobs that had no Ctrl-C themselves."""
+        """End at once. Here Snakemake's executor waits for jobs that got no Ctrl-C themselves."""
         self.gpus.close()
-        ending = threading.Thread(target=self.server.close)  # both take their time, at once
+        ending = threading.Thread(target=self.server.close)  # both are slow: do them in parallel
         ending.start()
         server = self.server.process
         end_descendants(but=server and server.pid)
         ending.join()
         super().cancel()
-        # A process whose parent was just dying may have been missed; now it is this one's child.
+        # A process whose parent was just dying may have been missed; it is now a child of this one.
         end_descendants(but=None)

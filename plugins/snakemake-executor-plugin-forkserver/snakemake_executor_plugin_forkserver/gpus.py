@@ -1,4 +1,4 @@
-"""Which of the machine's GPUs is whose."""
+"""Assigns the machine's GPUs to jobs."""
 
 import os
 import re
@@ -11,21 +11,21 @@ VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def machine_gpus() -> list[str] | None:
-    """The ids of the GPUs that this process may use; None if nothing tells."""
+    """The ids of the GPUs that this process may use; None if they cannot be determined."""
     visible = os.environ.get(VARIABLE)
     if visible is not None:
         ids = [device.strip() for device in visible.split(",")]
-        # CUDA reads up to the first id that is none, and -1 is how one says "no GPU".
+        # CUDA stops at the first invalid id, and -1 is the usual way to say "no GPU".
         end = next((i for i, device in enumerate(ids) if device in ("", "-1")), len(ids))
         return ids[:end]
     try:
-        # Not by torch: that costs its import, and would start CUDA in this process.
+        # Not with torch: importing it takes time, and it would start CUDA in this process.
         listing = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    # A GPU that is cut into slices (MIG) is used by its slices only.
+    # A GPU that is divided into slices (MIG) is used only through them.
     return re.findall(r"UUID: (MIG-[^)\s]+)", listing) or re.findall(r"^GPU (\d+):", listing, re.M)
 
 
@@ -41,28 +41,28 @@ class Gpus:
 
     @contextmanager
     def lent(self, count: int, wait: bool = True) -> Iterator[dict[str, str]]:
-        """Borrow GPUs, all of them if there are fewer; gives the environment that says so."""
+        """Borrow GPUs, all of them if there are fewer; yields the environment that names them."""
         with self._condition:
             if not self._known:
                 self._all, self._known = machine_gpus(), True
                 self._free = list(self._all or [])
             count = min(count, len(self._all or []))
-            if wait:  # only where Snakemake was not told how many there are: --resources gpu=N
+            if wait:  # only if Snakemake was not told their number: --resources gpu=N
                 self._condition.wait_for(lambda: self._closed or len(self._free) >= count)
             if self._closed:
-                raise KeyboardInterrupt  # for which Snakemake prints no error of the job
+                raise KeyboardInterrupt  # Snakemake prints no job error for this
             mine, self._free = self._free[:count], self._free[count:]
         try:
-            # Where nothing tells of GPUs there may still be some that CUDA does not manage.
+            # Even if none were found, there may be GPUs that CUDA does not manage.
             yield {} if self._all is None else {VARIABLE: ",".join(mine)}
         finally:
             with self._condition:
-                # In the machine's order, so that a lone job always gets the first.
+                # In the machine's order, so that a single job always gets the first.
                 self._free = [gpu for gpu in self._all or [] if gpu in {*self._free, *mine}]
                 self._condition.notify_all()
 
     def close(self) -> None:
-        """Lend no more, as the run is cancelled."""
+        """Stop lending, because the run is cancelled."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

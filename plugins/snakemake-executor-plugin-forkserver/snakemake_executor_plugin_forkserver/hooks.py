@@ -1,10 +1,10 @@
 """The two places in Snakemake where a job's command starts, and what is done there.
 
 Snakemake has no hook between a rule and the process that runs its script: the compiled rule calls
-`script()`, which writes the preamble and the script to a file and calls `execute_script()`. To
-replace this last step keeps all that comes before it Snakemake's own: the preamble and with it the
-`snakemake` object, sources from the web, wrappers, benchmarks, shadow directories, caching. The
-replacements do nothing but call the originals in threads that do not run jobs of this executor.
+`script()`, which writes the preamble and the script to a file and calls `execute_script()`. Only
+this last step is replaced, so everything before it remains Snakemake's own: the preamble and with
+it the `snakemake` object, sources from the web, wrappers, benchmarks, shadow directories, caching.
+In threads that do not run jobs of this executor, the replacements only call the originals.
 """
 
 import os
@@ -27,7 +27,7 @@ _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh"}
 
 
 class ThisThread(threading.local):
-    """What the job that runs in this thread is to get."""
+    """What the job that runs in this thread should get."""
 
     server: ForkServer | None = None
     env: dict[str, str] = {}
@@ -37,12 +37,12 @@ this_thread = ThisThread()
 
 
 class ScriptError(Exception):
-    """A script has failed; the message says all that is known."""
+    """A script has failed; the message contains all that is known."""
 
 
 @contextmanager
 def active(server: ForkServer) -> Iterator[None]:
-    """Fork the scripts that this thread starts from this server."""
+    """Make this server fork the scripts that this thread starts."""
     this_thread.server = server
     try:
         yield
@@ -51,7 +51,7 @@ def active(server: ForkServer) -> Iterator[None]:
 
 
 def exports(end: str) -> str:
-    """Shell code that sets the variables that the thread's job is to see."""
+    """Shell code that sets the variables for this thread's job."""
     return "".join(f"{end}export {k}={shlex.quote(v)}" for k, v in this_thread.env.items())
 
 
@@ -63,7 +63,7 @@ def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> Non
         or script.conda_env is not None
         or script.container_img is not None
         or script.env_modules is not None
-        # Set by a workflow to run code before or after every command, a script's Python too.
+        # Set by a workflow to run code before or after every command, including a script's Python.
         or shell._process_prefix
         or shell._process_suffix
         or script.resources.get("shell_exec") is not None
@@ -99,7 +99,7 @@ def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> Non
     except OSError:
         code = None
     if server.closed:
-        raise KeyboardInterrupt  # the run was cancelled: no error of this job's
+        raise KeyboardInterrupt  # the run was cancelled: not an error of this job
     if code != 0:
         tail = child.reports.get("traceback") if code is not None else None
         path = script.path.get_path_or_uri(secret_free=True)
@@ -107,7 +107,7 @@ def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> Non
 
 
 def explain(code: int | None, rule: str, path: str, log: str | None, tail: str | None) -> str:
-    """Say how a script has failed."""
+    """Describe how a script failed."""
     if code is None:
         how = "was lost: the fork server that it ran in has died (out of memory?)"
     elif code >= 0:
@@ -125,7 +125,7 @@ def explain(code: int | None, rule: str, path: str, log: str | None, tail: str |
 
 
 def _get_process_prefix(cls, shell_exec: str | None = None) -> str:
-    """What a shell command begins with: the job's GPUs, for a shell that can say so."""
+    """The start of a shell command: sets the job's GPUs, if the shell can express that."""
     prefix = _shell_prefix(shell_exec)
     if this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS:
         return f"{exports('')}; {prefix}"

@@ -1,4 +1,4 @@
-"""Ending the processes of a cancelled run that are not the fork server's."""
+"""Ends the processes of a cancelled run that do not belong to the fork server."""
 
 import contextlib
 import ctypes
@@ -13,22 +13,22 @@ PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose own has died, so that they can be found.
+    """Become the parent of processes whose own parent has died, so that they can be found.
 
-    Ctrl-C in a terminal kills a shell, and not what the shell has put into the background.
+    Ctrl-C in a terminal kills a shell, but not what the shell has put into the background.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_descendants(but: int | None) -> None:
-    """End all that this process has started, but for one child's family: ask, then insist."""
+    """End all that this process has started, except one child's family: ask, then force."""
     for number, patience in STEPS:
         for process in running_descendants(but):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
         deadline = time.monotonic() + patience
-        # Not psutil.wait_procs: it would take the exit codes that the jobs' threads wait for.
+        # Not psutil.wait_procs: it would consume the exit codes that the jobs' threads wait for.
         while left := running_descendants(but):
             if time.monotonic() > deadline:
                 break
@@ -38,7 +38,7 @@ def end_descendants(but: int | None) -> None:
 
 
 def running_descendants(but: int | None) -> list[psutil.Process]:
-    """The living children and their children, without one child and its own."""
+    """The living children and their descendants, except one child and its own."""
     found = []
     for child in psutil.Process().children():
         if child.pid != but:
@@ -48,7 +48,7 @@ def running_descendants(but: int | None) -> list[psutil.Process]:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Whether a process is more than an entry that its parent has not yet read."""
+    """Whether a process is alive rather than a zombie."""
     with contextlib.suppress(psutil.Error):
         return process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -3,11 +3,11 @@
 Why not multiprocessing's fork server: its children import the parent's `__main__` (all of
 snakemake), its process objects lose exit codes to concurrent joins, it needs a second helper (the
 resource tracker), and nothing ends the children of a parent that was killed. This loop has one
-thread, no state but the running jobs, and a life line: its control socket. When the other end
-closes, for whatever reason, it ends what still runs, and itself.
+thread, no state except the running jobs, and a lifeline: its control socket. When the other end
+closes, for whatever reason, the loop ends what is still running, then itself.
 
-The executor sends one byte for a job, and with it one end of a socket that is this job's alone. The
-child reads its request there and reports back; the exit code follows from here.
+For each job the executor sends one byte, and with it one end of a socket for this job alone. The
+child reads its request there and reports back; this process adds the exit code.
 
 Usage: server.py CONTROL_FD [MODULE...]
 """
@@ -30,7 +30,7 @@ from warm import leave_imports_alone, preload, use_huge_pages
 
 GRACE = 10.0  # seconds between asking a job to end, when it may save its state, and killing it
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
-MANY = 200  # events, two a job, after which it pays to spend time on making forks cheaper
+MANY = 200  # events, two per job, after which making forks cheaper is worth its time
 LINUX = sys.platform == "linux"
 libc = ctypes.CDLL(None)
 
@@ -38,23 +38,23 @@ libc = ctypes.CDLL(None)
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    # The executor decides when this ends, also where all processes of a job are sent SIGTERM.
+    # The executor decides when this ends, even if all processes of a batch job are sent SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # What is this server's must not be found by a script: its folder, and the modules in it.
+    # Scripts must not find this server's folder or the modules in it.
     del sys.path[0]
     del sys.modules["child"], sys.modules["warm"]
     if LINUX:
-        # Processes whose parents have died become children of this one: end() finds them all.
+        # Processes whose parents have died become children of this one, so end() finds them all.
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
-        # printf() by line, or what stands in its buffer dies with a killed process.
+        # printf() by line: otherwise a killed process loses what is in its buffer.
         libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, 1, 0)
     sys.stdout.reconfigure(line_buffering=True)
     faulthandler.enable()  # a segfault leaves a traceback in the log
     pools = preload(sys.argv[2:])
     leave_imports_alone()
     serve(control, pools)
-    os._exit(0)  # at once: to free what was imported takes as long as some jobs
+    os._exit(0)  # at once: freeing what was imported takes as long as some jobs
 
 
 def serve(control: socket.socket, pools) -> None:
@@ -63,7 +63,7 @@ def serve(control: socket.socket, pools) -> None:
     os.set_blocking(wake, False)
     os.set_blocking(wakeup, False)
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # has to have a handler to wake the loop
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # must have a handler to wake the loop
     jobs: dict[int, socket.socket] = {}
     for number in count():
         if LINUX and number == MANY:
@@ -97,7 +97,7 @@ def serve(control: socket.socket, pools) -> None:
                 if os.getppid() != server:
                     os._exit(1)
                 become_job(connection, pools, libc)
-            with contextlib.suppress(OSError):  # here and in the child: whoever comes first
+            with contextlib.suppress(OSError):  # in parent and child, whichever is first
                 os.setpgid(pid, pid)
             jobs[pid] = connection
 
@@ -114,8 +114,8 @@ def reap(jobs: dict[int, socket.socket]) -> bool:
         connection = jobs.pop(pid, None)
         if connection is None:
             continue  # an orphan of some job
-        # A job is over when its process is: end what it left in its process group. Not SIGKILL,
-        # for multiprocessing's resource tracker ignores this signal and has its cleaning to do.
+        # A job is over when its process is: end what it left in its process group. Not SIGKILL:
+        # multiprocessing's resource tracker ignores SIGTERM and still has to clean up.
         signal_group(pid, signal.SIGTERM)
         with connection, contextlib.suppress(OSError):
             code = os.waitstatus_to_exitcode(status)
@@ -123,7 +123,7 @@ def reap(jobs: dict[int, socket.socket]) -> bool:
 
 
 def end(jobs: dict[int, socket.socket]) -> None:
-    """End all jobs: as Ctrl-C would, so that they can clean up, and after a while by force."""
+    """End all jobs: as Ctrl-C would, so that they can clean up, then after a while by force."""
     for pid in jobs:
         signal_group(pid, signal.SIGINT)
     patience = time.monotonic() + GRACE
@@ -144,7 +144,7 @@ def signal_group(group: int, number: int) -> None:
 
 
 def children() -> list[int]:
-    """The processes whose parent this one is (on Linux; elsewhere the groups have to do)."""
+    """The children of this process (on Linux; elsewhere the process groups have to do)."""
     listing = Path(f"/proc/self/task/{os.getpid()}/children")
     return [int(pid) for pid in listing.read_text().split()] if listing.exists() else []
 

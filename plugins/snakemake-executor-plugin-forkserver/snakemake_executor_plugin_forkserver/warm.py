@@ -24,20 +24,20 @@ def preload(modules: list[str]):
 
 
 def leave_imports_alone() -> None:
-    """Spare the children work on what was imported here: with torch, 30 ms a job."""
-    # The collector of a child would touch, and so copy, all memory.
+    """Spare the children work on what was imported here: with torch, 30 ms per job."""
+    # A child's garbage collector would touch, and so copy, all memory.
     gc.collect()
     gc.freeze()
-    # What imported modules have registered to be undone at exit (torch: 149 operator libraries)
-    # is nothing that each child should undo.
+    # Children need not undo what imported modules have registered to be undone at exit (torch: 149
+    # operator libraries).
     for finalizer in weakref.finalize._registry:
         finalizer.atexit = False
 
 
 def use_huge_pages(libc: ctypes.CDLL) -> None:
-    """Put the memory in 2 MiB pages: half a second once, and with torch 10 ms less a job.
+    """Put the memory in 2 MiB pages: takes half a second once, saves 10 ms per job with torch.
 
-    A fork copies the page tables and a leaving child frees them; these are 512 times smaller.
+    A fork copies the page tables and an exiting child frees them; these are 512 times smaller.
     """
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, access, _, _, inode, *name = line.split()
@@ -45,5 +45,5 @@ def use_huge_pages(libc: ctypes.CDLL) -> None:
             start, stop = (int(address, 16) for address in addresses.split("-"))
             start, stop = -(-start // HUGE) * HUGE, stop // HUGE * HUGE
             for advice in (MADV_HUGEPAGE, MADV_COLLAPSE) if start < stop else ():
-                # Where the kernel cannot, all goes on with small pages.
+                # If the kernel cannot do it, the small pages stay.
                 libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(stop - start), advice)

@@ -1,6 +1,6 @@
 """Snakemake executor plugin: Slurm jobs that each run many of the workflow's jobs.
 
-See README.md beside this file.
+See README.md in the folder above.
 """
 
 from snakemake_executor_plugin_slurm import common_settings

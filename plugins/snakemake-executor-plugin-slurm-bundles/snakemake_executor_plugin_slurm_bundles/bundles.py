@@ -9,27 +9,27 @@ from snakemake.resources import Resources, SizedResources
 class Bundle(GroupJob):
     """Jobs that are submitted as one.
 
-    Snakemake's group knows what several jobs need together and how long they take one after
-    another. Its scheduler does not know of this one: there they are separate jobs.
+    Snakemake's group can compute what several jobs need together and how long they take one after
+    another. Snakemake's scheduler does not know of this group and treats its jobs separately.
     """
 
 
 def bundled(jobs: Sequence[Job | GroupJob]) -> list[Job | GroupJob]:
-    """The jobs of one bundle, attempt and place together; each of the others alone."""
+    """Group jobs of the same bundle, attempt and placement; each of the others stays alone."""
     bundles: dict[object, list[Job]] = {}
     for job in jobs:
         if job.is_group() or not job.resources.get("bundle"):
             key: object = job
         else:
-            # Partition, account and the like: what is text has to be the same for all, but for
-            # sizes, which Snakemake adds as "8 GB" to their numbers.
+            # Text such as partition or account must be the same for all jobs, except for sizes,
+            # which Snakemake adds as "8 GB" to their numbers.
             words = {k: v for k, v in job.resources.items() if isinstance(v, str)}
             for name in ("tmpdir", *SizedResources):
                 words.pop(name, None)
             key = (job.attempt, *sorted(words.items()))
         bundles.setdefault(key, []).append(job)
     made = [members[0] if len(members) == 1 else together(members) for members in bundles.values()]
-    return sorted(made, key=lambda job: -job.priority)  # stable: else in the given order
+    return sorted(made, key=lambda job: -job.priority)  # stable: keeps the given order otherwise
 
 
 def together(jobs: list[Job]) -> Bundle:
@@ -48,10 +48,10 @@ def together(jobs: list[Job]) -> Bundle:
 
 
 def gpus(job: Job | GroupJob) -> int:
-    """How many GPUs are asked for."""
+    """The number of GPUs requested."""
     return int(job.resources.get("gpu") or 0)
 
 
 def members(job: Job | GroupJob) -> list[Job | GroupJob]:
-    """The jobs that were bundled, or the one that was not."""
+    """The jobs of a bundle, or the single job itself."""
     return list(job.jobs) if isinstance(job, Bundle) else [job]

@@ -1,8 +1,8 @@
 """The executor: Snakemake's Slurm plugin submits, and this decides what a Slurm job is.
 
-Jobs with the same resource `bundle` that become ready together are one Slurm job. In it one
-Snakemake runs them by the fork server. To the Snakemake outside they stay separate jobs: each
-succeeds, fails and is tried again for itself.
+Jobs with the same resource `bundle` that become ready together are one Slurm job. In it a single
+Snakemake runs them with the fork server. To the Snakemake outside they remain separate jobs: each
+succeeds, fails and is retried on its own.
 """
 
 import shutil
@@ -28,16 +28,16 @@ from .under_way import UnderWay
 
 PREFIX = "snakemake-"  # what the names of Slurm jobs begin with; the rest is the run's own
 UNKNOWN = 120  # seconds until a job that Slurm does not list is taken to be gone
-# What sbatch says when it could not ask, and when it may say yes once other jobs have ended.
+# sbatch's messages when it cannot reach Slurm, and when it may accept once other jobs have ended.
 AWAY = ("contact", "connect", "timed out", "temporarily", "Zero Bytes")
 FULL = ("SubmitLimit", "SubmitJob", "submit limit")
 
 
 class Executor(SlurmExecutor):
-    """Submits bundles of jobs to Slurm and follows what becomes of each."""
+    """Submits bundles of jobs to Slurm and tracks each of them."""
 
     def __init__(self, workflow: WorkflowExecutorInterface, logger: LoggerExecutorInterface):
-        # Before the base class starts the thread that asks for the jobs' states.
+        # Must precede the base class, which starts the thread that queries the jobs' states.
         self.settings = workflow.executor_settings
         self.under_way = UnderWay(self.settings.gpus)
         self._waiting: list[JobExecutorInterface] = []
@@ -46,9 +46,9 @@ class Executor(SlurmExecutor):
         self._warned: set[str] = set()
         self._doubt = False  # whether Slurm may have a job of this run that is not known here
         self._silent = False  # whether Slurm did not answer the last time
-        self._refused = False  # whether the run ends for what Slurm has refused
-        # Local rules run by the fork server too: fast, and with their output in their logs.
-        # Snakemake makes the executor for them from this entry, after this one.
+        self._refused = False  # whether the run ends because Slurm refused a job
+        # Local rules run under the fork server too: fast, and with their output in their logs.
+        # Snakemake creates their executor from this entry, after this one.
         ExecutorPluginRegistry().get_plugin("local").executor = LocalExecutor
         super().__init__(workflow, logger)
 
@@ -59,11 +59,11 @@ class Executor(SlurmExecutor):
         try:
             self._refuse_second_run()
         except WorkflowError:
-            self.wait = False  # ends the thread that asks for the jobs' states
+            self.wait = False  # ends the thread that queries the jobs' states
             raise
 
     def _refuse_second_run(self) -> None:
-        """Two copies of a job must not write the same file: see that no killed run left any."""
+        """Refuse to start while a killed run's jobs remain, which would write the same files."""
         if not shutil.which("squeue"):
             raise WorkflowError("No Slurm here (no squeue): start this on a cluster's login node.")
         try:
@@ -83,7 +83,7 @@ class Executor(SlurmExecutor):
     # --------------------------------------------------------------------------------------------
 
     def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
-        """Bundle the jobs that have become ready, and submit what the limit of GPUs allows."""
+        """Bundle the jobs that have become ready, and submit what the GPU limit allows."""
         with self._lock_bundles:
             self._waiting += bundled(jobs)
             self._submit()
@@ -101,29 +101,29 @@ class Executor(SlurmExecutor):
                     self._waiting.append(bundle)
 
     def get_python_executable(self) -> str:
-        # The batch shell becomes Snakemake, which then gets the signals meant for the job.
+        # The batch shell is replaced by Snakemake, which then gets the signals meant for the job.
         return f"exec {super().get_python_executable()}"
 
     def additional_general_args(self) -> str:
-        """How a bundle's jobs run in the allocation: not as steps of a Snakemake each."""
+        """How a bundle's jobs run in the allocation: not as steps with a Snakemake each."""
         args = "--executor forkserver --keep-going"
         if self.settings.preload:
             args += f" --forkserver-preload '{self.settings.preload}'"
         return args
 
     def format_job_exec(self, job: JobExecutorInterface) -> str:
-        """The command of a Slurm job, which keeps to what it has asked for."""
+        """The command of a Slurm job, which stays within what it requested."""
         command = f"{super().format_job_exec(job)} --cores {job.threads}"
         gpus = job.resources.get("gpu")
         return f"{command} --resources gpu={gpus}" if gpus else command
 
     def get_account_arg(self, job: JobExecutorInterface):
-        """The account as it is given: Slurm knows best whether there is such a one."""
+        """The account as given: Slurm knows best whether it exists."""
         account = job.resources.get("slurm_account")
         yield f" -A '{account}'" if account else ""
 
     # --------------------------------------------------------------------------------------------
-    # What the plugin reports of a bundle, told of its members
+    # What the plugin reports of a bundle, passed on for its members
     # --------------------------------------------------------------------------------------------
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
@@ -163,7 +163,7 @@ class Executor(SlurmExecutor):
                     self._warned.add(what)
                 self._waiting.append(job_info.job)
             elif self.under_way.accepted:
-                # They may be fine. Not to be tried again: the answer would be the same.
+                # The accepted jobs may be fine. No retry: the answer would be the same.
                 for job in members(job_info.job):
                     job.attempt = job.restart_times + 1
                     super()._report_job_error_threadsafe(SubmittedJobInfo(job), said + asked)
@@ -172,14 +172,14 @@ class Executor(SlurmExecutor):
                 self.workflow.scheduler.executor_error_callback(WorkflowError(said + asked))
 
     # --------------------------------------------------------------------------------------------
-    # Following
+    # Tracking
     # --------------------------------------------------------------------------------------------
 
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncIterator[SubmittedJobInfo]:
         """Report the jobs that have ended, yield the others, submit what was waiting for them."""
-        # The plugin would wait 10 s longer each time that nothing has ended, up to 3 minutes.
+        # The plugin would wait 10 s longer each time no job has ended, up to 3 minutes.
         self.next_seconds_between_status_checks = self.settings.init_seconds_before_status_checks
         if not active_jobs and not self._waiting:
             return
@@ -207,7 +207,7 @@ class Executor(SlurmExecutor):
         self._submit()
 
     def _cancel_unknown(self) -> None:
-        """sbatch may report an error for a job that Slurm has taken: that would run twice."""
+        """Cancel jobs that Slurm took although sbatch reported an error: they would run twice."""
         with self._lock_bundles:
             if not self.under_way.all_accepted:
                 return
@@ -217,7 +217,7 @@ class Executor(SlurmExecutor):
                     subprocess.run(["scancel", *unknown], check=True, capture_output=True)
                 self._doubt = bool(unknown)  # until they are gone
             except (OSError, subprocess.SubprocessError):
-                pass  # asked again the next time
+                pass  # tried again next time
 
     def _state(self, id: str, states: dict[str, str]) -> str:
         """The job's state; REVOKED if Slurm has not known it for a while."""
@@ -231,7 +231,7 @@ class Executor(SlurmExecutor):
         """Whether a job was done when its bundle came to a bad end.
 
         Snakemake marks outputs as incomplete when a job is submitted and again when it starts, and
-        takes the mark away when it has succeeded: here the Snakemake within the Slurm job.
+        removes the mark on success: here the Snakemake inside the Slurm job does.
         """
         persistence = self.workflow.persistence
         persistence.deactivate_cache()
@@ -244,9 +244,9 @@ class Executor(SlurmExecutor):
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """Cancel everything that this run has started, and wait until it is gone."""
         self._waiting.clear()
-        # Snakemake ends this executor only.
+        # Snakemake itself cancels only this executor.
         self.workflow.scheduler._local_executor.cancel()
-        # Submissions under way: their jobs are in no list yet, but they have the name.
+        # Jobs being submitted are not in any list yet, but they have the run's name.
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
         self._scancel()
 

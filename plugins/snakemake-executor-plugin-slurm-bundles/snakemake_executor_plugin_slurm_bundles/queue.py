@@ -7,16 +7,16 @@ import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
-# The states in which a job stays (squeue(1), JOB STATE CODES); in all others it may yet run.
+# The final states of a job (squeue(1), JOB STATE CODES); in all others it may still run.
 ENDED = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
     "PREEMPTED", "REVOKED", "TIMEOUT",
 }  # fmt: skip
-PATIENCE = 60  # seconds until a command of Slurm's is taken not to answer
+PATIENCE = 60  # seconds until a Slurm command counts as not answering
 
 
 class Queue:
-    """Asks for the jobs of one name, by `sacct` where that works and by `squeue` where not."""
+    """Queries the jobs of one name, with `sacct` where that works, otherwise with `squeue`."""
 
     def __init__(self, name: str, command: str | None) -> None:
         since = f"{datetime.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}"
@@ -32,7 +32,7 @@ class Queue:
         self._use = [command] if command else list(self._commands)
 
     async def states(self) -> dict[str, str] | None:
-        """The state of each job that Slurm knows, by its id; None: Slurm does not answer."""
+        """The state of each job that Slurm knows, by its id; None if Slurm does not answer."""
         for command in list(self._use):
             answer = await ask(self._commands[command])
             if answer is not None:
@@ -40,7 +40,7 @@ class Queue:
                 rows = (line.split("|") for line in answer.splitlines() if "|" in line)
                 # "CANCELLED by 0", "CANCELLED+"
                 return {row[0].strip(): row[1].split()[0].rstrip("+") for row in rows}
-        # sacct has answered before: it may be the accounts' server alone that is away.
+        # sacct has answered before: perhaps only the accounting server is down.
         if "squeue" not in self._use:
             self._use.append("squeue")
         return None

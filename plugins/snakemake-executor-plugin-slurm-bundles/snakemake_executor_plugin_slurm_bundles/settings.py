@@ -1,4 +1,4 @@
-"""What a user can set: all of Snakemake's Slurm plugin, and what bundles need."""
+"""The user's settings: all those of Snakemake's Slurm plugin, and those for bundles."""
 
 from dataclasses import dataclass, field
 

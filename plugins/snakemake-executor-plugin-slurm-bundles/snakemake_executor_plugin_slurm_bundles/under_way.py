@@ -1,4 +1,4 @@
-"""What a run has submitted and has not seen the end of, and whether there may be more of it."""
+"""What a run has submitted that has not ended yet, and whether it may submit more."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ class UnderWay:
     def __init__(self, gpu_limit: int | None) -> None:
         self.gpu_limit = gpu_limit
         self.ids: set[str] = set()  # of every Slurm job that this run has submitted
-        self._bundles: dict[Job | GroupJob, Job | GroupJob] = {}  # by each job that is in it
+        self._bundles: dict[Job | GroupJob, Job | GroupJob] = {}  # by each of its jobs
         self._accepted: set[Job | GroupJob] = set()  # the jobs whose bundles have a Slurm job
-        self._most: int | None = None  # Slurm jobs that the user may have, once that is known
+        self._most: int | None = None  # Slurm jobs that the user may have, once known
 
     def add(self, bundle: Job | GroupJob) -> None:
         """sbatch is about to be called."""
@@ -41,18 +41,18 @@ class UnderWay:
 
     @property
     def all_accepted(self) -> bool:
-        """Whether no submission is on its way."""
+        """Whether no submission is pending."""
         return self._bundles.keys() == self._accepted
 
     def is_full(self) -> None:
-        """One was refused because there are too many: from now on no more than now, plus one.
+        """A submission was refused as one too many: allow no more than the present number plus one.
 
-        That one is to find out when more are allowed.
+        The extra one finds out when more are allowed.
         """
         self._most = self.accepted
 
     def has_room_for(self, bundle: Job | GroupJob) -> bool:
-        """Whether it may be submitted now; one of more GPUs than the limit may if it is alone."""
+        """Whether it may be submitted now; if it exceeds the GPU limit by itself, only alone."""
         bundles = set(self._bundles.values())
         busy, wanted = sum(map(gpus, bundles)), gpus(bundle)
         if self.gpu_limit and busy and wanted and busy + wanted > self.gpu_limit:

@@ -1,12 +1,12 @@
-"""What the user sees of a run of thousands of short jobs: stages, counts and time left.
+"""A progress display for runs of thousands of short jobs: stages, counts and time left.
 
-`snakemake --logger stages`. On a terminal a live table with a row a stage; elsewhere a line now
-and then. Failed jobs with the end of their logs, a summary at the end, and for a dry run the
-counts and reasons by stage. Snakemake writes everything in full to .snakemake/log/ as always.
-With --verbose, --printshellcmds or --debug-dag the user asked for details: then Snakemake's own
-output appears instead.
+`snakemake --logger stages`. On a terminal it shows a live table with one row per stage; elsewhere a
+line now and then. It also shows failed jobs with the end of their logs, a summary at the end, and
+for a dry run the counts and reasons by stage. Snakemake writes everything in full to
+.snakemake/log/ as always. With --verbose, --printshellcmds or --debug-dag the user wants details,
+so Snakemake's own output appears instead.
 
-A Snakefile may say where its results go, to be named at the end:
+A Snakefile may say where its results go, so that the summary names the place:
 `logger.info("Results: out", extra={"results": "out"})`.
 """
 
@@ -23,7 +23,7 @@ from .display import Display
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Options of the command line: --logger-stages-interval."""
+    """Command-line options: --logger-stages-interval."""
 
     interval: int = field(
         default=10,

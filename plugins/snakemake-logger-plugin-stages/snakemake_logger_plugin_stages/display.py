@@ -15,18 +15,18 @@ from .run import Run
 from .screen import Screen
 
 REDRAW_SECONDS = 0.5
-FAILURES_IN_FULL = 3  # by stage: when all 1,440 jobs of a stage fail, three say what is wrong
+FAILURES_IN_FULL = 3  # per stage: if all 1,440 jobs of a stage fail, three show what is wrong
 
 
 class Display:
-    """Counts jobs as records arrive; a second thread redraws, so that time goes on in between."""
+    """Counts jobs as records arrive; a second thread redraws, so that the clock keeps ticking."""
 
     def __init__(self, stream: TextIO, common, settings, lock: threading.RLock) -> None:
         self.screen = Screen(stream, colour=not common.nocolor)
         self.dry = common.dryrun
         quiet = common.quiet or ()
         self.mute = Quietness.ALL in quiet and not self.dry  # as Snakemake understands it
-        # With --quiet Snakemake does not tell which jobs are done: nothing to count, no summary.
+        # With --quiet Snakemake does not report finished jobs: nothing to count, no summary.
         self.show_progress = Quietness.PROGRESS not in quiet and not self.mute and not self.dry
         self.results, self.interval = "", settings.interval
         self.run = Run(start=time.time())
@@ -95,7 +95,7 @@ class Display:
                     return
                 if self.screen.live:
                     self.screen.draw(progress.block(self.run, now, self.screen.size[1] - 2))
-                # In a run of hours a line every ten seconds says little: 2 % of the time so far.
+                # In long runs a line every ten seconds is too much: wait 2 % of the time so far.
                 elif not self.run.complete and now - self.last_line >= max(
                     self.interval, 0.02 * (now - self.run.start)
                 ):
@@ -106,7 +106,7 @@ class Display:
         rule = record.rule_name
         if self.dry:
             self.reasons[rule][summary.short_reason(record.reason)] += 1
-        elif record.output or rule in self.run.stages:  # else a target such as `all`
+        elif record.output or rule in self.run.stages:  # otherwise a target such as `all`
             self.run.job_started(record.jobid, rule, record.wildcards, record.created)
 
     def _finished(self, record: LogRecord) -> None:
@@ -130,7 +130,7 @@ class Display:
             self.screen.say(f"More jobs of {name} fail; they are listed at the end.", "red")
 
     def _message(self, record: LogRecord) -> None:
-        """Warnings and errors in full; of Snakemake's remarks those that help the user."""
+        """Show warnings and errors in full, and those of Snakemake's remarks that help the user."""
         message = (record.msg or "").strip()
         if messages.is_why_a_job_failed(record, self.run):
             self.reasons_held[record.thread] = message

@@ -1,7 +1,7 @@
-"""Which of Snakemake's messages in plain words the user should see.
+"""Which of Snakemake's plain-text messages the user should see.
 
-They have no kind by which to tell them apart, only their words (those of Snakemake 9). If the
-words change, a remark too many appears or one is missing; errors and warnings always appear.
+They have no type, so they are recognised by their wording (that of Snakemake 9). If it changes, a
+remark too many may appear, or one may be missing; errors and warnings always appear.
 """
 
 import logging
@@ -15,7 +15,7 @@ from .run import Run
 
 # Remarks before the jobs start that help nobody
 NOISE = ("Assuming unrestricted shared", "Using shell:", "host:", "Group jobs: inactive")
-# Remarks after that which help; all others are hidden, there may be thousands
+# Helpful remarks after that; all others are hidden, as there may be thousands
 HELPFUL = ("Terminating processes", "Will exit after", "run involves checkpoint", "provenance/")
 # Errors that the summary reports better
 SUMMARISED = ("Exiting because a job execution failed", "At least one job did not complete")
@@ -29,7 +29,7 @@ def is_nothing_to_do(message: str) -> bool:
 
 
 def full_log(message: str) -> str:
-    """The path of Snakemake's log, where the message names it, as short as can be."""
+    """The path of Snakemake's log, if the message names it, as short as possible."""
     if not (found := COMPLETE_LOG.match(message)):
         return ""
     path = Path(found[1])
@@ -37,13 +37,13 @@ def full_log(message: str) -> str:
 
 
 def job_without_output(message: str) -> int | None:
-    """The id of a job that left out an output: Snakemake sends no JOB_ERROR for it."""
+    """The id of a job that did not write an output: Snakemake sends no JOB_ERROR for it."""
     found = MISSING_OUTPUT.search(message)
     return int(found[1]) if found else None
 
 
 def stopped_by(message: str, run: Run) -> str:
-    """Who stopped the run early, where the message says so."""
+    """Who stopped the run early, if the message says so."""
     if message.startswith(("Terminating processes", "Will exit after")):
         return "user"
     return "failure" if message.startswith("Shutting down") and run.failures else ""

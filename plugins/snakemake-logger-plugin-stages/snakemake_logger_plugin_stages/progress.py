@@ -1,4 +1,4 @@
-"""How far the run is: the words and the live table. Returns text and prints nothing."""
+"""How far the run is, as text lines or as the live table. Returns text and prints nothing."""
 
 from .run import Run, Stage
 
@@ -41,7 +41,7 @@ def line(run: Run, now: float) -> str:
 
 
 def block(run: Run, now: float, rows: int) -> list[str]:
-    """The live table: a row a stage, in at most so many rows (complete stages go first)."""
+    """The live table: one row per stage, up to a limit (complete stages are dropped first)."""
     stages = list(run.stages.values())
     while len(stages) > max(1, rows - 2):
         stages.remove(next((stage for stage in stages if stage.complete), stages[-1]))

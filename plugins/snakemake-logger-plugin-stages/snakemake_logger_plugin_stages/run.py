@@ -42,7 +42,7 @@ class Failure:
 
 @dataclass
 class Run:
-    """Counts and times; every method is given the time, so that nothing here reads the clock."""
+    """Counts and times; the time is always an argument, so nothing here reads the clock."""
 
     start: float
     stages: dict[str, Stage] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Run:
         stage.total = max(stage.total, stage.done + stage.failed + stage.running)
 
     def job_ended(self, jobid: int, now: float) -> Job | None:
-        """Note that a job runs no more, whatever became of it; returns it if it was running."""
+        """Note that a job is no longer running, for any reason; returns it if it was running."""
         self._smooth(now)
         if job := self.jobs.pop(jobid, None):
             job.stage.running -= 1
@@ -101,7 +101,7 @@ class Run:
         return self.failures[jobid]
 
     def _smooth(self, now: float) -> None:
-        """Bring the average number of jobs running together up to date, before it changes."""
+        """Update the average number of jobs running together, before that number changes."""
         weight = math.exp(-max(0.0, now - self.last_change) / SMOOTHING_SECONDS)
         current = len(self.jobs)
         self.at_a_time = weight * self.at_a_time + (1 - weight) * current
@@ -110,9 +110,9 @@ class Run:
         self.last_change = now
 
     def seconds_left(self, stage: Stage, now: float) -> float | None:
-        """How long a stage still takes at the present number of jobs at a time.
+        """The time left for a stage at the present number of jobs at a time.
 
-        None as long as none of its jobs is done: then nothing is known of how long one takes.
+        None until one of its jobs is done, because until then the time per job is unknown.
         """
         if stage.complete:
             return 0.0

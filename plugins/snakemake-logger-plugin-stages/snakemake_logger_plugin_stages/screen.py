@@ -1,4 +1,4 @@
-"""Where the user looks: lines that stay, and on a terminal a block below them that is redrawn."""
+"""The screen: lines that stay, and on a terminal a block below them that is redrawn."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ PLAIN = "\x1b[0m"
 class Screen:
     """Writes to one stream.
 
-    The cursor rests on an empty line above the block, not below it: what a job or a hook of
-    the Snakefile prints by itself then lands above and stays, and if Snakemake is killed, the
-    shell's prompt comes where the user looks. The cursor is never hidden, so nothing has to be
+    The cursor rests on an empty line above the block, not below it: what a job or a hook of the
+    Snakefile prints directly then lands above and stays, and if Snakemake is killed, the shell's
+    prompt appears where the user is looking. The cursor is never hidden, so nothing has to be
     restored.
     """
 
@@ -32,7 +32,7 @@ class Screen:
             size = os.get_terminal_size(self.stream.fileno())
         except OSError:
             return 80, 24
-        # A terminal that does not say (a bare pty) has size 0.
+        # A terminal that does not report its size (a bare pty) has size 0.
         return size.columns or 80, size.lines or 24
 
     def say(self, text: str, colour: str = "") -> None:
@@ -43,7 +43,7 @@ class Screen:
         self._write(f"{erase}{text}\n" + self._drawn())
 
     def draw(self, block: list[str]) -> None:
-        """Put the block in place of the one before; an empty one removes it."""
+        """Replace the previous block; an empty one removes it."""
         erase = CLEAR_BELOW if self.block else ""
         width = self.size[0] - 1  # a full line would wrap and break the count of lines
         self.block = [line[:width] for line in block]

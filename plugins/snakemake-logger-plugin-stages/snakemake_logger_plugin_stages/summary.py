@@ -30,12 +30,12 @@ REASONS = re.compile(
 
 
 def failure(failed: Failure, reason: str, executor: str | None = None) -> str:
-    """Which job failed, and the end of its log, or where that says nothing Snakemake's reason.
+    """Which job failed, and the end of its log, or Snakemake's reason if the log is empty.
 
-    Before these what the executor says, as of a cluster's job that was lost.
+    Before these comes what the executor reports, such as the loss of a cluster job.
     """
     lines = [f"FAILED: {failed.job}"]
-    # What Snakemake adds to it names no file; the logs follow here.
+    # Snakemake's addition to it names no file; the logs follow here.
     said = (executor or "").partition("For further error details")[0].strip()
     lines += [f"  {line}" for line in said.splitlines()]
     tails = {log: _tail(_content(Path(log))) for log in failed.logs}
@@ -57,7 +57,7 @@ def _content(log: Path) -> str:
 
 
 def _tail(content: str) -> list[str]:
-    """The last lines that are not blank, cut to a readable length, with a mark before each."""
+    """The last non-blank lines, cut to a readable length, each with a mark in front."""
     content = TERMINAL_CODE.sub("", content)  # a log's colours must not reach this terminal
     lines = ("".join(c for c in line if c.isprintable()) for line in content.splitlines())
     kept = [f"  | {line[:LONGEST_LINE]}" for line in lines if line.strip()]
@@ -65,7 +65,7 @@ def _tail(content: str) -> list[str]:
 
 
 def at_end(run: Run, now: float, stopped_by: str, results: str, full_log: str) -> str:
-    """All that the user is told when the run is over."""
+    """Everything reported to the user when the run is over."""
     done, total = run.sum("done"), run.sum("total")
     not_run = total - done - len(run.failures)
     lines = _counts(run)

@@ -1,16 +1,16 @@
 """The order in which a single core would run the jobs, from the DAG alone, in linear time.
 
-1. Depth first: what a job makes ready comes next, before branches that are untouched.
-2. What others wait for comes before them: a job that still lacks something asks for it. It does so
-   as soon as the one of its dependencies is done whose files the fewest jobs use: where each model
-   meets each data set, and data sets are shared by more jobs than models, a model asks for the data
-   sets and not the other way round. If several are used by equally few, as what a table is made of,
-   it asks when nothing else is left to do in the branches that were begun.
-3. Of several jobs the more urgent comes first, then the one that more jobs wait for, then the one
-   with the longest chain of jobs after it, then the first by name of its output. Of branches that
-   are untouched the one with the longest chain comes before the one that more jobs wait for.
+1. Depth first: what a job makes ready comes next, before untouched branches.
+2. Dependencies come first: a job that still lacks some asks for them. It does so as soon as its
+   least shared dependency is done, the one whose files the fewest jobs use. If each model meets
+   each data set, and data sets are shared by more jobs than models are, then a model asks for the
+   data sets and not the other way round. If several are shared equally little, like the inputs of a
+   table, the job asks when nothing else is left to do in the branches already begun.
+3. Among several jobs the more urgent comes first, then the one that more jobs wait for, then the
+   one with the longest chain of jobs after it, then the first by name of its output. Among
+   untouched branches, the longest chain counts before the number of waiting jobs.
 
-A job is as urgent as the highest `priority:` among itself and all that waits for it.
+A job is as urgent as the highest `priority:` among itself and all jobs that wait for it.
 """
 
 import re
@@ -30,7 +30,7 @@ Edges = dict[Job, list[Job]]
 
 
 class Order:
-    """Where jobs stand, which is computed again when a job is met that is new."""
+    """The jobs' places, computed again when a new job is met."""
 
     def __init__(self, dag: DAGSchedulerInterface) -> None:
         self._dag = dag
@@ -38,7 +38,7 @@ class Order:
         self.version = 0  # how often it was computed
 
     def forget(self) -> None:
-        """Compute the order again when it is next asked for."""
+        """Have the order computed again when it is next needed."""
         self._places.clear()
 
     def include(self, jobs: Iterable[JobSchedulerInterface]) -> None:
@@ -47,11 +47,11 @@ class Order:
         if new:
             self.version += 1
             self._places = places(self._dag)
-            for member in new:  # what the DAG does not have comes last
+            for member in new:  # jobs that are not in the DAG come last
                 self._places.setdefault(member, (-member.priority, len(self._places)))
 
     def place(self, job: JobSchedulerInterface) -> Place:
-        """Where a job stands that is included; a group stands where its first job does."""
+        """The place of an included job; a group has the place of its first job."""
         return min(self._places[member] for member in members(job))
 
 
@@ -61,7 +61,7 @@ def members(job: JobSchedulerInterface) -> list[Job]:
 
 
 def places(dag: DAGSchedulerInterface) -> dict[Job, Place]:
-    """Return the place of each job that is still to be run. No two are the same."""
+    """Return the place of each job still to be run. All places differ."""
     jobs = sorted(dag.needrun_jobs(), key=name)
     before: Edges = {job: [] for job in jobs}
     after: Edges = {job: [] for job in jobs}
@@ -85,7 +85,7 @@ def places(dag: DAGSchedulerInterface) -> dict[Job, Place]:
 
 
 def name(job: Job) -> list[list[str | int]]:
-    """What sorts jobs as a person would: by their files, numbers by their value."""
+    """A key that sorts jobs as a person would: by their files, with numbers by value."""
     return [natural(file) for file in list(job.output) or list(job.log) or list(job.input)]
 
 
@@ -107,7 +107,7 @@ def topological(before: Edges, after: Edges) -> list[Job]:
 
 
 def least_shared(before: Edges, after: Edges) -> dict[Job, set[Job]]:
-    """Of each job's dependencies those whose files the fewest jobs use."""
+    """For each job, the dependencies whose files the fewest jobs use."""
     users = Counter(file for job in before for file in set(job.input))
     maker = {file: job for job in before for file in job.output}
     least = {}
@@ -122,12 +122,12 @@ def least_shared(before: Edges, after: Edges) -> dict[Job, set[Job]]:
 
 
 def depth_first(jobs: Iterable[Job], before: Edges, after: Edges) -> list[Job]:
-    """All jobs in their order; in the arguments, those that come first if all else is equal do."""
+    """All jobs in their order; ties are broken by the order of the arguments."""
     missing = {job: len(dependencies) for job, dependencies in before.items()}
     passed = dict.fromkeys(before, 0)  # how many of a job's dependencies are known to be done
     askers = least_shared(before, after)
     done: dict[Job, None] = {}
-    # What comes next is the last of the first of these that is not empty.
+    # The next job is the last one in the first of these lists that is not empty.
     branch: list[Job] = []
     joins: list[Job] = []
     untouched = [job for job in jobs if not missing[job]][::-1]

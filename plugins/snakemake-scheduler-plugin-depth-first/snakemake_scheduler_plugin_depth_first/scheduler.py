@@ -1,4 +1,4 @@
-"""The scheduler: starts jobs in their order, as far as resources go."""
+"""The scheduler: starts jobs in their order, as far as resources allow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,21 +14,22 @@ Job = JobSchedulerInterface
 
 
 class Scheduler(SchedulerBase):
-    """Selects each job that fits beside those that come before it in the order.
+    """Selects each job that fits alongside those that come before it in the order.
 
-    So a job may be overtaken by later ones that need less, but not for ever: once all jobs have
-    ended that ran when it first did not fit, what it lacks is kept for it when it becomes free.
+    So a job may be overtaken by later ones that need less, but not for ever: once all jobs that
+    were running when it first did not fit have ended, resources that it lacks are reserved for it
+    as they become free.
     """
 
     def __post_init__(self) -> None:
         self._order = Order(self.dag)
         self._overtaken: dict[
             Need, set[Job]
-        ] = {}  # what does not fit, and what ran when it first did not
+        ] = {}  # needs that do not fit, and the jobs running when they first did not
         show_the_first(self.dag, self._order, self.logger)
 
     def dag_updated(self) -> None:
-        """Make the order anew. (Snakemake 9 does not call this: a new job that is ready does.)"""
+        """Discard the order. (Snakemake 9 does not call this; a new ready job has this effect.)"""
         self._order.forget()
 
     def select_jobs(
@@ -62,7 +63,7 @@ class Scheduler(SchedulerBase):
         return selected
 
     def _waited_enough(self, need: Need, selected: list[Job]) -> bool:
-        """Whether all have ended that ran when jobs of this need first did not fit."""
+        """Whether all jobs that were running when this need first did not fit have ended."""
         running = getattr(getattr(self.dag, "workflow", None), "scheduler", None)
         running = set(getattr(running, "running", ()))
         if need not in self._overtaken:
@@ -72,10 +73,10 @@ class Scheduler(SchedulerBase):
 
 
 def keep(need: Need, free: dict[str, int]) -> None:
-    """Take a job's need from what is free, which may leave less than nothing.
+    """Subtract a job's need from what is free, which may become negative.
 
-    One resource after another, up to the first that is lacking, and cores last: no core idles while
-    a job waits for a GPU, and what it already could have is not lost again.
+    Goes through the resources up to the first that is short, cores last: no core idles while a job
+    waits for a GPU, and what the job could already have is not lost again.
     """
     for name, amount in sorted(need, key=lambda item: item[0] == "_cores"):
         free[name] -= amount
