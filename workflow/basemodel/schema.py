@@ -1,4 +1,4 @@
-"""Check settings against schemas/config.schema.yaml: names the first fault and a remedy."""
+"""Check settings against schemas/config.schema.yaml; report the first fault and a remedy."""
 
 import difflib
 import math
