@@ -1,5 +1,5 @@
 # Which pre-trained model should I start from? The experiment of "A Base Model Selection Methodology
-# for Efficient Fine-Tuning", from data to figures. README.md tells how to use it.
+# for Efficient Fine-Tuning", from data to figures. README.md explains how to use it.
 
 from pathlib import Path
 
@@ -25,12 +25,12 @@ pathvars:
     results=config["results"],
 
 
-# A rule's gpu is counted on each machine, not over a whole cluster.
+# GPUs are counted per machine, not over a whole cluster.
 resource_scopes:
     gpu="local",
 
 
-# Says whose the lock is, so that `make run` can tell whether a run that has one is dead.
+# Record the lock's owner, so that `make run` can tell whether that run is dead.
 onstart:
     unlock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
 

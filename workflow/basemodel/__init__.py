@@ -1,4 +1,4 @@
-"""Which pre-trained model to fine-tune: the parts that the workflow's scripts share.
+"""Which pre-trained model to fine-tune: the code that the workflow's scripts share.
 
 Importing the package imports neither torch nor torchvision; the modules that train networks do so
 themselves.

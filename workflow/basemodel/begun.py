@@ -1,9 +1,9 @@
-"""What a run began with, its code and its settings, for all the processes that belong to it.
+"""The code and settings that a run began with, for all processes that belong to it.
 
-The main process, which records the provenance of all jobs, notes both in a file when it begins, and
-names the file in an environment variable that the jobs inherit. A job on a cluster reads the
-Snakefile again, days later perhaps and from edited files: from here it has the settings and the
-fingerprints that were recorded for it. Every job is spared parsing the code that is still the same.
+The main process, which records the provenance of all jobs, writes both to a file when it begins and
+names the file in an environment variable that the jobs inherit. A cluster job reads the Snakefile
+again, perhaps days later and from edited files; this module gives it the recorded settings and
+fingerprints. It also saves jobs from parsing code that has not changed.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Begun:
 
 
 def take(settings: dict[str, Any] | None = None) -> Begun:
-    """Everything as it is now; takes 0.3 s."""
+    """The current state of everything; takes 0.3 s."""
     root = sources.ROOT
     python = [path for part in ("scripts", sources.PACKAGE) for path in (root / part).rglob("*.py")]
     files, facts = {}, {}
@@ -49,9 +49,9 @@ def take(settings: dict[str, Any] | None = None) -> Begun:
 
 
 def begin(folder: Path, settings: dict[str, Any]) -> None:
-    """Note what a run begins with in a file in `folder`; for its main process.
+    """Write what a run begins with to a file in `folder`; for its main process.
 
-    Where nothing can be written, jobs do without it.
+    If nothing can be written, jobs do without it.
     """
     global _of_this_process
     _of_this_process = take(settings)
@@ -60,7 +60,7 @@ def begin(folder: Path, settings: dict[str, Any]) -> None:
     os.environ.pop(VARIABLE, None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")  # others may write the same
+        part = path.with_name(f".{path.name}.{os.getpid()}")  # others may write the same file
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError:
@@ -71,8 +71,9 @@ def begin(folder: Path, settings: dict[str, Any]) -> None:
 def resume() -> dict[str, Any] | None:
     """The settings that the run began with; for a process that reads the Snakefile for one job.
 
-    Raises SystemExit if the rules, or the modules that this process has imported for them, are not
-    those of then: the job's parameters might not be the recorded ones. None if nothing was noted.
+    Raises SystemExit if the rules, or the modules that this process has imported for them, have
+    changed since: the job's parameters might differ from the recorded ones. None if nothing was
+    recorded.
     """
     if VARIABLE not in os.environ:
         return None
@@ -92,7 +93,7 @@ def resume() -> dict[str, Any] | None:
 
 @cache
 def handed_down() -> Begun | None:
-    """What the main process has noted; None if it noted nothing, or of other code than this."""
+    """What the main process recorded; None if it recorded nothing or ran other code than this."""
     try:
         noted = json.loads(Path(os.environ.get(VARIABLE, "")).read_text(encoding="utf-8"))
         noted["facts"] = {
@@ -101,12 +102,12 @@ def handed_down() -> Begun | None:
         }
         begun = Begun(**noted)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # not there, or damaged
+        return None  # missing or damaged
     return begun if begun.root == str(sources.ROOT) else None
 
 
 def begun() -> Begun:
-    """What the run began with; in a process of no run, everything as it was at the first call."""
+    """What the run began with; outside a run, the state at the first call."""
     global _of_this_process
     if _of_this_process is None:
         _of_this_process = handed_down() or take()

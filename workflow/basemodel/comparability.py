@@ -1,4 +1,4 @@
-"""Whether an experiment is the paper's, so that its numbers can be held beside the published."""
+"""Whether an experiment is the paper's, so that its numbers can be compared with the published."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from basemodel.settings import pretrain_settings, used
 from basemodel.statistics import published
 
-NAMED = 3  # differences from the paper's settings, in a reason
+NAMED = 3  # how many differences from the paper's settings a reason names
 
 
 def comparable(config: dict[str, Any]) -> tuple[bool, str]:
-    """Whether results can be held beside the published numbers, and why.
+    """Whether results can be compared with the published numbers, and why.
 
-    `truncation` and `normal` are not asked: no published number of the summary rests on them.
+    `truncation` and `normal` do not matter: no published number in the summary depends on them.
     """
     source = config["datasets"][config["source"]]
     if source["kind"] != "imagenet":
@@ -49,7 +49,7 @@ def _beside_published(config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for setting, theirs in published.DESIGN.items():
         section, _, key = setting.partition(".")
         ours = config[section].get(key, []) if key else config[section]
-        # Of lists the order changes nothing.
+        # The order of lists does not matter.
         yield setting, sorted(ours) if isinstance(ours, list) else ours, theirs
     yield "architectures", sorted(config["architectures"]), sorted(published.SIGNS)
     for name, network in config["architectures"].items():

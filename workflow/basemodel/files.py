@@ -1,8 +1,8 @@
-"""Write outputs whole or not at all: under a temporary name, renamed when complete and on the disk.
+"""Write outputs whole or not at all: under a temporary name, renamed when complete and on disk.
 
-A file that is renamed before its content is on the disk may be empty after a power cut, and would
-count as done. To flush file and folder takes 1.4 ms for a small file (measured on a virtual disk):
-6 s in all of the default run.
+A file that is renamed before its content is on disk may be empty after a power cut, yet would count
+as done. Flushing file and folder takes 1.4 ms for a small file (measured on a virtual disk), or 6 s
+over the whole default run.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class DiskFull(OSError):
-    """There is no room for a file, and the message says where, and for how much."""
+    """There is no room for a file; the message says where and how much is needed."""
 
 
 def temporary(path: Path) -> Path:
@@ -39,11 +39,11 @@ def temporary(path: Path) -> Path:
 
 @contextmanager
 def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, renamed to `path` if the block succeeds.
+    """Yield a temporary name next to `path`, renamed to `path` if the block succeeds.
 
     The name is the same on every attempt, so that a killed job's leftover is overwritten. `size`:
-    the bytes that will be written, where that is known; the temporary file then exists and has
-    them already. Raises DiskFull.
+    the number of bytes that will be written, if known; the temporary file then exists already, with
+    this space allocated. Raises DiskFull.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:
-    # Into what is allocated: of a full disk numpy says that less was written, and not why.
+    # Space is allocated first: on a full disk numpy only says that less was written, not why.
     with whole(path, NPY_HEADER + array.nbytes) as part, part.open("r+b") as file:
         np.save(file, array)
 
@@ -100,7 +100,7 @@ def copy(source: str | Path, path: str | Path) -> None:
 
 
 def _allocate(path: Path, size: int) -> None:
-    """Make a file of this many bytes that are the file's own on the disk."""
+    """Make a file of this size, with its space on disk allocated."""
     with path.open("wb") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
@@ -113,7 +113,7 @@ def _allocate(path: Path, size: int) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until what a file or folder holds is on the disk."""
+    """Wait until the content of a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -122,7 +122,7 @@ def flush(path: Path) -> None:
 
 
 def _full(error: Exception) -> int | None:
-    """The error's number, if it is that there is no room; safetensors has it in its text only."""
+    """The error's number if it means no room; safetensors has the number only in its text."""
     number = getattr(error, "errno", None)
     if found := re.search(r"\(os error (\d+)\)", str(error)):
         number = int(found.group(1))
@@ -139,9 +139,9 @@ def _no_room(path: Path, code: int, size: int | None) -> str:
 
 
 def shown(text: str) -> str:
-    r"""Text with names of files in it, as it can be printed and written whatever bytes they have.
+    r"""Make text that contains file names printable and writable, whatever bytes the names have.
 
-    Python keeps the bytes of a name that are not UTF-8 as lone surrogates, which no stream and no
-    file takes; here they read `\xe9`. Other text is returned as it is.
+    Python keeps bytes of a name that are not UTF-8 as lone surrogates, which cannot be printed or
+    written; here they become `\xe9`. Other text is returned unchanged.
     """
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

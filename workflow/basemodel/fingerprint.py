@@ -4,8 +4,8 @@ Snakemake reruns a job when its parameters change, so a rule that passes the fin
 script as a parameter reruns when the script's meaning changes: the script itself or any module of
 this project that it imports, directly or through others.
 
-A run records what its code was when it began, but every job imports what is there when the job
-starts. So all scripts begin with `verify`, which ends the job if these are not the same.
+A run records its code as it was when the run began, but every job imports the code as it is when
+the job starts. So all scripts begin with `verify`, which ends the job if the two differ.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from basemodel.sources import Facts
 def fingerprint(script: str, *modules: str) -> str:
     """What it covers, and sixteen hex digits: "metric.py basemodel.metrics.S4 0123456789abcdef".
 
-    Covered are a script in workflow/scripts/ and all that it imports from here, as they were when
-    the run began. `modules`: further ones, which the script loads by name.
-    Raises FileNotFoundError for a script, and ModuleNotFoundError for a module, that is not there;
-    ValueError where the script reaches a module that loads others by name, and none is given.
+    It covers a script in workflow/scripts/ and all that it imports from this project, as they were
+    when the run began. `modules`: further modules, which the script loads by name.
+    Raises FileNotFoundError for a missing script, ModuleNotFoundError for a missing module;
+    ValueError if the script reaches a module that loads others by name and none are given.
     """
     files = sources.reached(script, modules, begun.begun().look)
     for path, facts in files.items():
@@ -34,7 +34,10 @@ def fingerprint(script: str, *modules: str) -> str:
 
 
 def verify(code: str) -> None:
-    """End the job, in one line, if `code`, its fingerprint of when the run began, is not of now."""
+    """End the job with a one-line message if its code has changed since the run began.
+
+    `code`: its fingerprint from the beginning of the run.
+    """
     script, *modules, given = code.split()
     then = begun.handed_down()
     edited = set()

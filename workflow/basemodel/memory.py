@@ -1,9 +1,9 @@
 """How much of a machine's memory a job may count on.
 
-The least of what is free on the machine, what is left below every limit of its control groups (a
-container's, a batch system's; version 1 and 2), and what Slurm gave; times the job's threads over
-the cores that it may use. So jobs that start together do not all count the same memory, as many as
-there are cores for them.
+This is the least of what is free on the machine, what is left below each limit of its control
+groups (a container's or a batch system's; versions 1 and 2) and what Slurm granted, times the job's
+threads over the cores that it may use. So jobs that share the cores do not all count on the same
+memory.
 """
 
 import os
@@ -17,14 +17,14 @@ MIB = 2**20
 
 
 def free(threads: int) -> int:
-    """Bytes that a job of so many threads can take without swapping."""
+    """Bytes that a job with this number of threads can take without swapping."""
     room = [psutil.virtual_memory().available, *left_in_groups(PROCESS), *given(os.environ)]
     cores = cores_of(os.environ)
     return int(max(0, min(room)) * min(1.0, threads / cores))
 
 
 def cores_of(environment: Mapping[str, str]) -> int:
-    """How many cores this job, and those that run beside it, may use."""
+    """How many cores this job and those running alongside it may use."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -33,9 +33,9 @@ def cores_of(environment: Mapping[str, str]) -> int:
 
 
 def given(environment: Mapping[str, str]) -> Iterator[int]:
-    """Bytes that Slurm gave on this node, which it need not enforce by control groups.
+    """Bytes that Slurm granted on this node, which it need not enforce by control groups.
 
-    Nothing where there is no Slurm, or where it gave all (0).
+    Yields nothing without Slurm, or if Slurm granted all memory (0).
     """
     if megabytes := _number(environment, "SLURM_MEM_PER_NODE"):
         yield megabytes * MIB
@@ -46,14 +46,13 @@ def given(environment: Mapping[str, str]) -> Iterator[int]:
 def left_in_groups(process: Path) -> Iterator[int]:
     """Bytes left below each limit, from the process's own control group up to the root.
 
-    What is used is counted without files that were read and can be dropped again. `process`: its
-    folder in /proc.
+    Usage is counted without file caches that can be dropped. `process`: its folder in /proc.
     """
     try:
         groups = (process / "cgroup").read_text().splitlines()
         mounts = (process / "mountinfo").read_text().splitlines()
     except OSError:
-        return  # no Linux
+        return  # not Linux
     for line in groups:
         _, controllers, path = line.split(":", 2)
         if not controllers:
@@ -63,7 +62,7 @@ def left_in_groups(process: Path) -> Iterator[int]:
         else:
             continue
         for root, mounted in _hierarchies(mounts, version=1 if controllers else 2):
-            # In a container the path may be the host's, and what is mounted a part of that.
+            # In a container the path may be the host's, with only a part of the hierarchy mounted.
             inside = path.removeprefix(root) if root != "/" else path
             folder = mounted / inside.lstrip("/")
             if not folder.is_dir() or ".." in folder.parts:
@@ -75,7 +74,7 @@ def left_in_groups(process: Path) -> Iterator[int]:
 
 
 def _hierarchies(mounts: list[str], version: int) -> Iterator[tuple[str, Path]]:
-    """Which part of a hierarchy is mounted, and where; proc(5) has the format."""
+    """Which part of a hierarchy is mounted, and where; proc(5) describes the format."""
     for line in mounts:
         fields, _, filesystem = line.partition(" - ")
         kind, _, options = filesystem.split(" ", 2)

@@ -1,11 +1,11 @@
-"""What an experiment costs before it runs: jobs, device hours, wall time and disk by stage.
+"""An estimate of an experiment's cost: jobs, device hours, wall time and disk space by stage.
 
-Images are counted from the settings; hours follow from rates that benchmarks measured or the user
-entered, and each row says which. `snakemake plan` runs this module with the settings as JSON.
+Images are counted from the settings. Hours follow from rates that benchmarks measured or the user
+entered; each row says which. `snakemake plan` runs this module with the settings as JSON.
 
-Assumptions: an image of a target's test and training sets costs one pass through the network as it
-is fine-tuned (a new last layer's own training on cached features is nothing beside it); a cut
-network costs as much as the whole; jobs of a stage are equally long; nothing waits for disks.
+Assumptions: fine-tuning costs one pass through the network per training and test image of a target
+(training a new last layer on cached features costs next to nothing); a cut network costs as much as
+the whole; jobs of a stage are equally long; nothing waits for disks.
 """
 
 import json
@@ -28,22 +28,22 @@ from basemodel.tables import write_csv
 
 @dataclass
 class Work:
-    """A stage of one architecture, or of none: what its jobs do all together."""
+    """The total work of a stage's jobs, for one architecture or for none."""
 
     stage: str
     architecture: str = ""
     jobs: int = 0
     trained: int = 0  # images passed forward and backward
     passed: int = 0  # images passed forward only
-    scored: int = 0  # featuremaps that metrics are computed of
+    scored: int = 0  # featuremaps that metrics are computed from
     packed: int = 0  # images decoded
     bytes: int = 0
 
 
 def dataset_size(config: dict[str, Any], name: str) -> Counts:
-    """Classes and images: of settings that say them, of what is packed, or as published.
+    """Numbers of classes and images: from the settings, the packed data set, or as published.
 
-    Raises LookupError for a data set that is not packed and whose size nothing tells.
+    Raises LookupError for a data set of unknown size that is not packed.
     """
     dataset = config["datasets"][name]
     if "train" in dataset:  # images of each class
@@ -59,7 +59,7 @@ def dataset_size(config: dict[str, Any], name: str) -> Counts:
 
 
 def work(config: dict[str, Any]) -> list[Work]:
-    """Every stage's work, in the order in which stages depend on each other."""
+    """Every stage's work, in order of dependence."""
     source = dataset_size(config, config["source"])
     targets = [dataset_size(config, name) for name in config["targets"]]
     by_class, by_image = (config["subsets"].get(kind, []) for kind in ("class", "image"))
@@ -143,11 +143,11 @@ def _tuned(settings: dict[str, Any], trainable: str, train: int, test: int) -> t
 def table(
     rows: list[Work], known: dict[str, Rates], devices: int, start: float = 0
 ) -> pd.DataFrame:
-    """A row a stage and architecture, and a last one for all; hours are NaN where no rate is known.
+    """One row per stage and architecture, and a last one for the total; unknown hours are NaN.
 
     known: rates by architecture, those of none under ""; start: seconds to start a job.
-    wall_hours: on `devices` at once, jobs of a stage being equally long. Of the total: at least
-    that of all devices busy all the time, and that of the longest job.
+    wall_hours: on `devices` in parallel, if the jobs of a stage are equally long. The total's is a
+    lower bound: all devices always busy, but no less than the longest job.
     """
     result = []
     for row in rows:
@@ -189,7 +189,7 @@ def table(
 
 
 def _over(count: int, rate: float | None) -> float:
-    """Seconds; NaN if there is something to do at a rate that is not known."""
+    """Seconds; NaN if there is something to do at an unknown rate."""
     return count / (rate or math.nan) if count else 0.0
 
 

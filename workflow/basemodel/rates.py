@@ -1,6 +1,6 @@
 """How fast networks train, pass images and are scored here: entered by the user, or measured.
 
-Measured ones are scaled to another width or side by multiply-adds, or by the size of featuremaps.
+Measured rates are scaled to other widths or sides by multiply-adds or by featuremap size.
 """
 
 import math
@@ -17,17 +17,17 @@ from basemodel.networks.truncation import cost, cut
 
 @dataclass
 class Rates:
-    """What a machine does for one architecture, and where that is known from; None: not known."""
+    """A machine's rates for one architecture, and their sources; None: unknown."""
 
-    train: float | None = None  # images a second
-    forward: float | None = None  # images a second
-    metrics: float | None = None  # seconds for all metrics of an image
-    pack: float | None = None  # images a second of one core; of no architecture, but for all
+    train: float | None = None  # images per second
+    forward: float | None = None  # images per second
+    metrics: float | None = None  # seconds per image, for all metrics
+    pack: float | None = None  # images per second and core; the same for all architectures
     sources: dict[str, str] = field(default_factory=dict)
 
 
 def network(config: dict[str, Any], name: str, classes: int = 1) -> nn.Module:
-    """Shapes without numbers."""
+    """The network on the meta device: shapes without values."""
     size = config["architectures"][name]
     with torch.device("meta"):
         return NETWORKS[name](classes, width=size["width"], stem=size["stem"])
@@ -39,16 +39,16 @@ def weights(config: dict[str, Any], name: str, classes: int) -> int:
 
 
 def elements(config: dict[str, Any], name: str) -> list[int]:
-    """How many numbers one image's featuremaps are, at each cut; the last is the trunk's."""
+    """How many numbers one image's featuremaps hold at each cut; the last cut is the trunk."""
     model = network(config, name).eval()
     image = torch.empty(1, 3, *[config["image"]["crop"]] * 2, device="meta")
     return [cut(model, layer)(image).numel() for layer in range(layers(name))]
 
 
 def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
-    """What is known of one architecture: entered values first, then measured ones.
+    """The known rates of one architecture; entered values take precedence over measured ones.
 
-    Of measurements at another width or side the nearest in cost is taken, scaled by multiply-adds.
+    Of the measurements, the nearest in cost is taken, scaled by multiply-adds.
     """
     found = Rates()
     entered = config["plan"]["entered"].get(name, {})

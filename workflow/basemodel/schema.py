@@ -1,4 +1,4 @@
-"""Hold settings against schemas/config.schema.yaml: one line names the first fault and a remedy."""
+"""Check settings against schemas/config.schema.yaml; report the first fault and a remedy."""
 
 import difflib
 import math
@@ -19,10 +19,10 @@ class SettingsError(ValueError):
 
 
 def check(config: dict[str, Any]) -> None:
-    """Raise SettingsError for the first setting that is not there, or not of its kind."""
+    """Raise SettingsError for the first setting that is missing or invalid."""
     _check_keys(config, "")
     errors = [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
-    # That no kind of data set fits says less than anything else.
+    # That no kind of data set matches is the least helpful error.
     precise = [error for error in errors if error.validator != "oneOf"]
     error = jsonschema.exceptions.best_match(precise or errors)
     if error is None:
@@ -51,7 +51,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _check_keys(value: Any, where: str) -> None:
-    """As names, 2023, null and true need quotes, or YAML reads other things than text."""
+    """Names such as 2023, null and true need quotes, or YAML does not read them as text."""
     if not isinstance(value, dict):
         return
     for key, below in value.items():
@@ -64,7 +64,7 @@ def _check_keys(value: Any, where: str) -> None:
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
-    """JSON Schema takes 2.0 for an integer and YAML's .nan and .inf for numbers; here they fail."""
+    """Unlike plain JSON Schema, it rejects 2.0 as an integer, and .nan and .inf as numbers."""
     kinds = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     )
@@ -73,7 +73,7 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 def _schema() -> dict[str, Any]:
-    """The schema, with the architectures of the catalogue where it says what each of them has."""
+    """The schema, with the catalogue's architectures wherever it has settings for each of them."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     top = schema["properties"]
     for place in (top["architectures"], top["plan"]["properties"]["entered"]):
@@ -84,7 +84,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _faults(error: jsonschema.ValidationError) -> list[jsonschema.ValidationError]:
-    """Of what a data set may be, by its kind, only the one of its own kind says what is wrong."""
+    """Of the alternatives for a data set, report only the errors of the one for its kind."""
     if error.validator != "oneOf":
         return [error]
     others = {fault.schema_path[0] for fault in error.context if list(fault.path) == ["kind"]}
@@ -100,7 +100,7 @@ def _is_number(_: Any, value: Any) -> bool:
 
 
 def _hint(error: jsonschema.ValidationError) -> str:
-    """What YAML made of what was meant."""
+    """A hint at what YAML made of the user's value."""
     value, wanted = error.instance, error.validator_value
     if wanted == "string" and not isinstance(value, dict | list):
         return "; put it in quotes"
@@ -109,7 +109,7 @@ def _hint(error: jsonschema.ValidationError) -> str:
     if wanted == "number" and isinstance(value, float):
         return ", which must be finite"
     if wanted == "number" and isinstance(value, str):
-        try:  # YAML takes 1e-3 for text, as it has no point
+        try:  # YAML takes 1e-3 for text, because it has no decimal point
             return f"; write {float(value)!r}" if math.isfinite(float(value)) else ""
         except ValueError:
             return ""

@@ -1,6 +1,6 @@
 """Check an experiment's settings before anything runs: one line names the setting and a remedy.
 
-Every cluster job parses the Snakefile again, so nothing in here may be slow: no torch.
+Every cluster job parses the Snakefile again, so this module must stay fast: no torch.
 """
 
 import os
@@ -27,7 +27,7 @@ def check(config: dict[str, Any]) -> None:
 
 
 def share_library() -> None:
-    """Let scripts import this package in whatever environment they run, one made by conda too."""
+    """Let scripts import this package in any environment, including one made by conda."""
     folders = [
         str(Path(__file__).resolve().parents[1]),
         *filter(None, [os.environ.get("PYTHONPATH")]),
@@ -36,12 +36,12 @@ def share_library() -> None:
 
 
 def pretrain_settings(config: dict[str, Any], architecture: str) -> dict[str, Any]:
-    """The settings of `pretrain`, with the architecture's own values in place of the common."""
+    """The settings of `pretrain`, overridden by the architecture's own values."""
     return {**config["pretrain"], **config["architectures"][architecture].get("pretrain", {})}
 
 
 def classes(config: dict[str, Any], name: str) -> int | None:
-    """How many classes a data set has; None if only its lists of files can tell."""
+    """How many classes a data set has; None if only its file lists can tell."""
     dataset = config["datasets"][name]
     if dataset["kind"] == "glyphs":
         return len("".join(dataset["characters"]))
@@ -52,7 +52,7 @@ def classes(config: dict[str, Any], name: str) -> int | None:
 
 
 def _expected(config: dict[str, Any], name: str) -> Counts | None:
-    """The published size of a data set, if it must have that."""
+    """The published size of a data set, if it must match."""
     kind = config["datasets"][name]["kind"]
     if kind in kinds.EMBEDDED or config["data_counts"] != "paper":
         return None
@@ -60,9 +60,9 @@ def _expected(config: dict[str, Any], name: str) -> Counts | None:
 
 
 def results(config: dict[str, Any]) -> str:
-    """The folder of results as Snakemake needs it: `~` is the home folder, no slash at the end.
+    """The results folder as Snakemake needs it: `~` expanded, no trailing slash.
 
-    Snakemake compares paths letter by letter: a run with `results: dir/` would never end.
+    Snakemake compares paths as strings: a run with `results: dir/` would never end.
     """
     return os.path.normpath(_home(config, "results"))
 
@@ -81,7 +81,7 @@ def _home(config: dict[str, Any], setting: str) -> Path:
 
 
 def from_files(config: dict[str, Any]) -> list[str]:
-    """The data sets that are made of image files, those that are not used included."""
+    """The data sets made of image files, including unused ones."""
     datasets = config["datasets"].items()
     return [name for name, dataset in datasets if dataset["kind"] not in kinds.EMBEDDED]
 
@@ -91,7 +91,7 @@ def used(config: dict[str, Any]) -> list[str]:
 
 
 def require_files(config: dict[str, Any]) -> None:
-    """Raise SettingsError, a line for each file or folder missing that is still to be packed."""
+    """Raise SettingsError with a line for each missing file or folder that is yet to be packed."""
     lines = []
     for name in used(config):
         packed = Path(config["results"], "data", name, "meta.json").exists()
@@ -157,7 +157,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
 
 
 def _images_of_a_class(config: dict[str, Any], name: str) -> int | None:
-    """Training images of the smallest class, at most; None if only its files can tell."""
+    """An upper bound on the smallest class's training images; None if only its files can tell."""
     if train := config["datasets"][name].get("train"):
         return train
     expected = _expected(config, name)
@@ -165,7 +165,7 @@ def _images_of_a_class(config: dict[str, Any], name: str) -> int | None:
 
 
 def _check_class_size(config: dict[str, Any], name: str, wanted: int) -> None:
-    """The metrics look at `wanted` images of each class. Of other files the packing counts them."""
+    """The metrics need `wanted` images per class. Unknown class sizes are checked when packing."""
     there = _images_of_a_class(config, name)
     if there is None or there >= wanted:
         return
@@ -208,7 +208,7 @@ def _check_networks(config: dict[str, Any]) -> None:
                 f"image.crop: {name} with the {network['stem']} stem leaves nothing of {crop} "
                 f"pixels; take {least} or more, or another stem"
             )
-        # An even share of the images a step may be one image, where a step is one or two.
+        # Epochs are split evenly into steps, so with a batch of one or two a step may be one image.
         batches = [("pretrain.batch", pretrain_settings(config, name)["batch"])]
         if config["finetune"]["trainable"] == "all":
             batches.append(("finetune.batch", config["finetune"]["batch"]))

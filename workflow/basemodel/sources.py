@@ -1,4 +1,4 @@
-"""The project's source files: what each means, and which it imports of the others."""
+"""The project's source files: the meaning of each, and which of the others it imports."""
 
 import ast
 import hashlib
@@ -9,28 +9,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]  # workflow/: modules are found below it
 PACKAGE = Path(__file__).resolve().parent.name
-# What guards the jobs is no part of what they compute: to mend it must not rerun everything.
+# The code that guards jobs does not affect their results: changing it must not rerun everything.
 GUARDS = {f"{PACKAGE}/{name}.py" for name in ("fingerprint", "begun", "sources")}
 BY_NAME = {"import_module", "__import__"}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What counts of a file; it follows from the file's bytes alone."""
+    """What matters about a file; it depends on the file's bytes alone."""
 
     meaning: str  # SHA-256 of the syntax tree without docstrings
-    imports: tuple[str, ...]  # of the project: modules, or functions and classes in them
-    by_name: bool  # whether it imports modules whose names are made while it runs
+    imports: tuple[str, ...]  # the project's modules, or functions and classes in them
+    by_name: bool  # whether it imports modules by names computed at run time
 
 
-# Gives the facts of the file at a path below ROOT, or None if there is none.
+# Returns the facts of the file at a path below ROOT, or None if there is none.
 Look = Callable[[str], Facts | None]
 
 
 def reached(script: str, modules: Iterable[str], look: Look) -> dict[str, Facts]:
     """The files that a script in scripts/ and further modules import, by path below ROOT.
 
-    Raises FileNotFoundError for a script, and ModuleNotFoundError for a module, that is not there.
+    Raises FileNotFoundError for a missing script, ModuleNotFoundError for a missing module.
     """
     look = cache(look)
     waiting = [f"scripts/{script}"]
@@ -51,7 +51,7 @@ def reached(script: str, modules: Iterable[str], look: Look) -> dict[str, Facts]
 
 
 def _paths(name: str, look: Look) -> list[str]:
-    """The files that importing a name runs: of its packages, and its own if it is a module."""
+    """The files that importing a name runs: its packages', and its own if it is a module."""
     paths, place = [], Path()
     for part in name.split("."):
         place /= part
@@ -66,7 +66,7 @@ def _paths(name: str, look: Look) -> list[str]:
 
 
 def now(known: dict[str, Facts]) -> Look:
-    """Looks at the files as they are; one whose bytes' SHA-256 is known is not parsed."""
+    """Looks at the files as they are now; files with a known SHA-256 are not parsed."""
 
     def look(path: str) -> Facts | None:
         try:
@@ -79,7 +79,7 @@ def now(known: dict[str, Facts]) -> Look:
 
 
 def facts_of(source: bytes, path: str) -> Facts:
-    """Parse a file. For all that a training imports this takes 0.1 s."""
+    """Parse a file. Everything that a training script imports takes 0.1 s."""
     tree = ast.parse(source, path)
     names, by_name = set(), False
     for node in ast.walk(tree):
@@ -106,7 +106,7 @@ def _dump(node: object) -> str:
         return f"[{','.join(map(_dump, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    # A field that a later version has added is empty where its syntax is not used.
+    # A field added by a later version is empty where its syntax is not used.
     fields = [
         f"{name}={_dump(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])
     ]

@@ -1,4 +1,4 @@
-"""CSV in and out: full float precision, '\\n' line ends, equal tables are equal bytes."""
+"""CSV in and out: full float precision, '\\n' line ends, equal tables give equal bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 from basemodel.files import write_text
 
-# Columns of names, which are text whatever they look like: a data set may be called 2023 or null.
+# Columns of names. They are always text: a data set may be called 2023 or null.
 NAMES = {
     "architecture", "target", "subset", "policy", "metric", "chooser", "title", "first", "second",
     "max_architecture", "max_target", "min_architecture", "min_target",
@@ -22,7 +22,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read what write_csv wrote, floats to the last bit.
 
-    The columns in NAMES are str, and an empty field of theirs is "".
+    The columns in NAMES are str, with "" for empty fields.
     """
     columns = pd.read_csv(path, nrows=0).columns
     return pd.read_csv(
@@ -34,10 +34,10 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 
 def require_fractions(table: pd.DataFrame, column: str, keys: Sequence[str], what: str) -> None:
-    """Raise ValueError for the first row whose `column` is no fraction from 0 to 1, or missing.
+    """Raise ValueError for the first row whose `column` is missing or not a fraction from 0 to 1.
 
-    The message names `what` the table is and the row, by its `keys`. Means, medians and maxima
-    would pass over a NaN without a word.
+    The message names the table (`what`) and the row (by its `keys`). Means, medians and maxima
+    would silently skip a NaN.
     """
     values = pd.to_numeric(table[column], errors="coerce")
     wrong = ~values.between(0, 1)  # NaN is not

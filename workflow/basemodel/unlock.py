@@ -1,11 +1,11 @@
-"""Take away the lock of a run that was killed, so that `make run` resumes where it stopped.
+"""Remove the lock of a run that was killed, so that `make run` resumes where it stopped.
 
-Snakemake locks the folder that it works in, and a run that dies by SIGKILL or a power cut leaves
-the lock, which does not say whose it is. So a run signs its lock when it starts (`sign`, from the
-Snakefile): beside each lock file lies one that says who the owner is. A lock is removed only if its
-owner is known to be dead: a process of this machine, which has been started anew since, or has no
-process of this number and start time. In all other cases it stays, and the user is asked: nobody
-can see from here whether a process of another machine, or in another container, lives.
+Snakemake locks its working folder, and a run that dies by SIGKILL or a power cut leaves the lock,
+which does not name its owner. So a run signs its lock when it starts (`sign`, called by the
+Snakefile): a file next to each lock file names the owner. A lock is removed only if its owner is
+known to be dead: it was a process of this machine, and the machine has rebooted since or has no
+process with this number and start time. Otherwise the lock stays and the user must decide, because
+a process on another machine or in another container cannot be seen from here.
 """
 
 import os
@@ -25,22 +25,22 @@ ASK = "if it is dead, `snakemake --unlock` removes the lock"
 
 
 def sign(locks: Iterable[str | Path]) -> None:
-    """Write beside each lock file who has it: this process."""
+    """Record, next to each lock file, that this process owns it."""
     owner = describe(os.getpid())
     for lock in locks:
         write_json(_signature(Path(lock)), owner)
 
 
 def describe(pid: int) -> dict[str, Any]:
-    """What makes a process known again: its machine, that machine's last start, and itself.
+    """What identifies a process: its machine, that machine's last boot, and the process itself.
 
-    What a system does not tell is None.
+    What the system does not reveal is None.
     """
     return {
         "host": platform.node(),
         "machine": _read("/etc/machine-id"),
         "boot": _read("/proc/sys/kernel/random/boot_id"),
-        # A container may have numbers, and a clock, that are not those outside.
+        # A container may have its own process numbers and clock.
         "namespaces": [_link(f"/proc/self/ns/{kind}") for kind in ("pid", "time")],
         "pid": pid,
         "started": start_of(pid),
@@ -50,23 +50,23 @@ def describe(pid: int) -> dict[str, Any]:
 
 
 def start_of(pid: int) -> int | None:
-    """When a process started, in ticks since the machine did: no clock's corrections change it.
+    """When a process started, in ticks since boot, which clock corrections do not change.
 
-    0 for one that is dead and was not waited for; None where that cannot be seen.
+    0 for a zombie; None if it cannot be determined.
     """
     text = _read(f"/proc/{pid}/stat")
     if text is None:
         return None
-    fields = text.rpartition(")")[2].split()  # the name before may hold anything; proc(5)
+    fields = text.rpartition(")")[2].split()  # the name before may contain anything; proc(5)
     return 0 if fields[0] in "ZX" else int(fields[19])
 
 
 def is_dead(owner: dict[str, Any], here: dict[str, Any]) -> bool | None:
-    """Whether the owner of a lock is dead, as seen from here (`describe`); None: not to be seen."""
+    """Whether the owner of a lock is dead, as seen from here (`describe`); None if unknown."""
     if not owner["boot"] or not here["boot"]:
         return None
     if owner["boot"] != here["boot"]:
-        # The same machine, started anew? A name alone can be another's.
+        # The same machine after a reboot? Another machine may have the same name.
         same = owner["machine"] and all(owner[key] == here[key] for key in ("host", "machine"))
         return True if same else None
     if owner["namespaces"] != here["namespaces"]:
@@ -118,7 +118,7 @@ def _signature(lock: Path) -> Path:
 
 
 def _user() -> str:
-    """By the process's owner, not by what LOGNAME says."""
+    """The owner of the process, whatever LOGNAME says."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container need not know the name

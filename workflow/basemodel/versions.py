@@ -1,7 +1,7 @@
-"""The versions of packages that results were made with; none is imported to tell.
+"""The versions of packages that results were made with, found without importing the packages.
 
-They stand on the card of every data set, network, fine-tuning and dump of featuremaps. What a new
-version does is up to `runtime.versions`; that results of several were mixed is always said.
+They are on the card of every data set, network, fine-tuning and set of featuremaps. What happens
+after an update depends on `runtime.versions`; results from mixed versions are always reported.
 """
 
 import csv
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from basemodel.files import read_json
 
-# What can change the numbers of a result, beside Python itself.
+# Packages that can change the numbers of a result, in addition to Python itself.
 GLYPHS = ("matplotlib", "numpy", "pillow")  # matplotlib ships the fonts
 DIGITS = ("numpy", "pillow", "scikit-learn")  # scikit-learn ships the scans
 FILES = ("numpy", "pillow", "torchvision")  # torchvision reads the lists of data sets
@@ -26,7 +26,7 @@ Row = tuple[str, str, str, int]
 
 
 def of(packages: Iterable[str]) -> dict[str, str]:
-    """The installed versions, that of Python first; for a card, under the key `versions`."""
+    """The installed versions, Python's first, for a card's key `versions`."""
     return {name: installed(name) for name in ("python", *packages)}
 
 
@@ -36,13 +36,13 @@ def installed(name: str) -> str:
     if name == "python":
         return platform.python_version()
     found = distribution(name)
-    # Not parsed as a whole, which takes some packages 10 ms.
+    # Parsing all of it takes 10 ms for some packages.
     line = re.search(r"^Version: *(\S+)", found.read_text("METADATA") or "", re.MULTILINE)
     return line[1] if line else found.version
 
 
 def changed(card: str | Path) -> bool:
-    """Whether there is a card, and other versions on it than are installed."""
+    """Whether there is a card whose versions differ from the installed ones."""
     try:
         recorded = read_json(card).get("versions", {})
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def gather(cards: Mapping[str, Iterable[str | Path]]) -> list[Row]:
 
 
 def read(*tables: str | Path) -> list[Row]:
-    """The rows of tables that scripts/versions.py wrote, as far as these are there."""
+    """The rows of those tables from scripts/versions.py that exist."""
     rows: list[Row] = []
     for table in map(Path, tables):
         if table.exists():
@@ -75,7 +75,7 @@ def read(*tables: str | Path) -> list[Row]:
 
 
 def mixed(rows: Iterable[Row]) -> list[str]:
-    """A line for each version of each package of which there are several."""
+    """A line for each version of each package that occurs in several versions."""
     made: dict[str, dict[str, Counter]] = {}
     for what, package, version, files in rows:
         made.setdefault(package, {}).setdefault(version, Counter())[what] += files

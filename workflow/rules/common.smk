@@ -11,7 +11,7 @@ from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
 from basemodel.networks.catalog import layers
 
-# A job on a cluster reads all this again: with the settings that its run began with.
+# A cluster job reads all this again, but with the settings that its run began with.
 if not workflow.is_main_process and (recorded := begun.resume()):
     config.clear()
     config.update(recorded)
@@ -24,7 +24,7 @@ except settings.SettingsError as error:
 config["results"] = settings.results(config)
 if workflow.is_main_process:
     begun.begin(Path(".snakemake/begun"), config)
-    # The stages logger takes it from here; with any other it is a line like others.
+    # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
 
 settings.share_library()
@@ -35,7 +35,7 @@ SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
-# What commands run that no script: theirs in an environment made for them, else this one.
+# The Python for shell commands: that of a deployed environment, else this one.
 PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
 TABLES = ["scores", "correlation", "pairs", "normal_training"]
 VERSIONS = ["base_models", "normal_training"]
@@ -58,12 +58,12 @@ FINE_TUNINGS = expand(
 
 
 def network(architecture):
-    """What a base model is built from, but for the number of classes."""
+    """What a base model is built from, except for the number of classes."""
     size = config["architectures"][architecture]
     return {"architecture": architecture, "width": size["width"], "stem": size["stem"]}
 
 
-# What stands on every base model's card, and holds for every target that it is given.
+# Recorded on every base model's card, and used for all of its targets.
 PREPROCESSING = {"size": config["image"]["size"], "crop": config["image"]["crop"]}
 
 
@@ -74,7 +74,7 @@ def inputs_of(metric, pattern, **values):
 
 
 def pixels(dataset):
-    """What decides a data set's pixels: not its title, nor whether a bad file stops the packing."""
+    """The settings that affect a data set's pixels: not its title, nor what bad files lead to."""
     return {
         key: value
         for key, value in config["datasets"][dataset].items()
@@ -83,7 +83,7 @@ def pixels(dataset):
 
 
 def as_it_is(value):
-    """A parameter that holds what the user wrote: Snakemake fills in braces in plain strings."""
+    """A parameter passed as the user wrote it: Snakemake would format braces in plain strings."""
     return lambda wildcards: value
 
 
@@ -93,7 +93,7 @@ def any_of(names):
 
 
 def image_files(wildcards):
-    """No input that is tracked, but asked for exactly when something is to be packed."""
+    """Adds no tracked input, but is called exactly when something is to be packed."""
     try:
         settings.require_files(config)
     except settings.SettingsError as error:
@@ -102,13 +102,13 @@ def image_files(wildcards):
 
 
 def new_versions(card):
-    """No input that is tracked, but made again if its card names other versions of packages.
+    """Adds no tracked input, but forces a rerun if the card names other versions of packages.
 
-    Not a parameter: whoever changes `runtime.versions` would retrain everything.
+    Not a parameter, because changing `runtime.versions` would then retrain everything.
     """
 
     def force(wildcards):
-        # What conda deploys has a trigger of its own, and is not what is installed here.
+        # Conda environments have their own trigger, and are not what is installed here.
         if workflow.is_main_process and not workflow.deployment_settings.deployment_method:
             path = card.replace("<results>", config["results"]).format(**dict(wildcards.items()))
             if versions.changed(path):
@@ -119,7 +119,7 @@ def new_versions(card):
 
 
 def epochs(architecture):
-    """The numbers of the epochs that an architecture is pre-trained for, from 1."""
+    """The numbers, from 1, of the epochs that an architecture is pre-trained for."""
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
 
 

@@ -1,7 +1,7 @@
 # Data sets as arrays, and the choices of images made in them.
 
 
-# What this project makes itself.
+# Data sets that this project generates.
 rule pack:
     input:
         new_versions("<results>/data/{dataset}/meta.json"),
@@ -26,7 +26,7 @@ rule pack:
         "../scripts/pack.py"
 
 
-# What is made of image files. A killed job resumes where it stopped.
+# Data sets made from image files. A killed job resumes where it stopped.
 rule pack_files:
     input:
         image_files,
@@ -41,7 +41,7 @@ rule pack_files:
         "<results>/logs/pack_files/{dataset}.log",
     wildcard_constraints:
         dataset=any_of(FROM_FILES),
-    # Before all else: a job of many threads would wait for ever while short ones take each core.
+    # First of all: a job of many threads would wait forever while short ones take each free core.
     priority: 2
     conda:
         "../../envs/environment.yaml"
@@ -77,7 +77,7 @@ rule fetch:
                 }
             )
         ),
-    # A shell command, for what it says is for the terminal.
+    # A shell command, because its output is for the terminal.
     shell:
         "{params.python:q} -m basemodel.data.fetch {params.root:q} {params.counts} "
         "{params.datasets:q} 2>&1 | tee {log:q}"

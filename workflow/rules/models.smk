@@ -1,4 +1,4 @@
-# Base models: trained on the source tasks, looked into and fine-tuned on the target tasks.
+# Base models: trained on the source tasks; featuremaps and fine-tuning on the target tasks.
 
 
 rule pretrain:

@@ -17,12 +17,12 @@ rule normal:
     output:
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
-        # One output, whatever the number of epochs: a file that is new has no provenance, without
-        # which Snakemake compares no parameters.
+        # One output, whatever the number of epochs: a new file would have no provenance, without
+        # which Snakemake does not compare parameters.
         epochs=directory("<results>/normal/{architecture}/weights"),
     log:
         "<results>/logs/normal/{architecture}.log",
-    # The longest jobs of the experiment start first, or the last of them runs alone.
+    # The longest jobs start first, or the last of them would run alone at the end.
     priority: 1
     conda:
         "../../envs/environment.yaml"
@@ -41,7 +41,7 @@ rule normal:
 rule epoch_featuremaps:
     input:
         new_versions("<results>/normal/{architecture}/features/{epoch}/card.json"),
-        # Folders have no checksum, only a time stamp: the card has the files' instead.
+        # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
         weights=ancient("<results>/normal/{architecture}/weights"),
         card="<results>/normal/{architecture}/model.json",
         probe=f"<results>/probes/{config['source']}/images.npy",

@@ -12,6 +12,6 @@ rule plan:
     params:
         python=as_it_is(PYTHON),
         config=as_it_is(json.dumps(config)),
-    # A shell command, for what it says is for the terminal.
+    # A shell command, because its output is for the terminal.
     shell:
         "{params.python:q} -m basemodel.plan {params.config:q} 2>&1 | tee {log:q}"

@@ -1,7 +1,7 @@
 # Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
 
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
-# A network that is cut predicts no source classes.
+# A cut network predicts no source classes.
 CUT_METRICS = [metric for metric in METRICS if "probabilities" not in metrics.inputs(metric)]
 CUT_CELLS = [
     [metric, architecture, target]
@@ -85,7 +85,7 @@ rule cut_finetune:
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),
-        # Whatever fine-tuning trains elsewhere, here it is the new last layer alone.
+        # Only the new last layer is trained here, whatever `trainable` says.
         finetune={key: value for key, value in config["finetune"].items() if key != "trainable"},
         seed=config["seed"],
     script:

@@ -1,4 +1,4 @@
-"""Gather what the base models, the targets and the fine-tunings are worth into three tables."""
+"""Gather the facts on base models, targets and fine-tunings, with accuracies, into three tables."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
 
-# Everything is looked at before the first table is written.
+# Everything is checked before the first table is written.
 models = [read_json(path) for path in snakemake.input.cards]
 base_models = pd.DataFrame(
     models,

@@ -1,7 +1,7 @@
-"""What a network costs when it is cut after each of its layers, the target's new layer included.
+"""The cost of a network cut after each of its layers, including the target's new layer.
 
 input:  targets: list of a meta.json for each target
-params: networks: {architecture: {width, stem}}; side: of an image as the networks see it, pixels
+params: networks: {architecture: {width, stem}}; side of the networks' input images, in pixels
 output: csv architecture, target, layer, parameters, multiply_adds (for one image)
 """
 
@@ -21,14 +21,14 @@ classes = {
     meta["dataset"]: len(meta["classes"]) for meta in map(read_json, snakemake.input.targets)
 }
 rows = []
-with torch.device("meta"):  # shapes without numbers: VGG16 costs no memory
+with torch.device("meta"):  # shapes without values: VGG16 takes no memory
     for architecture, network in snakemake.params.networks.items():
         model = NETWORKS[architecture](1, width=network["width"], stem=network["stem"])
         for layer in range(layers(architecture)):
             frozen, new = truncated(model, layer, 1)
             parameters, multiply_adds = cost(frozen, snakemake.params.side)
             for target, count in classes.items():
-                weights = new.in_features * count  # the new layer's, beside a bias for each class
+                weights = new.in_features * count  # the new layer's, without its biases
                 spent = parameters + weights + count, multiply_adds + weights
                 rows.append((architecture, target, layer, *spent))
 

@@ -1,4 +1,4 @@
-"""As featuremaps.py, with a network that is cut after one layer."""
+"""Like featuremaps.py, for a network that is cut after one layer."""
 
 from basemodel.features.extract import cut_network, extract_job
 from basemodel.fingerprint import verify

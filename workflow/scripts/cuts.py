@@ -1,11 +1,11 @@
-"""Where to cut the networks: what each choice of a layer gives, and ρ over the layers.
+"""Where to cut the networks: the outcome of each choice of a layer, and ρ over the layers.
 
 input:  fine_tunings: list of json with architecture, target, layer (from 0), accuracy (0 to 1), …
         metrics: list of csv layer, value, … of scripts/metric.py; one for each of params.cells,
         in that order
         costs: csv of scripts/costs.py
 params: cells: list of [metric, architecture, target]
-output: accuracies: csv, all of the input's in one: architecture, target, layer, accuracy
+output: accuracies: csv, all inputs' in one: architecture, target, layer, accuracy
         metrics: csv architecture, target, layer, metric, value
         choices: csv, one row per (architecture, target, chooser) (cuts.choices)
         correlation: csv, one row per (architecture, target, metric) (cuts.rho_over_layers)

@@ -1,4 +1,4 @@
-"""As featuremaps.py, with a network as it was after one epoch of normal training."""
+"""Like featuremaps.py, for a network as it was after one epoch of normal training."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pass probe images through a base model once, and keep all that metrics are computed from."""
+"""Pass probe images through a base model and save everything that metrics are computed from."""
 
 from basemodel.features.extract import extract_job, whole_network
 from basemodel.fingerprint import verify

@@ -1,11 +1,11 @@
 """One metric of a series of networks: of base models, of epochs or of cuts.
 
-input:    what the metric is computed from (basemodel.metrics.INPUTS), by these names: a .npy for
-          each network; and labels: .npy int64 [n]
+input:    the metric's inputs, by their names in basemodel.metrics.INPUTS: a .npy for each
+          network; and labels: .npy int64 [n]
 params:   column: what the networks differ in (subset, epoch or layer); rows: its values, in the
           order of the files
 wildcards: metric
-output:   csv with one row per network: the column, value, and what else the metric gives
+output:   csv with one row per network: the column, value, and what else the metric returns
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Turn a data set into arrays: uint8 images and int64 labels of both splits, and what they are."""
+"""Turn a data set into arrays: uint8 images and int64 labels of both splits, and a description."""
 
 import hashlib
 from pathlib import Path

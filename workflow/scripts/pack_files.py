@@ -1,9 +1,8 @@
-"""Turn a data set of image files into arrays: uint8 images, int64 labels, and what they are.
+"""Turn a data set of image files into arrays: uint8 images, int64 labels, and a description.
 
-What only lets the job start or stops it (where the files are, whether their number must be the
-published one, how many a class must have, whether a bad file stops it) is read from the
-configuration, which Snakemake does not track: no other folder makes a data set of 25 GB be packed
-again.
+Settings that only decide whether the job runs (where the files are, whether their number must be
+the published one, how many a class must have, whether a bad file stops it) are read from the
+configuration, which Snakemake does not track: moving 25 GB of images must not repack them.
 """
 
 from pathlib import Path
@@ -31,7 +30,7 @@ KEPT = f"The list is in {errors} too. What is decoded already is kept for the ne
 
 
 def check(listing):
-    """Raise DataError for a class too small for what follows; before decoding and after it."""
+    """Raise DataError if a class is too small for later stages; before and after decoding."""
     check_classes(listing)
     check_least(listing, config["probe"]["images_per_class"], "probe.images_per_class")
     if name == config["source"]:

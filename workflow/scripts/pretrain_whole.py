@@ -29,7 +29,7 @@ try:
 except Interrupted as reason:
     print(reason)
     sys.exit(Interrupted.EXIT_CODE)
-card["epochs"] = []  # SHA-256, for what is made of the folder knows it by this card
+card["epochs"] = []  # SHA-256, by which jobs that read the folder know it
 for epoch in range(1, len(card["history"]) + 1):
     # A copy: if this job is stopped now, Snakemake deletes the folder.
     path = Path(snakemake.output.epochs, f"{epoch}.safetensors")

@@ -1,4 +1,4 @@
-"""Choose the target images that the metrics look at: the same for every base model."""
+"""Choose the target images that the metrics use, the same for every base model."""
 
 import numpy as np
 

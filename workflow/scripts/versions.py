@@ -1,7 +1,7 @@
-"""Count the versions of packages that stand on the cards of one part of the experiment.
+"""Count the package versions on the cards of one part of the experiment.
 
 input:  a list of cards (JSON with `versions`) for each kind of result
-output: csv made, package, version, files: the kind, and on how many of its cards the version stands
+output: csv made, package, version, files: the kind, and how many of its cards have this version
 """
 
 import pandas as pd

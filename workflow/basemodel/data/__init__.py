@@ -1,1 +1,1 @@
-"""Image data sets in one packed format, whatever they are made from."""
+"""Image data sets from various sources, in one packed format."""

@@ -12,10 +12,7 @@ SUFFIXES = (
 
 
 def class_names(folder: Path) -> list[str]:
-    """The folders in a folder, sorted; hidden ones are no classes.
-
-    Raises DataError if there is none.
-    """
+    """The folder's subfolders, sorted, without hidden ones. Raises DataError if there are none."""
     with os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     if not names:
@@ -24,10 +21,11 @@ def class_names(folder: Path) -> list[str]:
 
 
 def images(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """The image files of all class folders in `root / folder`, and the other files in there.
+    """The image files of all class folders in `root / folder`, and the other files there.
 
-    Both are sorted paths below `root`. Images are those directly in a class folder with an ending
-    of SUFFIXES; hidden files are in neither list. Raises DataError for a class without images.
+    Both are sorted paths relative to `root`. Images are the files directly in a class folder with
+    a suffix from SUFFIXES; neither list has hidden files. Raises DataError for a class without
+    images.
     """
     classes = class_names(root / folder)
     taken, skipped = [], others(root, folder, without=classes)
@@ -53,7 +51,7 @@ def images(root: Path, folder: str) -> tuple[list[str], list[str]]:
 
 
 def others(root: Path, folder: str, without: Collection[str] = ()) -> list[str]:
-    """All files that are not hidden below `root / folder`, but those in its folders `without`."""
+    """All files below `root / folder` except hidden ones and those in its folders `without`."""
     found = []
     for path, folders, files in os.walk(root / folder):
         top = path == str(root / folder)

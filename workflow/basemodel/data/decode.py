@@ -1,12 +1,12 @@
-"""One image file as a square of pixels, whatever its format and colours."""
+"""Decode one image file, of any format and colour mode, to a square of pixels."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-# What is opened, by content and not by the file's ending. Of all formats that Pillow knows some are
-# no images but programs: it has EPS run by Ghostscript.
+# The formats that are opened, recognised by content and not by suffix. Some formats that Pillow
+# knows are programs, not images: it lets Ghostscript run EPS.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 ORIENTATION = 0x0112  # the EXIF tag: how the camera was held
 UPRIGHT = {
@@ -19,32 +19,33 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 PAPER = (255, 255, 255)  # what shows through transparent pixels
-LONGEST = 100  # times the shorter side: a longer image would not fit in memory when enlarged
+LONGEST = 100  # longer side over shorter side: a longer image may not fit in memory when enlarged
 
 
 class Undecodable(ValueError):
-    """A file whose content is no image that can be decoded."""
+    """A file whose content cannot be decoded as an image."""
 
 
 def square(path: str | Path, side: int) -> np.ndarray:
-    """The middle of an image whose shorter side is made `side` pixels: uint8 [side, side, 3].
+    """Scale an image's shorter side to `side` pixels and crop the centre: uint8 [side, side, 3].
 
     The pixels are those of torchvision's Resize(side) and CenterCrop(side) on the image as it is
-    meant to be seen: upright by its EXIF tag, 16-bit grey scaled to 8 bits, transparent pixels
-    over white. Raises Undecodable for content that is no image; OSError if it cannot be read.
+    meant to be seen: turned upright by its EXIF tag, 16-bit grey scaled to 8 bits, transparent
+    pixels over white. Raises Undecodable if the content is not an image, OSError if the file
+    cannot be read.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            image.load()  # which turns a TIFF upright by itself, and takes the tag away
+            image.load()  # this turns a TIFF upright by itself and removes the tag
             upright = UPRIGHT.get(_orientation(image))
             pixels = _rgb(image)
     except OSError as error:
         if error.errno is not None:
-            raise  # the disk's fault or a missing file, not the content's
+            raise  # the fault of the disk or a missing file, not of the content
         raise Undecodable(str(error)) from error
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise anything on damaged files
+    except Exception as error:  # Pillow's plugins may raise anything on damaged files
         raise Undecodable(f"{type(error).__name__}: {error}") from error
     if max(pixels.size) > LONGEST * min(pixels.size):
         raise Undecodable(f"{pixels.width} x {pixels.height} pixels are a line, not an image")
@@ -56,13 +57,13 @@ def square(path: str | Path, side: int) -> np.ndarray:
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # damaged metadata of a sound image
+    except Exception:  # damaged metadata in an intact image
         return 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow would cut 16 bits off at 255.
+        # Pillow would clip 16-bit values at 255.
         grey = np.asarray(image).astype(np.int64)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("32-bit pixels, whose white is not known")
@@ -79,7 +80,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _resize(image: Image.Image, side: int) -> Image.Image:
-    """The shorter side becomes `side`, the longer is rounded down, as in torchvision."""
+    """Scale the shorter side to `side`; the longer one is rounded down, as in torchvision."""
     width, height = image.size
     if width <= height:
         size = side, int(side * height / width)

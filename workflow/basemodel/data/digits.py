@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 
 def splits(train: int, test: int, size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The first `train` scans of each digit to train on, the `test` after them to test on.
+    """The first `train` scans of each digit for training, the next `test` for testing.
 
     Returns images uint8 [N, size, size, 3] and labels int64 [N] by split, class after class.
     """

@@ -1,9 +1,9 @@
-"""Download the data sets that torchvision can download, and say how to come by the others.
+"""Download the data sets that torchvision can download, and say how to get the others.
 
     python -m basemodel.data.fetch ROOT paper|any '{"dtd": {"kind": "dtd", "title": "DTD"}, ...}'
 
-What is there, or has been downloaded, is verified: torchvision compares archives with their
-checksums where they are known, and here the lists are read, the images counted and looked for.
+What is already there or has been downloaded is verified: torchvision compares archives with their
+known checksums, and this module reads the lists, counts the images and checks that they exist.
 """
 
 import json
@@ -16,7 +16,7 @@ from basemodel.files import shown
 
 
 def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
-    """Do it for all, and print a line for each; returns how many failed."""
+    """Do so for all data sets, printing a line for each; return how many failed."""
     failed, by_hand = 0, []
     for name, dataset in datasets.items():
         kind = module(dataset["kind"])
@@ -41,7 +41,7 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
         except DataError as error:
             failed += 1
             print(shown(f"{name}: {error}"))
-        except Exception as error:  # whatever goes wrong with one, the others are fetched
+        except Exception as error:  # one failure must not stop the others
             failed += 1
             print(f"{name}: the download failed, {type(error).__name__}: {error}; try again")
     print("\n".join(by_hand), end="\n" if by_hand else "")

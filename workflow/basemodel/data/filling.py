@@ -1,9 +1,9 @@
 """Decode many image files into one array file, in parallel, and resume where a killed job stopped.
 
-Decoding is done in threads, which need no pickling and no second Python: Pillow gives up the
+Decoding runs in threads, which need no pickling and no second Python process: Pillow releases the
 interpreter's lock while it decodes and resizes. A JPEG of 500 x 375 pixels takes 2.8 ms of
-processor time, at most 0.4 of them with the lock (measured), so about seven threads are of use.
-Memory: one chunk a thread and the files' names, for rows are written to the file and never mapped.
+processor time, at most 0.4 ms of it with the lock (measured), so about seven threads are useful.
+Memory holds one chunk per thread and the file names: rows are written to the file, never mapped.
 """
 
 import os
@@ -19,12 +19,12 @@ from basemodel.data.decode import Undecodable, square
 from basemodel.data.listing import DataError
 from basemodel.files import npy_header, shown
 
-CHUNK = 32  # rows that are written and noted together: 6 MB at 256 x 256
-AHEAD = 2  # chunks handed out for each thread, so that none waits for another's disk
+CHUNK = 32  # rows that are written and recorded together: 6 MB at 256 x 256
+AHEAD = 2  # chunks queued per thread, so that no thread waits for another's disk access
 
 
 class UndecodableFiles(Exception):
-    """Files whose content is no image: `files` has (file, reason), as text to be shown."""
+    """Files whose content is not an image: `files` holds (file, reason), as printable text."""
 
     def __init__(self, files: list[tuple[str, str]]):
         super().__init__(f"{len(files)} files cannot be decoded")
@@ -32,7 +32,7 @@ class UndecodableFiles(Exception):
 
 
 def check_room(folder: Path, rows: int, side: int) -> None:
-    """Raise DataError if the disk has no room for the rows, those of a killed job counted in."""
+    """Raise DataError if the disk has no room for the rows, counting those a killed job left."""
     needed = rows * side * side * 3
     there = sum(file.stat().st_blocks * 512 for file in folder.rglob(".images.npy.part"))
     free = shutil.disk_usage(folder).free + there
@@ -48,8 +48,8 @@ def fill(
 ) -> dict[int, str]:
     """Write the rows of all files to the unfinished array of `path`, uint8 [N, side, side, 3].
 
-    Returns the rows that hold no image, with the reasons, if `drop`; else raises UndecodableFiles
-    with all that were found up to then, and what is done already is kept for the next attempt.
+    With `drop`, returns the rows that hold no image, with the reasons. Otherwise raises
+    UndecodableFiles with those found so far; finished chunks are kept for the next attempt.
     `code`: a fingerprint of the decoding code.
     """
     header = npy_header((len(files), side, side, 3), np.uint8)
@@ -64,7 +64,7 @@ def fill(
 
             def decode(start: int) -> tuple[str, dict[int, str]]:
                 of_chunk = files[start : start + CHUNK]
-                # Before they are read: what is written to a file meanwhile changes its stamp.
+                # Before they are read: a file that is written to meanwhile gets another stamp.
                 stamp = journal.stamp(root, of_chunk)
                 rows = np.zeros((len(of_chunk), side, side, 3), np.uint8)
                 unreadable = {}
@@ -114,7 +114,7 @@ def _resume(
     drop: bool,
     pool: ThreadPoolExecutor,
 ) -> list[dict]:
-    """The notes of the chunks that an earlier attempt left, or none and an empty array."""
+    """The notes on chunks that an earlier attempt left; if there are none, make an empty array."""
     identity = {
         "root": os.path.realpath(root), "side": side, "code": code, "rows": len(files),
         "chunk": CHUNK,
@@ -137,7 +137,7 @@ def _resume(
         try:
             of_chunk = files[note["start"] : note["start"] + CHUNK]
             return note["stamp"] == journal.stamp(root, of_chunk)
-        except OSError:  # decoding it says what is wrong
+        except OSError:  # decoding will report what is wrong
             return False
 
     chunks = [note for note in notes[1:] if "start" in note]

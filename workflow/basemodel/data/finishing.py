@@ -1,7 +1,7 @@
-"""Make a filled array the finished one, so that nothing is lost if the job is killed meanwhile.
+"""Turn a filled array into the finished one, losing nothing if the job is killed meanwhile.
 
-Snakemake deletes the outputs of a job that did not end. So the finished array is a second name for
-the one that was filled, and that one and its journal stay until all other outputs are there too.
+Snakemake deletes the outputs of an unfinished job. So the finished array is a hard link to the
+filled one, which is kept with its journal until all other outputs exist too.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from basemodel.files import npy_header
 
 
 def complete(path: Path, bad: Collection[int]) -> str:
-    """Leave out the rows that hold no image; the SHA-256 of the elements of the rest.
+    """Leave out the rows that hold no image; return the SHA-256 of the remaining elements.
 
-    It is noted, so that a job that is killed later reads the array no second time.
+    The checksum is recorded, so that after a later kill the array is not read a second time.
     """
     noted = journal.checksum(path)
     if noted and _filled(path, bad).is_file():
@@ -32,11 +32,11 @@ def complete(path: Path, bad: Collection[int]) -> str:
 
 
 def publish(path: Path, bad: Collection[int]) -> None:
-    """Give the array its name; what is needed to resume after a kill stays."""
+    """Give the array its final name, keeping what is needed to resume after a kill."""
     path.unlink(missing_ok=True)
     try:
         os.link(_filled(path, bad), path)
-    except OSError:  # a file system without second names
+    except OSError:  # a file system without hard links
         _filled(path, bad).replace(path)
 
 
@@ -47,7 +47,7 @@ def clear(path: Path) -> None:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of an array's elements, read piece by piece."""
+    """SHA-256 of an array's elements, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
@@ -62,7 +62,7 @@ def _filled(path: Path, bad: Collection[int]) -> Path:
 
 
 def _leave_out(path: Path, bad: Collection[int]) -> None:
-    """Copy the good rows, chunk by chunk."""
+    """Copy the good rows in chunks."""
     rows = np.load(journal.part(path), mmap_mode="r")
     good = np.setdiff1d(np.arange(len(rows)), list(bad))
     with journal.good(path).open("wb") as file:

@@ -1,7 +1,7 @@
 """Glyphs: labelled images rendered from the fonts that the matplotlib package ships.
 
-A character is a class. An image is that character in a random face, turned, sheared, scaled,
-moved and coloured, over a textured and noisy background.
+Each character is a class. An image shows it in a random typeface, rotated, sheared, scaled,
+shifted and coloured, over a textured and noisy background.
 """
 
 from functools import cache
@@ -22,20 +22,20 @@ FACES = [
 ]  # fmt: skip
 MASK = 48  # pixels: a glyph is drawn once at this size, then warped into every image
 
-# What varies from image to image; angles, shears, scales, shifts and colours are uniform.
+# What varies from image to image. Angles, shears, scales, shifts and colours are uniform.
 TURN = 15  # degrees, at most, either way
 SHEAR = 0.15
 SCALE = (0.75, 1.0)  # the glyph's longer side over the image's side
 SHIFT = 0.06  # of the image's side, at most, either way
-CONTRAST = 100  # grey levels at least between the means of ink and paper
+CONTRAST = 100  # grey levels between the means of ink and paper, at least
 TEXTURE = 20  # standard deviation of the background's slow texture, in grey levels
-NOISE = 8  # standard deviation of every pixel's own noise, in grey levels
+NOISE = 8  # standard deviation of the noise, independent in each pixel, in grey levels
 
 
 def render(character: str, count: int, size: int, seed: int) -> np.ndarray:
     """`count` images of one character: uint8 [count, size, size, 3].
 
-    Raises ValueError if no shipped font draws the character.
+    Raises ValueError if no shipped font has the character.
     """
     rng = np.random.default_rng(seed)
     faces = _masks(character)
@@ -52,7 +52,7 @@ def render(character: str, count: int, size: int, seed: int) -> np.ndarray:
 def dataset(name: str, split: str, characters: str, count: int, size: int, seed: int) -> np.ndarray:
     """All images of one split, class after class: uint8 [len(characters) * count, size, size, 3].
 
-    Each class has a random stream of its own, so that adding a class changes no other.
+    Each class has its own random stream, so that adding a class changes no other.
     """
     return np.concatenate(
         [render(c, count, size, seed_of("glyphs", name, split, c, seed)) for c in characters]
@@ -66,7 +66,7 @@ def _font(face: str) -> tuple[ImageFont.FreeTypeFont, frozenset[int]]:
 
 
 def _masks(character: str) -> list[Image.Image]:
-    """The character in every face that has it, its ink filling a square of MASK pixels."""
+    """The character in every face that has it, scaled to fit a square of MASK pixels."""
     masks = []
     for face in FACES:
         font, characters = _font(face)
@@ -95,7 +95,7 @@ def _warp(mask: Image.Image, size: int, rng: np.random.Generator) -> np.ndarray:
     scale = rng.uniform(*SCALE) * size / MASK
     centre = size / 2 + rng.uniform(-SHIFT, SHIFT, 2) * size
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    # Pillow asks for the map from a pixel of the image to a point of the mask.
+    # Pillow wants the map from a pixel of the image to a point of the mask.
     back = np.linalg.inv(scale * rotation @ np.array([[1, shear], [0, 1]]))
     offset = MASK / 2 - back @ centre
     rows = (*back[0], offset[0], *back[1], offset[1])

@@ -1,12 +1,12 @@
-"""What is done of an array that is being packed: a file of lines beside it, each a note in JSON.
+"""The journal of an array that is being packed: a file next to it with one JSON note per line.
 
-While it is being packed the array is `.images.npy.part`, and `.images.npy.journal` its journal.
-Neither is a declared output, so Snakemake lets both be when a job is killed. The journal's notes:
+While the array is being packed it is `.images.npy.part`, and its journal `.images.npy.journal`.
+Neither is a declared output, so Snakemake leaves both alone when a job is killed. The notes are
 
-* what all rows depend on: the data root, the side, the code. With another, all starts anew;
-* {"start", "stamp", "bad"} of each finished chunk of rows: the first of them, what the files were
-  that it was read from, and the rows that hold no image. Noted once the rows are on the disk;
-* {"sha256"} of the elements, when all are there and the bad rows are left out.
+* what all rows depend on: the data root, the side, the code. If it differs, all rows are redone;
+* {"start", "stamp", "bad"} for each finished chunk: its first row, the stamp of the files that it
+  was read from, and the rows that hold no image. Written once the rows are on disk;
+* {"sha256"} of the elements, once all are there and the bad rows have been left out.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def journal(path: Path) -> Path:
 
 
 def read(path: Path) -> list[dict]:
-    """The notes on the array of `path`, without one that was being written at a kill."""
+    """The notes on the array of `path`, without one that a kill left incomplete."""
     notes = []
     if journal(path).is_file():
         for line in journal(path).read_text(encoding="utf-8").splitlines():
@@ -55,14 +55,14 @@ def add(path: Path, note: dict) -> None:
 
 
 def checksum(path: Path) -> str | None:
-    """The SHA-256 that is noted, or None."""
+    """The recorded SHA-256, or None."""
     return next((note["sha256"] for note in read(path) if "sha256" in note), None)
 
 
 def stamp(root: Path, files: list[str]) -> str:
     """A hash of the names, sizes and time stamps of files below `root`.
 
-    Raises OSError for a file that is not there.
+    Raises OSError for a missing file.
     """
     digest = hashlib.sha256()
     for file in files:
@@ -72,4 +72,4 @@ def stamp(root: Path, files: list[str]) -> str:
 
 
 def _line(note: dict) -> str:
-    return json.dumps(note) + "\n"  # in ASCII, whatever a file is called
+    return json.dumps(note) + "\n"  # in ASCII, whatever the file names

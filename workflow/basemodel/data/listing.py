@@ -1,4 +1,4 @@
-"""What a data set of image files holds, before any image is decoded, and whether that is right."""
+"""What a data set of image files contains, before any image is decoded, with checks of it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
@@ -8,11 +8,11 @@ from pathlib import Path
 from basemodel.files import shown
 
 SPLITS = {"train": "training", "test": "test"}
-EXAMPLES = 5  # endings of skipped files that are told
+EXAMPLES = 5  # suffixes of skipped files that are reported
 
 
 class DataError(ValueError):
-    """Files that are missing or not as they should be; the message is one line for the user."""
+    """Missing or wrong files; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Counts:
 
 @dataclass
 class Listing:
-    """Class names, and the files of each split: (path below the data root, label), sorted.
+    """Class names, and the files of each split: (path relative to the data root, label), sorted.
 
-    `skipped`: files that lie among them and are not taken, where they are found and not listed.
+    `skipped`: other files found among the images, for kinds whose folders are searched.
     """
 
     classes: list[str]
@@ -37,7 +37,7 @@ class Listing:
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self):
-        # Class after class: the order of a packed array follows from names alone.
+        # Class after class, so that the order of a packed array depends on names alone.
         for files in (self.train, self.test):
             files.sort(key=lambda file: (file[1], file[0]))
 
@@ -46,7 +46,7 @@ class Listing:
         return Counts(len(self.classes), len(self.train), len(self.test))
 
     def without(self, rows: dict[str, Collection[int]]) -> "Listing":
-        """The listing without some rows of each split."""
+        """The listing without the given rows of each split."""
         splits = {
             split: [file for row, file in enumerate(getattr(self, split)) if row not in rows[split]]
             for split in SPLITS
@@ -57,9 +57,9 @@ class Listing:
 def named(
     classes: list[str], train: list[str], test: list[str], skipped: list[str] | None = None
 ) -> Listing:
-    """The listing of files that each lie in a folder named as their class.
+    """The listing of files that are in folders named after their classes.
 
-    Raises DataError for a file in a folder that is no class.
+    Raises DataError for a file in a folder that is not a class.
     """
     numbers = {name: number for number, name in enumerate(classes)}
     splits = []
@@ -73,7 +73,7 @@ def named(
 
 
 def skipped_facts(skipped: list[str]) -> dict:
-    """How many files were skipped, all together and by the ending of their names.
+    """How many files were skipped, in total and by suffix.
 
     Returns {"files", "endings": [{"ending", "files", "example"}]}, the most frequent ones first.
     """
@@ -89,7 +89,7 @@ def skipped_facts(skipped: list[str]) -> dict:
 
 
 def say_skipped(skipped: list[str]) -> str:
-    """Half a sentence that tells what was skipped, and why."""
+    """Half a sentence that says what was skipped, and why."""
     facts = skipped_facts(skipped)
     endings = [
         f"{of['files']} {of['ending'] or 'without an ending'} ({of['example']})"
@@ -102,7 +102,7 @@ def say_skipped(skipped: list[str]) -> str:
 
 
 def check_counts(found: Counts, expected: Counts) -> None:
-    """Raise DataError if a data set is not as large as published, with the likely cause."""
+    """Raise DataError, with the likely cause, if a data set has not its published size."""
     wrong = []
     for what in ("classes", "train", "test"):
         here, there = getattr(found, what), getattr(expected, what)
@@ -148,7 +148,7 @@ def check_least(listing: Listing, train: int, setting: str) -> None:
 
 
 def check_files(root: Path, listing: Listing) -> None:
-    """Raise DataError if files that a split list names are not there."""
+    """Raise DataError if files in the split lists are missing."""
     missing = [file for file, _ in listing.train + listing.test if not (root / file).is_file()]
     if missing:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The packed format: one folder per split, the same for glyphs, ImageNet and a user's images.
+"""The packed format, one folder per split, for glyphs, ImageNet and a user's images alike.
 
 `{folder}/images.npy` uint8 [N, side, side, 3] and `{folder}/labels.npy` int64 [N].
 """

@@ -1,8 +1,8 @@
 """Source tasks: subsets of the source data set (docs/paper.md, Design).
 
-A name says what a subset is: `class10-03` is the third tenth of the classes with all their images,
-`image20-17` all the classes with the seventeenth twentieth of each one's images. `whole` is the
-source data set undivided, for normal training.
+A subset's name says what it is: `class10-03` is the third tenth of the classes with all their
+images, `image20-17` is all classes with the seventeenth twentieth of each class's images. `whole`
+is the undivided source data set, for normal training.
 """
 
 import re
@@ -37,8 +37,8 @@ def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list
     """The classes of a subset and the rows of its images, both ascending.
 
     `labels`: int64 [N], the source's training labels, 0..classes-1. Class-wise parts are runs of
-    consecutive classes. Horizontal parts share out each class's images at random, as evenly as
-    their number allows; the parts of one division are disjoint and make up the whole.
+    consecutive classes. Image-wise parts divide each class's images at random, as evenly as
+    possible; the parts of one division are disjoint and make up the whole.
     """
     if name == "whole":
         return list(range(classes)), np.arange(len(labels))
@@ -50,7 +50,7 @@ def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list
     for label in range(classes):
         of_class = np.flatnonzero(labels == label)
         rng = np.random.default_rng(seed_of("subset", kind, parts, label, seed))
-        # Which parts get the odd image turns with the class, so that part sizes stay level.
+        # Which parts get an extra image rotates with the class, so that part sizes stay even.
         shares = np.array_split(rng.permutation(of_class), parts)
         rows.append(shares[(part - 1 + label) % parts])
     return list(range(classes)), np.sort(np.concatenate(rows))

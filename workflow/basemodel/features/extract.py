@@ -1,4 +1,4 @@
-"""What metrics are computed from: one pass of probe images through a network, kept on disk."""
+"""What metrics are computed from: the outputs of one pass of probe images through a network."""
 
 import itertools
 import math
@@ -19,13 +19,13 @@ from basemodel.features.inference import apply
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.networks.weights import DIVERGED
 
-# Gives arrays by their names in metrics.INPUTS for a batch of prepared images [n, 3, side, side].
+# Maps a batch of prepared images [n, 3, side, side] to arrays, named as in metrics.INPUTS.
 Look = Callable[[Tensor], dict[str, Tensor]]
 
 
 def whole_network(model: nn.Module) -> Look:
-    """The last featuremaps [n, C, H, W], what the last layer takes [n, D], and the probabilities
-    of the source classes [n, classes]; `model` is one of architectures.NETWORKS."""
+    """The last featuremaps [n, C, H, W], the inputs of the last layer [n, D], and the
+    probabilities of the source classes [n, classes]; `model` is one of architectures.NETWORKS."""
     trunk, hidden, last = model.trunk, model.head[:-1], model.last
 
     def look(images: Tensor) -> dict[str, Tensor]:
@@ -38,8 +38,8 @@ def whole_network(model: nn.Module) -> Look:
 
 
 def cut_network(trunk: nn.Module) -> Look:
-    """The featuremaps [n, C, H, W] of a truncated network, and what its new last layer takes:
-    their means [n, C]. It has not been trained to tell classes apart, so no probabilities."""
+    """The featuremaps [n, C, H, W] of a truncated network and their means [n, C], which its new
+    last layer takes. That layer is not trained on source classes, so there are no probabilities."""
 
     def look(images: Tensor) -> dict[str, Tensor]:
         maps = trunk(images)
@@ -57,16 +57,16 @@ def write(
     preprocessing: Preprocessing,
     dtype: str = "float32",
 ) -> dict[str, tuple[int, ...]]:
-    """Write what `looks(network)` gives for the images of a packed split that `rows` lists.
+    """Write what `looks(network)` returns for the images of a packed split that `rows` lists.
 
-    `outputs`: an .npy for each array; `rows`: an .npy, int64 [n]. `dtype` is that of the
-    featuremaps, the rest is float32. Returns the shapes.
+    `outputs`: one .npy per array; `rows`: an .npy, int64 [n]. `dtype` is that of the featuremaps;
+    the other arrays are float32. Returns the shapes.
 
-    Batch by batch: at paper scale the featuremaps are larger than a laptop's memory. The network
-    computes in float32; float16 halves the file and rounds to 11 binary digits. Raises
+    It works batch by batch: at paper scale the featuremaps are larger than a laptop's memory. The
+    network computes in float32; float16 halves the file and rounds to 11 binary digits. Raises
     OverflowError for a value beyond float16's 65,504, FloatingPointError for one that is not
-    finite, ValueError if there are no images, and files.DiskFull before all but the first batch
-    is computed.
+    finite, ValueError if there are no images, and files.DiskFull after the first batch, before
+    the others are computed.
     """
     deterministic()
     where = device()
@@ -92,7 +92,7 @@ def write(
         for name, path in outputs.items():
             header = files.npy_header(shapes[name], first[name].dtype)
             size = len(header) + math.prod(shapes[name]) * first[name].itemsize
-            # Written, not mapped: a process that finds no room behind a memory map dies silently.
+            # Written, not mapped: a process dies silently if the disk is full under a memory map.
             part = stack.enter_context(files.whole(path, size))
             open_files[name] = stack.enter_context(part.open("r+b"))
             open_files[name].write(header)
@@ -104,10 +104,10 @@ def write(
 
 
 def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]) -> None:
-    """Write what a rule's job asks for (its `snakemake` object), and a card beside it.
+    """Write what a rule's job (its `snakemake` object) asks for, and a card.
 
-    Inputs: card, of the network; images, of the packed split; probe. Outputs: arrays by their
-    names, and card. Params: dtype.
+    Inputs: the network's card; images of the packed split; probe. Outputs: the arrays by name,
+    and card. Params: dtype.
     """
     arrays = dict(job.output.items())
     card = arrays.pop("card")

@@ -1,8 +1,7 @@
-"""Images for a network, from the packed arrays to its device, a batch at a time.
+"""Images for a network, from the packed arrays to its device, one batch at a time.
 
-What fits in a share of the device's memory lives there as bytes; the rest of this project never
-notices the other case, in which every batch is read from the memory map while the one before it is
-computed.
+Images that fit in a share of the device's memory are kept there as bytes. Otherwise each batch is
+read from the memory map while the previous one is computed; callers do not notice the difference.
 """
 
 from collections import deque
@@ -16,17 +15,17 @@ from torch import Tensor
 
 from basemodel import memory
 
-CHUNK_BYTES = 64 * 2**20  # copied at a time when a subset is loaded: all that it takes of memory
-AHEAD = 2  # batches that are read and copied before they are needed
+CHUNK_BYTES = 64 * 2**20  # copied at a time when a subset is loaded: the only memory that it takes
+AHEAD = 2  # batches that are read and copied in advance
 
 
 @dataclass
 class Streamed:
-    """Some rows of a memory map, left where they are: uint8 [N, H, W, 3] and int64 [n]."""
+    """Some rows of a memory map, not loaded: uint8 [N, H, W, 3] and int64 [n]."""
 
     images: np.ndarray
     rows: np.ndarray
-    nbytes = 0  # on the device, where a Tensor has the bytes that it takes
+    nbytes = 0  # bytes taken on the device, as with a Tensor's attribute
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -37,8 +36,8 @@ def load(
 ) -> Tensor | Streamed:
     """These rows (None: all) of a memory map of images, on the device if they fit.
 
-    They fit if they take at most `room` bytes. Then uint8 [n, H, W, 3] on the device; memory
-    elsewhere is needed for one chunk only.
+    They fit if they take at most `room` bytes. They are then uint8 [n, H, W, 3] on the device, and
+    loading them takes no more host memory than one chunk.
     """
     rows = np.arange(len(images)) if rows is None else np.asarray(rows, dtype=np.int64)
     image_bytes = images[:1].nbytes
@@ -53,7 +52,7 @@ def load(
 
 
 def free_memory(where: torch.device) -> int:
-    """Bytes that a job can still take on a device, which is its own if it is not the CPU."""
+    """Bytes that a job can still take on a device; one that is not the CPU is the job's alone."""
     if where.type == "cuda":
         return torch.cuda.mem_get_info(where)[0]
     return memory.free(torch.get_num_threads())
@@ -66,19 +65,19 @@ def feed(
     if isinstance(inputs, Streamed):
         yield from _stream(inputs, parts, where)
     elif parts:
-        # One copy of all the indices: one for each batch would wait for the device each time.
+        # Copy all indices at once: a copy per batch would wait for the device each time.
         order = torch.cat(list(parts)).to(inputs.device)
         for rows in order.split([len(part) for part in parts]):
             yield inputs[rows].to(where)
 
 
 def _stream(inputs: Streamed, parts: Sequence[Tensor], where: torch.device) -> Iterator[Tensor]:
-    """A thread reads the next batches, and a stream of its own copies them, while one is used."""
+    """While one batch is used, a thread reads the next ones and a separate stream copies them."""
     cuda = where.type == "cuda"
     side = torch.cuda.Stream(where) if cuda else None
 
     def fetch(rows: Tensor) -> tuple[Tensor, "torch.cuda.Event | None"]:
-        # torch keeps a pinned buffer from being used again before copies out of it are done.
+        # torch does not reuse a pinned buffer before copies out of it are done.
         batch = _gather(inputs.images, inputs.rows[rows.numpy()], pin=cuda)
         if not cuda:
             return batch.to(where), None
@@ -95,7 +94,7 @@ def _stream(inputs: Streamed, parts: Sequence[Tensor], where: torch.device) -> I
                 if copied is not None:
                     here = torch.cuda.current_stream(where)
                     here.wait_event(copied)
-                    batch.record_stream(here)  # its memory was allocated for the other stream
+                    batch.record_stream(here)  # its memory was allocated on the other stream
                 yield batch
         finally:
             for future in waiting:
@@ -103,8 +102,8 @@ def _stream(inputs: Streamed, parts: Sequence[Tensor], where: torch.device) -> I
 
 
 def _gather(images: np.ndarray, rows: np.ndarray, pin: bool) -> Tensor:
-    """Rows of the memory map in memory of their own, pinned if a device is to fetch them."""
+    """A copy of some rows of the memory map, pinned if a device is to fetch them."""
     batch = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, pin_memory=pin)
-    # `clip`: otherwise numpy fills a second array first. The rows are valid.
+    # With any other mode numpy fills a second array first. The rows are valid: nothing is clipped.
     np.take(images, rows, axis=0, out=batch.numpy(), mode="clip")
     return batch

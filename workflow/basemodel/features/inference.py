@@ -9,14 +9,14 @@ from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, feed
 from basemodel.networks.weights import DIVERGED
 
-# Images evaluated at a time: enough to be fast, small enough for any device.
+# Images evaluated at a time: enough to be fast, few enough for any device.
 EVALUATION_BATCH = 256
 
 
 def apply(
     function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
 ) -> Iterator[Tensor]:
-    """`function` of every batch of `inputs`, in order, without gradients."""
+    """Apply `function` to every batch of `inputs`, in order, without gradients."""
     for batch in feed(inputs, torch.arange(len(inputs)).split(EVALUATION_BATCH), where):
         with torch.inference_mode():
             yield function(batch)
@@ -31,8 +31,8 @@ def accuracy(
 ) -> float:
     """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`.
 
-    Raises ValueError if there are no images, FloatingPointError if the network answers one with
-    something that is not finite, as it can with finite weights.
+    Raises ValueError if there are no images, FloatingPointError if the network's output for one is
+    not finite, which can happen with finite weights.
     """
     if not len(inputs):
         raise ValueError("no images to test on")
@@ -43,7 +43,7 @@ def accuracy(
         batch = prepare(batch)
         with autocast(precision, where):
             logits = model(batch)
-        # One number per image, so that a device is not waited for after each batch.
+        # One number per image, so that there is no wait for the device after each batch.
         return logits.argmax(1).where(logits.isfinite().all(1), -1)
 
     predicted = torch.cat(list(apply(predict, inputs, where)))

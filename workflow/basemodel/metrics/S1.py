@@ -16,8 +16,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     featuremaps: float [n, C, H, W]; labels: int64 [n]. The unit is that of the maps, squared.
     Raises ValueError for NaN, infinity, or labels that do not fit.
 
-    The classes join one by one, so that one class mean is in memory and not K: a class of n_k
-    images with mean F̄_k that joins m images with mean F̄ adds m·n_k/(m+n_k) · d(F̄, F̄_k)².
+    Classes are added one at a time, so that memory holds one class mean instead of K: adding a
+    class of n_k images with mean F̄_k to m images with mean F̄ adds m·n_k/(m+n_k) · d(F̄, F̄_k)².
     After the last class this is the sum above (Chan, Golub and LeVeque, 1979), without the
     cancellation that Σ_k n_k |F̄_k|² − N |F̄|² suffers from.
     """

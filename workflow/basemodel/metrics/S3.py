@@ -16,12 +16,12 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """[S1/(K−1)] / [S2/(N−K)], without a unit (docs/paper.md, S3). Also returns "S1" and "S2".
 
     featuremaps: float [N, C, H, W]; labels: int64 [N], K different ones.
-    Where the ratio has no value:
-    - one class, or as many classes as images (K=1, K=N): NaN, for the score needs both variances.
-      It is so for every base model of that target, whose correlation is then undefined too;
-    - S1=0, all class means alike: 0, whatever S2 is. A network whose featuremaps are the same
+    Special cases:
+    - one class, or as many classes as images (K=1, K=N): NaN, because the score needs both
+      variances. This affects every base model of the target, so its correlation is undefined too;
+    - S1=0, all class means are equal: 0, whatever S2 is. A network whose featuremaps are the same
       for every image (S1=S2=0) separates no classes and so ranks last;
-    - S2=0 and S1>0, each class a point of its own: infinity, which ranks first.
+    - S2=0 and S1>0, each class is a single point: infinity, which ranks first.
     Raises ValueError for NaN, infinity, or labels that do not fit.
     """
     between = S1.compute(featuremaps, labels)["value"]

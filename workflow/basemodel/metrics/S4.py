@@ -15,10 +15,10 @@ INPUTS = ("featuremaps",)
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
     """Σ_n Σ_{i<j} |cor(F_n(i,:,:), F_n(j,:,:))|, Pearson's over the positions (docs/paper.md, S4).
 
-    featuremaps: float [n, C, H, W]. Each pair of channels counts
-    once; a channel that is constant over an image has correlation 0 with every other one.
-    "value" is the sum, which grows with n and C; "mean" is the sum per image and pair, 0 to 1
-    (NaN if there is one channel only). Raises ValueError for NaN or infinity.
+    featuremaps: float [n, C, H, W]. Each pair of channels counts once; a channel that is constant
+    over an image has correlation 0 with every other one. "value" is the sum, which grows with n
+    and C; "mean" is the sum per image and pair, 0 to 1 (NaN if there is only one channel).
+    Raises ValueError for NaN or infinity.
     """
     check(LABEL, featuremaps)
     n, channels = featuremaps.shape[:2]
@@ -32,12 +32,12 @@ def compute(featuremaps: np.ndarray) -> dict[str, float]:
 
 def _correlation_sum(image: np.ndarray) -> float:
     """Σ_{i<j} |cor| for one image, float64 [C, positions]: one matrix product."""
-    # By its extremes, as rounding may give a constant channel a variance that is not quite 0
+    # By the extremes, because rounding may give a constant channel a tiny variance
     varies = image.max(axis=1) > image.min(axis=1)
     unit = image[varies]
     unit -= unit.mean(axis=1, keepdims=True)
     unit /= np.sqrt(np.einsum("cp,cp->c", unit, unit))[:, None]
-    # numpy knows a product with its own transpose and computes one half of it
+    # numpy recognises a product with its own transpose and computes only half of it
     correlation = unit @ unit.T
     np.abs(correlation, out=correlation)
     return float(correlation.sum() - correlation.trace()) / 2

@@ -1,5 +1,4 @@
-"""S5, sparsity: the share of a featuremap that is not zero (the paper's name; dense maps score
-high)."""
+"""S5, sparsity: the nonzero fraction of a featuremap (the paper's name; dense maps score high)."""
 
 import numpy as np
 
@@ -14,10 +13,10 @@ INPUTS = ("featuremaps",)
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
     """(1/N) Σ_i (1 − #zeros(F_i) / #elements(F_i)), a fraction 0 to 1 (docs/paper.md, S5).
 
-    featuremaps: float [n, C, H, W]. Only exact zeros count, as a
-    ReLU leaves them. Raises ValueError for NaN or infinity.
+    featuremaps: float [n, C, H, W]. Only exact zeros count, as left by a ReLU.
+    Raises ValueError for NaN or infinity.
     """
     check(LABEL, featuremaps)
-    # All maps have one size: the mean of the shares is the share of the whole, in integers
+    # All maps have the same size: the mean of the fractions is the overall fraction, from integers
     nonzero = sum(int(np.count_nonzero(block)) for block in blocks(LABEL, featuremaps))
     return {"value": nonzero / featuremaps.size}

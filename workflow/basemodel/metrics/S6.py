@@ -1,4 +1,4 @@
-"""S6, steepness: how many values lie near a featuremap's maximum, for each zero in it."""
+"""S6, steepness: how many values are near a featuremap's maximum, per zero in it."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ INPUTS = ("featuremaps",)
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
     """(1/N) Σ_i #{x ∈ F_i : max(F_i) − x < 1} / #zeros(F_i), without a unit (docs/paper.md, S6).
 
-    featuremaps: float [n, C, H, W]. An image without any zero is
-    divided by 1 instead; "images_without_zeros" says how many images that was.
-    The 1 is in the unit of the maps: scaling them changes S6.
+    featuremaps: float [n, C, H, W]. For an image without zeros the divisor is 1;
+    "images_without_zeros" counts such images.
+    The threshold 1 is in the unit of the maps: scaling them changes S6.
     Raises ValueError for NaN or infinity.
     """
     check(LABEL, featuremaps)

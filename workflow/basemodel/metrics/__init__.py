@@ -1,4 +1,4 @@
-"""The metrics: one module each, under the name that people use for it.
+"""The metrics, one module each, named after the metric.
 
 A metric module `NAME.py` has
 
@@ -8,7 +8,7 @@ A metric module `NAME.py` has
 * compute(...) -> dict[str, float], whose first key is "value".
 
 To add a metric, add a file here and name it in the configuration. Files whose names begin with an
-underscore are no metrics, but what several of them share.
+underscore are not metrics, but code that several of them share.
 """
 
 import ast
@@ -19,7 +19,7 @@ from types import ModuleType
 
 import numpy as np
 
-# What a base model gives for the probe images, and the images' classes:
+# A base model's outputs for the probe images, and the images' classes:
 INPUTS = (
     "featuremaps",  # float32 or float16 [n, C, H, W], often a memory map
     "embeddings",  # float32 [n, D], what the last layer takes
@@ -41,9 +41,9 @@ def load(name: str) -> ModuleType:
 
 
 def inputs(name: str) -> tuple[str, ...]:
-    """A metric's INPUTS, read from its file: to import it may take seconds.
+    """A metric's INPUTS, read from its file, because importing it may take seconds.
 
-    Raises ValueError if there is no such metric, or its INPUTS are not as they should be.
+    Raises ValueError if there is no such metric or its INPUTS are not valid.
     """
     _known(name)
     file = FOLDER / f"{name}.py"
@@ -56,7 +56,7 @@ def inputs(name: str) -> tuple[str, ...]:
 
 
 def compute(name: str, given: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """One metric of what `given` has by the names of INPUTS; what it does not need is ignored."""
+    """Compute a metric from arrays named as in INPUTS; those that it does not need are ignored."""
     metric = load(name)
     return metric.compute(*(given[what] for what in metric.INPUTS))
 

@@ -1,20 +1,20 @@
-"""Walk through featuremaps a few images at a time, in float64.
+"""Go through featuremaps a few images at a time, in float64.
 
-A dump of featuremaps is larger than memory allows at paper scale (VGG16: 100,352 numbers an
-image), so the metrics read it from a memory map and hold only one small block of it.
+At paper scale the featuremaps do not fit in memory (VGG16: 100,352 numbers per image), so the
+metrics read them from a memory map and hold only one small block at a time.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK_ELEMENTS = 2**18  # 2 MiB in float64: two images of VGG16, and it stays in the CPU's cache
+BLOCK_ELEMENTS = 2**18  # 2 MiB in float64: two images of VGG16; it fits in the CPU's cache
 
 
 def check(metric: str, featuremaps: np.ndarray, labels: np.ndarray | None = None) -> None:
     """Raise ValueError, naming `metric`, unless featuremaps [n, C, H, W] and labels [n] agree.
 
-    Without labels only the featuremaps are looked at.
+    Without labels, only the featuremaps are checked.
     """
     if featuremaps.ndim != 4 or 0 in featuremaps.shape:
         raise ValueError(
@@ -32,7 +32,7 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Yield float64 [b, C, H, W] copies of the given images, in order, b small.
 
-    `images` are indices into featuremaps, int [m]; None stands for all. Raises ValueError,
+    `images` are indices into featuremaps, int [m]; None means all. Raises ValueError,
     naming `metric` and the image, at the first value that is NaN or infinite.
     """
     if images is None:

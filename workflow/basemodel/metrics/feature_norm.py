@@ -1,4 +1,4 @@
-"""Feature norm: how far from zero a featuremap lies. A baseline beside S1 … S6, not one of them."""
+"""Feature norm: how far a featuremap is from zero. A baseline in addition to S1 … S6."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from basemodel.metrics._blocks import blocks, check
 
 LABEL = "norm"
 NAME = "feature norm"
-# Features of large norm transfer better, report Xu et al., "Larger Norm More Transferable"
-# (ICCV 2019); the paper says nothing of a direction, as it shows the norm in Figure 1 only.
+# Xu et al., "Larger Norm More Transferable" (ICCV 2019), report that features of large norm
+# transfer better. The paper gives no direction: it shows the norm in Figure 1 only.
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps",)
 
@@ -15,8 +15,7 @@ INPUTS = ("featuremaps",)
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
     """(1/N) Σ_i |F_i|, the Euclidean norm of the flattened map (docs/paper.md, Figure 1).
 
-    featuremaps: float [n, C, H, W]. Raises ValueError for NaN or
-    infinity.
+    featuremaps: float [n, C, H, W]. Raises ValueError for NaN or infinity.
     """
     check(LABEL, featuremaps)
     total = 0.0

@@ -1,15 +1,15 @@
 """AlexNet, VGG16 and ResNet18 with a width and a stem.
 
-At width 1 with the `imagenet` stem each is torchvision's own: the same parameter names and
-shapes, the same output for the same weights. The `small` stem is for images of about 32 pixels:
-it gives up some strides and poolings so that the last featuremap keeps 4 x 4 positions instead of
-one, and pools to a smaller grid before the fully connected layers.
+At width 1 with the `imagenet` stem each network is torchvision's: the same parameter names and
+shapes, and the same output for the same weights. The `small` stem is for images of about 32
+pixels: it drops some strides and poolings so that the last featuremap keeps 4 x 4 positions instead
+of one, and it pools to a smaller grid before the fully connected layers.
 
-Every network is `head(trunk(images))`, two views of its layers that share its weights:
+Every network is `head(trunk(images))`. Both are views of its layers and share its weights:
 
 * `trunk`: images [n, 3, side, side] -> featuremaps [n, C, H, W], the last convolutional layer after
-  its ReLU, before any pooling (AlexNet 256x13x13, VGG16 512x14x14, ResNet18 512x7x7);
-* `head`: featuremaps -> logits [n, classes]; its last layer is `last`, fully connected.
+  its ReLU and before any pooling (AlexNet 256x13x13, VGG16 512x14x14, ResNet18 512x7x7);
+* `head`: featuremaps -> logits [n, classes]; its last layer, fully connected, is `last`.
 """
 
 import torch
@@ -133,7 +133,7 @@ class ResNet18(nn.Module):
     """He et al.'s 18-layer residual network, as in torchvision."""
 
     def __init__(self, classes: int, width: float = 1, stem: str = "imagenet", dropout: float = 0):
-        super().__init__()  # dropout: the network has none; the argument is there for the others
+        super().__init__()  # dropout is unused: the argument is there to match the other networks
         stages = _scaled(width, 64, 128, 256, 512)
         if stem == "imagenet":
             self.conv1 = nn.Conv2d(3, stages[0], 7, stride=2, padding=3, bias=False)
@@ -183,5 +183,5 @@ NETWORKS = {"alexnet": AlexNet, "vgg16": VGG16, "resnet18": ResNet18}
 
 
 def _scaled(width: float, *channels: int) -> list[int]:
-    """Channel counts times the width, whole and at least 1."""
+    """Channel counts times the width, rounded, at least 1."""
     return [max(1, round(c * width)) for c in channels]

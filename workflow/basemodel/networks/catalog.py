@@ -1,4 +1,4 @@
-"""The architectures that base models have, as names, figures and rules need them: without torch.
+"""What rules and figures need to know about the architectures, without importing torch.
 
 networks.architectures builds them.
 """
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is known of an architecture at any width and with any stem."""
+    """What holds for an architecture at any width and with any stem."""
 
     title: str  # in figures and text
-    # Convolutional layers in the order of the forward pass, without ResNet18's 1x1 shortcuts: the
-    # network can be cut after each of them, counted from 0.
+    # Number of convolutional layers, without ResNet18's 1x1 shortcuts. The network can be cut
+    # after each of them; they are counted from 0 in the order of the forward pass.
     layers: int
     line: str  # matplotlib's line style in Figure 3, as published
-    # By stem, the least side of an image, in pixels, of which poolings leave something.
+    # By stem, the smallest image side, in pixels, that survives the poolings.
     smallest: dict[str, int]
 
 
@@ -24,7 +24,7 @@ ARCHITECTURES = {
     "vgg16": Architecture("VGG16", 13, ":", {"imagenet": 32, "small": 15}),
     "resnet18": Architecture("ResNet18", 17, "--", {"imagenet": 1, "small": 1}),
 }
-# How far ResNet18, which normalises over a batch and its positions, shrinks an image.
+# By how much ResNet18, which normalises over a batch and its positions, shrinks an image.
 RESNET18_STRIDE = {"imagenet": 32, "small": 8}
 OTHER_LINE = "-."
 
@@ -32,7 +32,7 @@ OTHER_LINE = "-."
 def layers(name: str) -> int:
     """The number of layers after which an architecture can be cut.
 
-    Raises ValueError for an architecture that is not known.
+    Raises ValueError for an unknown architecture.
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
@@ -41,7 +41,7 @@ def layers(name: str) -> int:
 
 
 def architecture_title(name: str) -> str:
-    """The name in figures and text; of an architecture that is not known, its own."""
+    """The name used in figures and text; an unknown architecture keeps its own name."""
     return ARCHITECTURES[name].title if name in ARCHITECTURES else name
 
 
@@ -51,10 +51,10 @@ def architecture_line(name: str) -> str:
 
 
 def smallest_side(name: str, stem: str) -> int:
-    """The least side of an image, in pixels, that an architecture can take."""
+    """The smallest image side, in pixels, that an architecture can take."""
     return ARCHITECTURES[name].smallest[stem]
 
 
 def normalises_one_position(name: str, stem: str, side: int) -> bool:
-    """Whether a batch of one image of this side would be normalised over one number."""
+    """Whether batch normalisation of a single image of this side would see a single number."""
     return name == "resnet18" and side <= RESNET18_STRIDE[stem]

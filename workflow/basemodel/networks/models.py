@@ -1,4 +1,4 @@
-"""Base models on disk: weights as safetensors, and beside them a JSON that says what they are."""
+"""Base models on disk: weights as safetensors, with a JSON card that says what they are."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ def build(architecture: str, classes: int, width: float, stem: str, dropout: flo
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Raises FloatingPointError if they are not finite, and writes nothing."""
+    """Save the weights. Raises FloatingPointError, writing nothing, if they are not finite."""
     state = model.state_dict()
     check_finite(state, f"{path} is not written", DIVERGED)
     save(state, path)
 
 
 def load(weights: str | Path, card: str | Path) -> nn.Module:
-    """A network in evaluation mode on the CPU; the card's `network` is what `build` takes.
+    """A network in evaluation mode on the CPU; the card's `network` holds the arguments of `build`.
 
     Raises FloatingPointError if its weights are not finite.
     """
@@ -35,10 +35,10 @@ def load(weights: str | Path, card: str | Path) -> nn.Module:
 
 
 def initialise(model: nn.Module, how: str) -> None:
-    """`torchvision`: as the network was made. `kaiming`: normal, by fan-in, biases zero.
+    """`torchvision`: leave the network as it was built. `kaiming`: normal, by fan-in, biases zero.
 
-    Without batch normalisation torch's own default, which is AlexNet's, shrinks the signal layer
-    by layer, and a narrow network may never start to learn; He et al. (2015) keep its scale.
+    Without batch normalisation, torch's default, which AlexNet uses, shrinks the signal layer by
+    layer, and a narrow network may never start to learn; He et al.'s (2015) keeps its scale.
     """
     if how == "kaiming":
         for layer in model.modules():

@@ -1,4 +1,4 @@
-"""Weights in files of safetensors: none that are not finite are written, or used when read."""
+"""Weights in safetensors files; weights that are not finite are neither written nor used."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,10 @@ DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
 
 
 def check_finite(tensors: Mapping[str, Tensor], what: str, remedy: str) -> None:
-    """Raise FloatingPointError if a tensor has a value that is not finite: `what`, and which.
+    """Raise FloatingPointError, with `what` and the tensor's name, if a value is not finite.
 
-    The extremes of a tensor are not finite if any value is not, and finding them takes no memory;
-    a device is waited for once.
+    The extremes of a tensor are not finite if any of its values is not. Finding them takes no
+    memory, and there is one synchronisation with the device.
     """
     tensors = {
         name: tensor.detach()
@@ -38,7 +38,7 @@ def save(
 ) -> None:
     """Write tensors, wherever they are, to a safetensors file; raises files.DiskFull."""
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    # Not by save_file, whose own temporary file has a random name: a killed job would leave it.
+    # Not save_file: its temporary file has a random name, and a killed job would leave it behind.
     content = serialise(tensors, metadata)
     with whole(path, len(content)) as part, part.open("r+b") as file:
         file.write(content)

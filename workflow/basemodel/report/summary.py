@@ -11,12 +11,12 @@ from basemodel.statistics.pairs import best_row
 from basemodel.statistics.spearman import HIGH
 from basemodel.tables import require_fractions
 
-# An experiment whose networks learned nothing, or all the same, says nothing about their order
+# If the networks learned nothing, or all equally well, the experiment cannot rank them
 SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 5 × chance and 60 %
 TARGET_RATIO = 3  # mean fine-tuned accuracy ≥ 3 × chance
-TARGET_SPAN = 0.10  # best less worst fine-tuned accuracy ≥ 10 points
+TARGET_SPAN = 0.10  # best minus worst fine-tuned accuracy ≥ 10 points
 
-METRICS_A_ROW = 8  # of the table of ρ, within 100 columns
+METRICS_A_ROW = 8  # in the table of ρ, within 100 columns
 
 
 def summarise(
@@ -29,14 +29,14 @@ def summarise(
     why: str,
     mixed_versions: Sequence[str] = (),
 ) -> str:
-    """Does the experiment carry information, every ρ, and the best pair beside the published one.
+    """Whether the experiment is informative, every ρ, and the best pair next to the published one.
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
-    accuracy; targets: target, title, classes; correlation: of correlation.rho_table; pairs: of
-    pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings
-    are the paper's; `why` says on what that rests. `mixed_versions`:
-    of versions.mixed, for a section that is there only if there are any.
-    Raises ValueError, naming the row, where an accuracy is missing or no fraction.
+    accuracy; targets: target, title, classes; correlation: from scores.rho_table; pairs: from
+    pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings are
+    the paper's; `why` gives the reason. `mixed_versions`: from versions.mixed; the section on
+    versions is left out if it is empty.
+    Raises ValueError, naming the row, if an accuracy is missing or not a fraction.
     """
     keys = ["architecture", "target", "subset"]
     require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
@@ -73,7 +73,7 @@ def summarise(
 
 
 def _at_least(value: float, bound: float) -> bool:
-    """Whether a bound is met; in exact numbers, not short of it by rounding (0.6 − 0.5 < 0.1)."""
+    """Whether a bound is met, allowing for rounding (0.6 − 0.5 < 0.1)."""
     return bool(value >= bound - 1e-9)
 
 
@@ -103,7 +103,7 @@ def _sources(base_models: pd.DataFrame) -> tuple[list[str], list[bool]]:
 
 
 def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame) -> tuple[list[str], list[bool]]:
-    """Lines of text, and for each bound whether it is met: two a cell."""
+    """Lines of text, and for each bound, two per cell, whether it is met."""
     classes = dict(zip(targets["target"], targets["classes"], strict=True))
     titles = dict(zip(targets["target"], targets["title"], strict=True))
     points = f"{100 * TARGET_SPAN:.0f} points"

@@ -1,20 +1,20 @@
 """Where to cut a network: accuracy, metrics and cost of every cut, and what each choice loses.
 
-Layers are those of truncation.py; a table has one row for each of them, from 0 without a gap.
+Layers are those of truncation.py; a table has one row for each of them, from 0 without gaps.
 
-The metrics are taken at each cut as they are, as in the paper, though featuremaps change their size
-[C, H, W] from layer to layer and not every metric can be compared across sizes:
+As in the paper, metrics are used unchanged at each cut, although the size [C, H, W] of featuremaps
+changes from layer to layer and not every metric can be compared across sizes:
 
-* S3 and S5 can: S3 is a ratio of two sums over the same elements, S5 a share of them;
-* S6 in part: it is a ratio of two counts, but what is within 1 of the maximum depends on the scale
-  of the values, which differs from layer to layer;
-* S1, S2 and the feature norm cannot: they grow with C·H·W (the norm as its square root) and with
+* S3 and S5 can: S3 is a ratio of two sums over the same elements, S5 a fraction of them;
+* S6 can in part: it is a ratio of two counts, but what is within 1 of the maximum depends on the
+  scale of the values, which differs from layer to layer;
+* S1, S2 and the feature norm cannot: they grow with C·H·W (the norm with its square root) and with
   the scale, and fall at every pooling;
-* S4 cannot: a sum over the C(C−1)/2 pairs of channels. (Its mean over pairs is free of that, but
-  not of H·W: few positions correlate by chance.)
+* S4 cannot: it is a sum over the C(C−1)/2 pairs of channels. (Its mean over pairs does not depend
+  on C, but does on H·W: with few positions, channels correlate by chance.)
 
-C·H·W falls and C rises with depth, as the accuracy mostly rises: a high |ρ| of S1, S2, S4 or the
-norm may say no more than that.
+With depth C·H·W falls and C rises, and so, mostly, does the accuracy: a high |ρ| of S1, S2, S4 or
+the norm may reflect no more than that.
 """
 
 from collections.abc import Hashable, Iterator
@@ -27,13 +27,13 @@ from basemodel.statistics.spearman import spearman
 from basemodel.tables import require_fractions
 
 CELL = ["architecture", "target"]
-POINTS = 1  # of accuracy in percent, that a cut may lose and still be as good
+POINTS = 1  # percentage points of accuracy that a cut may lose and still count as good as the best
 BEST, EARLIEST, FULL = "best", "earliest within one point", "full network"
 ROUNDING = 1e-9  # of a point: 0.93 − 0.92 is above 0.01 in float64
 
 
 def best(accuracy: np.ndarray) -> int:
-    """The layer of the highest accuracy, the earliest of equals; accuracy: float [layers]."""
+    """The layer of the highest accuracy, the earliest if tied; accuracy: float [layers]."""
     return int(np.argmax(accuracy))
 
 
@@ -48,16 +48,16 @@ def earliest(accuracy: np.ndarray) -> int:
 
 
 def picked(metric: str, values: np.ndarray) -> int | None:
-    """The layer where a metric is best, the earliest of equals; values: float [layers].
+    """The layer where a metric is best, the earliest if tied; values: float [layers].
 
-    NaN is never best; infinity may be. None where all are NaN.
+    NaN is never best; infinity may be. None if all are NaN.
     """
     turned = _turned(metric, values)
     return None if np.isnan(turned).all() else int(np.nanargmax(turned))
 
 
 def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """What each way to choose a cut gives: one row per (architecture, target, chooser).
+    """What each way of choosing a cut yields: one row per (architecture, target, chooser).
 
     accuracies: architecture, target, layer, accuracy (0 to 1); metrics: architecture, target,
     layer, metric, value; costs: architecture, target, layer, parameters, multiply_adds.
@@ -65,12 +65,13 @@ def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame
     layer), then each metric, which takes the layer where it is best. The first three know the
     accuracies; a metric does not.
 
-    Columns: architecture, target, chooser; layer and its accuracy; points_lost, in percent,
-    against the best layer; parameters_saved and multiply_adds_saved, fractions 0 to 1 of what
-    the network cut after its last layer has (its own fully connected layers are not in that).
-    Layer and what follows are missing where a metric is undefined at every layer.
-    Cells and metrics go in the order in which the tables name them first.
-    Raises ValueError, naming the row, where one is missing, double, or an accuracy is no fraction.
+    Columns: architecture, target, chooser; layer and its accuracy; points_lost, in percentage
+    points against the best layer; parameters_saved and multiply_adds_saved, as fractions 0 to 1 of
+    those of the network cut after its last layer (without its own fully connected layers).
+    Layer and the columns after it are missing where a metric is undefined at every layer.
+    Cells and metrics are in order of first appearance in the tables.
+    Raises ValueError, naming the row, if one is missing or duplicated or an accuracy is not a
+    fraction.
     """
     columns = ["parameters", "multiply_adds"]
     spent = {cell: table for cell, table in _cells(costs, columns, "costs")}
@@ -91,7 +92,7 @@ def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame
     table = pd.DataFrame(
         rows, columns=[*CELL, "chooser", "layer", "accuracy", "points_lost", *saved]
     )
-    return table.astype({"layer": "Int64"})  # whole numbers, also beside missing ones
+    return table.astype({"layer": "Int64"})  # integers, even with missing values
 
 
 def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +100,7 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
 
     The tables are those of `choices`. Columns: architecture, target, metric; rho, of the metric
     turned so that larger is better, NaN where it is undefined or constant; n, the number of
-    layers. There is no p value: layers that follow each other are no independent draws.
+    layers. There is no p value, because successive layers are not independent samples.
     """
     rows = [
         (*cell, metric, float(spearman(_turned(metric, value), accuracy)), len(accuracy))
@@ -135,7 +136,7 @@ def _paired(
 def _cells(
     table: pd.DataFrame, columns: list[str], what: str
 ) -> Iterator[tuple[tuple[Hashable, ...], np.ndarray]]:
-    """The cells of a table with their columns by layer, float64 [layers, columns]."""
+    """The cells of a table, each with its columns by layer, float64 [layers, columns]."""
     for cell, rows in table.groupby(CELL, sort=False):
         rows = rows.sort_values("layer")
         for expected, layer in enumerate(rows["layer"]):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from basemodel.statistics.spearman import centred_ranks, rho_of_ranks, spearman
 
-TIE = 1e-12  # means nearer than this are equal: what lies between them is rounding
+TIE = 1e-12  # means closer than this count as equal: they differ by rounding
 
 
 def alpha_grid(step: float) -> np.ndarray:
@@ -25,13 +25,13 @@ def alpha_grid(step: float) -> np.ndarray:
 def scale(values: np.ndarray) -> np.ndarray:
     """Scale metrics [metrics, cells, models] to −1…1, each by its extremes over all its values.
 
-    Over all architectures and targets together, as in the paper. The extremes are those of the
-    finite values; infinity then takes the end it lies at (S3 of an S2 of 0). A metric that has
-    one value only becomes 0; NaN stays NaN. (The paper scales and then negates; the extremes
-    mirror, so that scaling metrics that are turned already gives the same.)
+    The values are those of all architectures and targets together, as in the paper. The extremes
+    are those of the finite values; infinity (S3 where S2 is 0) becomes the nearer end. A constant
+    metric becomes 0; NaN stays NaN. (The paper scales, then negates; negating first, as here,
+    gives the same, because negation swaps the extremes.)
     """
     finite = np.where(np.isinf(values), np.nan, values)
-    # An undefined metric is NaN all over; fmin and fmax skip NaN without the warning of nanmin
+    # An undefined metric is all NaN; fmin and fmax skip NaN without nanmin's warning
     low = np.fmin.reduce(finite, axis=(1, 2), keepdims=True)
     high = np.fmax.reduce(finite, axis=(1, 2), keepdims=True)
     span = np.where(high > low, high - low, 1)
@@ -43,8 +43,8 @@ def curves(scaled: np.ndarray, accuracy: np.ndarray, alphas: np.ndarray) -> np.n
     """ρ of every pair at every α in every cell, float64 [pairs, alphas, cells].
 
     scaled: float64 [metrics, cells, models], larger is better; accuracy: float64 [cells, models].
-    Pairs go as itertools.combinations has them: (0, 1), (0, 2), … A pair at a time, so that the
-    memory is that of alphas × cells × models (12 MB an array at the paper's size).
+    Pairs are in the order of itertools.combinations: (0, 1), (0, 2), … They are computed one at a
+    time, so that an array has alphas × cells × models elements (12 MB at the paper's size).
     """
     accuracy_ranks = centred_ranks(accuracy)
     pairs = list(combinations(scaled, 2))
@@ -66,10 +66,10 @@ def search(
 
     The table has a row for each pair, at the α of highest mean ρ (the smallest such α), then one
     for each single metric (second empty, alpha 0). Columns: first, second, alpha; mean_rho and
-    variance_rho over cells, the variance that of the population (ddof = 0: these cells are all
-    there are); max_rho and min_rho with the architecture and target of the first cell that has
-    it; cells, how many were used: a cell whose ρ is undefined is left out. All are NaN or empty
-    where no cell is left.
+    variance_rho over cells, a population variance (ddof = 0, because these cells are all there
+    are); max_rho and min_rho with the architecture and target of the first cell that attains them;
+    cells, the number used: cells whose ρ is undefined are left out. Where no cell is left, these
+    columns are NaN or empty.
     """
     rho = curves(scaled, accuracy, alphas)
     rows = []
@@ -82,7 +82,7 @@ def search(
 
 
 def best_row(table: pd.DataFrame) -> pd.Series | None:
-    """The row of the best pair, the first of equals; None if there is no pair with a mean ρ."""
+    """The row of the best pair, the first if tied; None if no pair has a mean ρ."""
     pairs = table[table["second"] != ""]
     if pairs["mean_rho"].notna().sum() == 0:
         return None
@@ -90,9 +90,9 @@ def best_row(table: pd.DataFrame) -> pd.Series | None:
 
 
 def mean_over_cells(rho: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of the cells whose ρ is defined; NaN where none is."""
+    """Mean over the last axis, over cells whose ρ is defined; NaN where none is."""
     defined = ~np.isnan(rho)
-    with np.errstate(invalid="ignore"):  # 0/0, no cell, is NaN
+    with np.errstate(invalid="ignore"):  # without cells, 0/0 is NaN
         return np.where(defined, rho, 0).sum(axis=-1) / defined.sum(axis=-1)
 
 

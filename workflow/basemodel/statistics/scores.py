@@ -23,12 +23,13 @@ def gather(
     targets: Sequence[str],
     metrics: Sequence[str],
 ) -> pd.DataFrame:
-    """One row a fine-tuning: architecture, target, subset, policy, accuracy and each raw metric.
+    """One row per fine-tuning: architecture, target, subset, policy, accuracy and raw metrics.
 
     fine_tuning: architecture, target, subset, accuracy (0 to 1); base_models: architecture,
-    subset, policy; values: for each (metric, architecture, target) a table subset, value.
-    Rows go by architecture, then target, then subset, the subsets in the order of base_models.
-    Raises ValueError, naming the row, where one is missing, double, or an accuracy is no number.
+    subset, policy; values: for each (metric, architecture, target) a table of subset, value.
+    Rows are ordered by architecture, target and subset, the subsets in the order of base_models.
+    Raises ValueError, naming the row, if one is missing or duplicated or an accuracy is not a
+    fraction.
     """
     keys = ["architecture", "target", "subset"]
     require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
@@ -93,7 +94,7 @@ def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     Columns: architecture, target, metric; rho, of the metric turned so that larger is better;
     p_value, two-sided; n, the number of base models; and rho_<policy>, ρ among the base models
     of one subset policy alone. A ρ is NaN (an empty field in CSV) where metric or accuracy is
-    constant or the metric undefined.
+    constant or the metric is undefined.
     """
     cells = scores[["architecture", "target"]].drop_duplicates()
     policies = sorted(scores["policy"].unique())

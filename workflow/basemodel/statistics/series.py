@@ -1,4 +1,4 @@
-"""Metrics of a series of networks, such as the epochs of a training or the cuts of a network."""
+"""Metrics of a series of networks, such as the epochs of a training run or a network's cuts."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ import pandas as pd
 def collect(
     cells: Sequence[Sequence[str]], tables: Sequence[pd.DataFrame], names: Sequence[str], step: str
 ) -> pd.DataFrame:
-    """One long table out of those of scripts/metric.py, in their order.
+    """Concatenate the tables of scripts/metric.py, in their order.
 
-    cells: [metric, *rest] for each table, the rest being what `names` says (architecture, or
+    cells: [metric, *rest] for each table, where `names` names the rest (architecture, or
     architecture and target); tables: columns `step` (epoch or layer), value, …
     Returns the columns *names, step, metric, value.
-    Raises ValueError where there is not one table a cell.
+    Raises ValueError unless there is one table per cell.
     """
     if len(cells) != len(tables):
         raise ValueError(f"{len(cells)} cells need as many tables of metrics, not {len(tables)}")

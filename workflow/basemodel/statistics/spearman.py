@@ -9,20 +9,20 @@ HIGH = 0.7  # |ρ| from here on counts as high
 def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's ρ along the last axis, ties with average ranks; float64, other axes broadcast.
 
-    NaN where x or y is constant or holds a NaN. Infinity is a value that ranks at an end.
+    NaN where x or y is constant or contains NaN. Infinite values rank first or last.
     """
     return rho_of_ranks(centred_ranks(x), centred_ranks(y))
 
 
 def centred_ranks(x: np.ndarray) -> np.ndarray:
-    """Average ranks along the last axis less their mean: multiples of 1/2, exact in float64."""
+    """Average ranks along the last axis minus their mean: multiples of 1/2, exact in float64."""
     return stats.rankdata(x, axis=-1) - (np.shape(x)[-1] + 1) / 2
 
 
 def rho_of_ranks(r: np.ndarray, s: np.ndarray) -> np.ndarray:
     """Pearson's correlation of centred ranks along the last axis; NaN for constant ranks."""
     scale = np.sqrt((r * r).sum(axis=-1) * (s * s).sum(axis=-1))
-    with np.errstate(invalid="ignore"):  # 0/0, a constant, is NaN
+    with np.errstate(invalid="ignore"):  # for a constant, 0/0 is NaN
         return (r * s).sum(axis=-1) / scale
 
 

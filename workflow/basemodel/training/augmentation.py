@@ -1,4 +1,4 @@
-"""Random crops and flips of a batch of images, on whatever device holds it."""
+"""Random crops and flips of a batch of images, on the device that holds it."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ def random_crop_flip(
 ) -> Tensor:
     """Random resized crop and horizontal flip: uint8 [n, H, W, 3] -> float32 [n, 3, crop, crop].
 
-    `generator` is the CPU's, so that the boxes are the same on every device. On a GPU the crops
-    are computed in float16, within 0.25 of a grey level of those in float32: torchvision's own,
-    of bytes, are rounded to whole levels.
+    `generator` is a CPU generator, so that the boxes are the same on every device. On a GPU the
+    crops are computed in float16, within 0.25 of a grey level of those in float32; torchvision's
+    crops of bytes are rounded to whole levels.
     """
     boxes = crop_boxes(len(images), images.shape[1], images.shape[2], generator)
     flip = torch.rand(len(images), generator=generator) < 0.5
@@ -26,7 +26,7 @@ def crop_boxes(count: int, height: int, width: int, generator: torch.Generator) 
     """Boxes (top, left, height, width) in whole pixels, int64 [count, 4].
 
     The distribution is that of torchvision's RandomResizedCrop: area uniform in 0.08..1 of the
-    image, aspect ratio log-uniform in 3/4..4/3, ten tries, then the largest central box.
+    image, aspect ratio log-uniform in 3/4..4/3, up to ten tries, then the largest central box.
     """
     tries = 10
     draw = torch.rand(4, count, tries, generator=generator, dtype=torch.float64)
@@ -55,9 +55,9 @@ def resized_crop(
 ) -> Tensor:
     """Crop each image to its box and resize it: [n, H, W, c] -> `dtype` [n, c, side, side].
 
-    Bilinear with antialiasing, as torchvision's resize, and mirrored where `flip`, bool [n], says
-    so. Resizing is linear in rows and in columns, so a batch of crops of different sizes is two
-    batched matrix products, and to mirror is to turn the weights of the columns round.
+    Bilinear with antialiasing, like torchvision's resize, and mirrored where `flip`, bool [n], is
+    true. Resizing is linear in rows and in columns, so crops of different sizes take two batched
+    matrix products, and mirroring reverses the weights of the columns.
     """
     n, height, width, channels = images.shape
     boxes = _sent(boxes, images.device)
@@ -66,7 +66,8 @@ def resized_crop(
     if flip is not None:
         flip = _sent(flip, images.device)[:, None, None]
         columns = torch.where(flip, columns.flip(1), columns)
-    # The rows of all channels at once, as the bytes lie in memory; then a plane for each channel.
+    # First the rows of all channels at once, in memory order; then the columns, one plane per
+    # channel.
     half = torch.bmm(rows.to(dtype), images.reshape(n, height, width * channels).to(dtype))
     planes = half.view(n, side, width, channels).permute(0, 3, 1, 2)
     planes = planes.reshape(n, channels * side, width)
@@ -74,7 +75,7 @@ def resized_crop(
 
 
 def _sent(drawn: Tensor, where: torch.device) -> Tensor:
-    """What was drawn on the CPU, on the device, without waiting for the device."""
+    """Copy what was drawn on the CPU to the device without waiting for the device."""
     return drawn.pin_memory().to(where, non_blocking=True) if where.type == "cuda" else drawn
 
 

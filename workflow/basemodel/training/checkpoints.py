@@ -1,9 +1,8 @@
-"""The state of an unfinished training on disk, so that a job that was stopped can be resumed.
+"""The state of an unfinished training run on disk, so that a stopped job can be resumed.
 
-The file lies beside the job's output and is not declared: Snakemake deletes the declared outputs
-of a job that failed. It is one safetensors file (no pickle), written whole or not at all, and
-bound to what the result depends on: it is used by the same code with the same settings and inputs,
-and ignored by any other.
+The file is next to the job's output but is not declared, because Snakemake deletes the declared
+outputs of a failed job. It is one safetensors file (no pickle), written whole or not at all. It is
+tied to what the result depends on: only the same code with the same settings and inputs uses it.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ History = list[dict[str, float]]  # one row per finished epoch
 
 @dataclass
 class Begun:
-    """An epoch that has begun: the next step, the order of the images, and the sums so far."""
+    """An unfinished epoch: the next step, the order of the images, and the sums so far."""
 
     step: int
     order: Tensor  # int64 [n], on the CPU
@@ -43,11 +42,11 @@ class Begun:
 
 
 class Checkpoint:
-    """Where the state of a training is kept, and when it is saved.
+    """Where the state of a training run is kept, and when it is saved.
 
     `output`: a file that the job makes; without one nothing is ever saved. `of`: what the result
-    follows from (see `job_hash`). It is due after every `epochs` epochs, though not within
-    `seconds` of the last time: jobs of a second write nothing. When it is saved changes no result.
+    depends on (see `job_hash`). A save is due after every `epochs` epochs, but not within `seconds`
+    of the last one, so very short jobs write nothing. Results do not depend on when it is saved.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Checkpoint:
         if output is not None:
             output = Path(output)
             self._path = output.with_name(f".{output.name}.checkpoint")
-            # For what a job keeps of every epoch until it is complete.
+            # For what a job keeps from each epoch until it is complete.
             self.folder = output.with_name(f".{output.name}.epochs")
 
     @property
@@ -68,7 +67,7 @@ class Checkpoint:
         return self._path is not None
 
     def due(self, epochs: int) -> bool:
-        """Whether it is time to save, after so many epochs."""
+        """Whether to save after this number of epochs."""
         return (
             self.keeps
             and epochs % self._epochs == 0
@@ -83,7 +82,7 @@ class Checkpoint:
         history: History,
         begun: Begun | None = None,
     ) -> None:
-        """Write the complete state: also in the middle of an epoch, if `begun` says where.
+        """Write the complete state, including that of an unfinished epoch if `begun` is given.
 
         Raises FloatingPointError if the weights are not finite.
         """
@@ -112,9 +111,9 @@ class Checkpoint:
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
     ) -> tuple[History, Begun | None]:
-        """Put everything back as it was saved: the finished epochs, and the one that had begun.
+        """Restore the saved state; return the finished epochs and the unfinished one.
 
-        Where there is nothing to resume, nothing changes and the history is empty.
+        If there is nothing to resume, nothing changes and the history is empty.
         """
         facts, tensors = self._read()
         if facts is None:
@@ -123,8 +122,8 @@ class Checkpoint:
         model.load_state_dict(_below("model", tensors))
         for index, parameter in enumerate(_parameters(optimizer)):
             for name, value in _below(f"optimizer.{index}", tensors).items():
-                # A file keeps no strides, and fused optimisers walk through memory: what is
-                # shaped as its parameter must lie in memory as its parameter does.
+                # Files do not keep strides, and fused optimisers go by memory layout: a tensor
+                # with the parameter's shape must also have its memory layout.
                 if value.shape == parameter.shape:
                     value = torch.empty_like(parameter, requires_grad=False).copy_(value)
                 optimizer.state[parameter][name] = value.to(parameter.device)
@@ -142,7 +141,7 @@ class Checkpoint:
         return history, Begun(facts["step"], tensors["begun.order"], *sums)
 
     def remove(self) -> None:
-        """The job is complete: leave nothing behind."""
+        """Remove all that was kept, once the job is complete."""
         if self.keeps:
             self._path.unlink(missing_ok=True)
             files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
@@ -164,16 +163,16 @@ class Checkpoint:
             pass
         except UNUSABLE as error:
             print(f"starts anew: the checkpoint here cannot be read ({error})")
-        self.remove()  # what was kept of its epochs too
+        self.remove()  # including what was kept from its epochs
         return None, {}
 
 
 def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
-    """A hash of all that a job's result follows from: code and settings, inputs, torch, device.
+    """A hash of all that a job's result depends on: code and settings, inputs, torch, device.
 
-    `params` are the rule's, its code's fingerprint among them. Inputs are known by size and time
-    stamp: to read 25 GB would take longer than to train for a while, and the worst that a touched
-    file does is that one job starts anew.
+    `params` are the rule's and include its code's fingerprint. Inputs are identified by size and
+    time stamp: reading 25 GB can take longer than retraining, and the worst that a touched file
+    can do is make one job start from scratch.
     """
     stats = [Path(path).stat() for path in inputs]
     facts = {
@@ -187,7 +186,7 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
 
 
 def of_job(job, output: str | Path) -> Checkpoint:
-    """The checkpoint of a rule's job, which makes `output`; `job` is its `snakemake` object."""
+    """The checkpoint of a rule's job that makes `output`; `job` is its `snakemake` object."""
     runtime = job.config["runtime"]
     return Checkpoint(
         output,
@@ -202,6 +201,6 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with the prefix and a dot, without them."""
+    """The tensors whose names begin with the prefix and a dot, keyed by the rest of the name."""
     start = f"{prefix}."
     return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}

@@ -20,11 +20,11 @@ from basemodel.training.loop import fit
 
 
 def divide(model: nn.Module, trainable: str) -> tuple[nn.Module, nn.Module]:
-    """The frozen part and the trained part; the second takes what the first gives.
+    """The frozen part and the trained part, which takes the output of the frozen one.
 
-    `last`: a new last fully connected layer is trained; `head`: the hidden fully connected layers
-    too; `all`: everything. The frozen part is in evaluation mode, so that batch normalisation and
-    dropout stay out of it.
+    `last`: only a new last fully connected layer is trained; `head`: the hidden fully connected
+    layers too; `all`: everything. The frozen part is in evaluation mode, so that its batch
+    normalisation and dropout are those of evaluation.
     """
     if trainable == "last":
         frozen, trained = nn.Sequential(model.trunk, model.head[:-1]), model.last
@@ -45,12 +45,12 @@ def finetune(
     checkpoint: Checkpoint | None = None,
     device_memory: float = 0.5,
 ) -> dict[str, Any]:
-    """Train `trained` on what `frozen` gives for a target's images; test it on the target's tests.
+    """Train `trained` on what `frozen` outputs for a target's images; test on its test images.
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
-    `loop.fit`, and `augmentation`; `checkpoint` as there. Images that take more than
-    `device_memory`, a share of what is free there, both splits together, are streamed. Returns
-    accuracy (top-1, on the tests), train_accuracy (in the last epoch) and the history of all
+    `loop.fit`, plus `augmentation`; `checkpoint` is as in `loop.fit`. Images are streamed if both
+    splits together take more than `device_memory`, a fraction of the device's free memory. Returns
+    accuracy (top-1, on the test images), train_accuracy (in the last epoch) and the history of all
     epochs. Raises ValueError if a split has no images.
     """
     where = next(trained.parameters()).device
@@ -82,10 +82,10 @@ def finetune_job(
     generator: torch.Generator,
     names: dict[str, Any],
 ) -> None:
-    """Fine-tune as a rule's job asks (its `snakemake` object), and write its output.
+    """Fine-tune as a rule's job (its `snakemake` object) asks, and write its output.
 
-    Inputs: card, of the network that was divided, and meta, of the target. `names` go first in
-    the output. Raises loop.Interrupted.
+    Inputs: the divided network's card and the target's meta. `names` come first in the output.
+    Raises loop.Interrupted.
     """
     checkpoint = of_job(job, job.output[0])
     result = finetune(
@@ -118,7 +118,7 @@ def _split(
 
 def _frozen(frozen: nn.Module, look, precision: str, batch: Tensor) -> Tensor:
     with torch.no_grad():
-        seen = look(batch)  # pixels are exact in any precision: only networks compute in it
+        seen = look(batch)  # outside autocast: only the network computes in reduced precision
         with autocast(precision, seen.device):
             return frozen(seen)
 

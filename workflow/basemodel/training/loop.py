@@ -1,4 +1,4 @@
-"""The training loop, for pre-training and for fine-tuning alike."""
+"""The training loop, for both pre-training and fine-tuning."""
 
 import os
 from collections.abc import Callable
@@ -18,9 +18,9 @@ Row = dict[str, float]
 
 
 class Interrupted(Exception):
-    """A training was asked to stop, and its state is saved: the next attempt resumes it."""
+    """A training run was asked to stop, and its state is saved: the next attempt resumes it."""
 
-    # What a job exits with: a temporary failure (sysexits.h), so try again.
+    # The job's exit status: a temporary failure (sysexits.h), so try again.
     EXIT_CODE = os.EX_TEMPFAIL
 
 
@@ -36,16 +36,16 @@ def fit(
 ) -> list[Row]:
     """Train `model` in place on its device; return loss and training accuracy of every epoch.
 
-    `inputs` [n, ...] and `labels` int64 [n] may live anywhere; a batch goes to the model's device
-    and through `prepare` first. `settings`: epochs, batch, optimizer (sgd or adamw),
-    learning_rate, momentum, weight_decay, warmup_epochs, step_epochs and gamma: the rate grows
-    linearly over the warm-up and is multiplied by gamma every step_epochs (docs/paper.md, Table 3);
-    precision (see `autocast`) and compile. `after_epoch` is called with the epoch, counted from 1,
-    and its row; what it returns is added to the row.
+    `inputs` [n, ...] and `labels` int64 [n] may be on any device; each batch is moved to the
+    model's device and passed through `prepare`. `settings`: epochs, batch, optimizer (sgd or
+    adamw), learning_rate, momentum, weight_decay, warmup_epochs, step_epochs, gamma, precision (see
+    `autocast`) and compile. The learning rate grows linearly over the warm-up and is multiplied by
+    gamma every step_epochs (docs/paper.md, Table 3). `after_epoch` is called with the epoch,
+    counted from 1, and its row; what it returns is added to the row.
 
     With a `checkpoint`, epochs that it holds are not trained again, and SIGTERM or Ctrl-C saves
-    the state and raises Interrupted. Raises FloatingPointError as soon as a loss is not finite, or
-    the weights after an epoch are not; ValueError if there are no images.
+    the state and raises Interrupted. Raises FloatingPointError as soon as a loss, or the weights
+    after an epoch, are not finite; ValueError if there are no images.
     """
     if not len(inputs):
         raise ValueError("no images to train on")
@@ -101,7 +101,7 @@ def fit(
 
 
 def learning_rate(epoch: int, step: int, steps: int, settings: dict[str, Any]) -> float:
-    """The rate for one step, epochs and steps counted from 0."""
+    """The learning rate for one step; epochs and steps are counted from 0."""
     rate = settings["learning_rate"] * settings["gamma"] ** (epoch // settings["step_epochs"])
     warmup = settings["warmup_epochs"] * steps
     return rate * min(1.0, (epoch * steps + step + 1) / warmup) if warmup else rate

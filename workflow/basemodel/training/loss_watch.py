@@ -1,4 +1,4 @@
-"""Stop a training whose loss or weights are not finite, and hardly let the device wait for it."""
+"""Stop training when the loss or the weights are not finite, hardly holding up the device."""
 
 import math
 from collections import deque
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from basemodel.networks.weights import DIVERGED, check_finite
 
-LATE = 16  # steps after which an answer is waited for: far enough behind that it costs nothing
+LATE = 16  # steps after which to wait for a loss: by then it has arrived, so waiting costs nothing
 
 
 class Watch:
-    """Looks at every step's loss and raises FloatingPointError for the first that is not finite.
+    """Checks every step's loss and raises FloatingPointError for the first that is not finite.
 
-    On the CPU at once; on a GPU as soon as the loss has arrived here, up to LATE steps later, but
-    the message names the step that it happened in.
+    It raises at once on the CPU. On a GPU it does so when the loss has arrived on the host, up to
+    LATE steps later, but the message names the step in which it happened.
     """
 
     def __init__(self, epochs: int, steps: int):
@@ -24,7 +24,7 @@ class Watch:
         self._pending = deque()
 
     def see(self, loss: Tensor, epoch: int, step: int, rate: float) -> None:
-        """`loss` of one step; epoch and step counted from 0."""
+        """Take the loss of one step; epoch and step are counted from 0."""
         host, arrived = loss.detach(), None
         if loss.is_cuda:
             host = torch.empty((), dtype=loss.dtype, pin_memory=True)
@@ -35,12 +35,12 @@ class Watch:
             self._check()
 
     def finish(self) -> None:
-        """Wait for all losses seen."""
+        """Wait for all pending losses and check them."""
         while self._pending:
             self._check()
 
     def look_at(self, model: nn.Module, epoch: int, rate: float) -> None:
-        """The weights after an epoch's last step, whose outcome no loss shows."""
+        """Check the weights after an epoch's last step, whose effect no loss shows."""
         after = f"the weights after epoch {epoch + 1} of {self._epochs}, at learning rate {rate:g}"
         check_finite(model.state_dict(), after, DIVERGED)
 

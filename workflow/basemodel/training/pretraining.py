@@ -1,4 +1,4 @@
-"""Pre-training: one architecture on one source task, from an untrained network to its card."""
+"""Pre-training of one architecture on one source task, from an untrained network to its card."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,10 +27,10 @@ class Pretraining:
     """A network and the images that it learns from; `run` trains it.
 
     `subset`: a source task, as rule `subset` writes it. `train`, `test`: the folders of the packed
-    source data set. `params`: those of the rules: network (architecture, width, stem), pretrain
-    (the settings), preprocessing and seed. Images that take more than `device_memory`, a share of
-    what is free there, both splits together, are streamed. Raises ValueError if a split has no
-    images of the task's classes.
+    source data set. `params`: the rules' parameters network (architecture, width, stem), pretrain
+    (the settings), preprocessing and seed. Images are streamed if both splits together take more
+    than `device_memory`, a fraction of the device's free memory. Raises ValueError if a split has
+    no images of the task's classes.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Pretraining:
         return card
 
     def test_accuracy(self) -> float:
-        """Of the network as it is now, on the held-out images of its classes."""
+        """Accuracy of the network as it is now, on the held-out images of its classes."""
         return self._measure(*self._tests)
 
     def _measure(self, images: Tensor | Streamed, labels: Tensor) -> float:
@@ -119,7 +119,7 @@ class Pretraining:
     def _split(
         self, folder: str | Path, rows: list[int] | None, room: float
     ) -> tuple[Tensor | Streamed, Tensor]:
-        """Images uint8, on the device if they fit, and labels from 0 within the task's classes."""
+        """Images uint8, on the device if they fit, and labels numbered from 0 within the task."""
         images, labels = packed.load(folder)
         classes = self._subset["classes"]
         rows = np.flatnonzero(np.isin(labels, classes)) if rows is None else rows

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, and SIGTERM, by which a cluster wants its machine back."""
+"""Requests to stop: Ctrl-C, and SIGTERM, which a cluster sends when it wants its machine back."""
 
 import contextlib
 import signal
@@ -18,9 +18,9 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals(heed: bool) -> Iterator[Stop]:
-    """In the block the signals are noted and do no more; unless `heed`, nothing changes.
+    """Within the block the signals are only recorded. Without `heed`, nothing changes.
 
-    Nothing changes either in a thread that is not the main one, which cannot receive signals.
+    Nor does anything change outside the main thread, because other threads receive no signals.
     """
     stop = Stop()
     if not heed or threading.current_thread() is not threading.main_thread():

@@ -1,14 +1,14 @@
-"""Data sets made of image files: one module per kind, which says what it needs and lists its files.
+"""Data sets of image files: one module per kind, which says what it needs and lists its files.
 
 Each module has
 
-* EXPECTED: Counts of the published data set, or None where there is none;
+* EXPECTED: Counts of the published data set, or None if there is none;
 * NEEDED: the files and folders below the data root without which it cannot be listed;
 * DOWNLOAD: the name of the torchvision class that downloads it, or None;
-* BY_HAND: from whom to fetch it and where to put it, where torchvision cannot; {root} stands for
-  the data root, {folder} for the data set's own folder;
-* listing(root, settings, exact): a Listing, no image decoded. `exact`: whether the files must be
-  the published ones, so far as a checksum is known.
+* BY_HAND: if torchvision cannot, where to get it and where to put it; {root} stands for the data
+  root, {folder} for the data set's own folder;
+* listing(root, settings, exact): a Listing, made without decoding images. `exact`: whether the
+  files must be the published ones, as far as checksums are known.
 
 The modules import torchvision, which takes two seconds, only inside `listing`.
 """
@@ -28,7 +28,7 @@ from basemodel.data.listing import (
 )
 
 EMBEDDED = ("glyphs", "digits")  # made by this project, from no files
-FOUND = ("imagenet", "folder")  # whose images are found in folders, not named in lists
+FOUND = ("imagenet", "folder")  # kinds whose images are found in folders, not named in lists
 
 
 def module(kind: str) -> ModuleType:
@@ -42,19 +42,19 @@ def needed(dataset: dict) -> list[str]:
 
 
 def place(dataset: dict) -> str:
-    """Where below the data root the class folders are, of the kinds that a user places freely."""
+    """The class folders' path below the data root, for kinds that a user may place anywhere."""
     return dataset.get("path", dataset["kind"])
 
 
 def missing(root: Path, dataset: dict) -> list[Path]:
-    """What a data set needs and has not."""
+    """The files and folders that a data set needs but lacks."""
     return [root / path for path in needed(dataset) if not (root / path).exists()]
 
 
 def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
-    """The files of a data set, of which everything is checked that shows without decoding one.
+    """The files of a data set, after all checks that are possible without decoding an image.
 
-    `exact`: whether it must be the published one. Raises DataError.
+    `exact`: whether it must be the published data set. Raises DataError.
     """
     absent = missing(root, dataset)
     if absent:
@@ -64,7 +64,7 @@ def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
         found = kind.listing(root, dataset, exact)
     except DataError:
         raise
-    except Exception as error:  # of lists that are not what they are named
+    except Exception as error:  # from lists that do not hold what their names say
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"its lists cannot be read, {reason}; get it again") from error
     if exact and kind.EXPECTED:
@@ -81,7 +81,7 @@ def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
 
 
 def found_classes(root: Path, dataset: dict) -> int | None:
-    """How many classes there are, where a look into one folder tells; else None."""
+    """The number of classes if one folder's contents tell it, else None."""
     if dataset["kind"] not in FOUND:
         return None
     path = root / place(dataset)

@@ -1,9 +1,9 @@
-"""Caltech-101: thirty images of each class to train on, the rest to test on.
+"""Caltech-101: thirty images of each class for training, the rest for testing.
 
 The paper's 102 classes with 3,060 + 6,084 images are the 101 object categories (8,677 images) and
 BACKGROUND_Google (467), which torchvision leaves out: 102 x 30 = 3,060, and 9,144 - 3,060 = 6,084.
-So the background is the last class here. There is no official split: which thirty follows from
-the class's name and its files' names. Source: Fei-Fei et al., CVPR workshops 2004.
+So the background is the last class here. There is no official split: which thirty are taken
+depends on the names of the class and its files. Source: Fei-Fei et al., CVPR workshops 2004.
 """
 
 from pathlib import Path
@@ -27,8 +27,8 @@ BACKGROUND = "BACKGROUND_Google"
 
 def listing(root: Path, settings: dict, exact: bool) -> Listing:
     folder = "caltech101/101_ObjectCategories"
-    # Not by torchvision, which takes every file for a class, and for an image: the macOS Finder
-    # leaves a .DS_Store, and the folder of the background holds a file `tmp`.
+    # Without torchvision, which takes every file for a class or an image: the macOS Finder leaves
+    # a .DS_Store, and the background's folder contains a file `tmp`.
     classes = [name for name in class_names(root / folder) if name != BACKGROUND] + [BACKGROUND]
     train, test = [], []
     for label, name in enumerate(classes):

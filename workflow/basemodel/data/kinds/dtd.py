@@ -25,5 +25,5 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
     train, val, test = (
         [path.relative_to(root).as_posix() for path in split._image_files] for split in splits
     )
-    # torchvision numbers the classes of each split by themselves; names hold in all of them.
+    # torchvision numbers the classes of each split separately; names are the same in all of them.
     return named(sorted({*splits[0].classes, *splits[1].classes}), train + val, test)

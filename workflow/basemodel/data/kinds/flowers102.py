@@ -20,7 +20,7 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
     class Unchecked(Flowers102):
         _file_dict = {key: (file, None) for key, (file, _) in Flowers102._file_dict.items()}
 
-    # torchvision compares the lists with their checksums, which a miniature's cannot have.
+    # torchvision compares the lists with their checksums, which a miniature cannot match.
     loader = Flowers102 if exact else Unchecked
     train, val, test = (
         [

@@ -1,8 +1,8 @@
 """Any images in folders named after their classes: train/ and test/ (or val/), or no split at all.
 
-Without a split, the share `test_share` of every class is held out for the test. Which images
-these are follows from the class's name and its files' names, not from the experiment's seed: the
-split belongs to the data set.
+Without a split, the fraction `test_share` of each class is held out for testing. Which images
+these are depends on the names of the class and its files, not on the experiment's seed, because
+the split belongs to the data set.
 """
 
 from itertools import groupby
@@ -42,9 +42,9 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
 
 
 def split(files: list[str], test_share: float) -> tuple[list[str], list[str]]:
-    """Hold out a share of every class: at least one image, and not all.
+    """Hold out a fraction of each class: at least one image, but not all.
 
-    `files`: paths, sorted, each in its class's folder. Raises DataError for a class of one image.
+    `files`: sorted paths, each in its class's folder. Raises DataError for a class of one image.
     """
     train, test = [], []
     for name, group in groupby(files, key=lambda file: Path(file).parent.name):

@@ -1,7 +1,7 @@
-"""ImageNet-1k (ILSVRC 2012): train/ and val/, a folder a class, named by its WordNet number.
+"""ImageNet-1k (ILSVRC 2012): train/ and val/, one folder per class, named by its WordNet number.
 
-Classes are in the order of their numbers, as everywhere else; val/ is what one tests on, for the
-labels of the test set were never published. Source: Russakovsky et al., IJCV 2015.
+Classes are in the usual order, that of their numbers. Testing is on val/, because the labels of
+the test set were never published. Source: Russakovsky et al., IJCV 2015.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MIT Indoor-67: 67 kinds of rooms, about 80 + 20 images a class by its official lists.
+"""MIT Indoor-67: 67 kinds of rooms, about 80 + 20 images per class, from its official lists.
 
 Source: Quattoni and Torralba, CVPR 2009.
 """

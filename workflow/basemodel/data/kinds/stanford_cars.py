@@ -1,4 +1,4 @@
-"""Stanford Cars: 196 classes of cars, make, model and year. Source: Krause et al., 3dRR 2013."""
+"""Stanford Cars: 196 classes by make, model and year. Source: Krause et al., 3dRR 2013."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ NEEDED = [
     "stanford_cars/cars_train",
     "stanford_cars/cars_test",
 ]
-DOWNLOAD = None  # torchvision's class has no working address any more
+DOWNLOAD = None  # the address in torchvision's class no longer works
 BY_HAND = (
     "from a mirror, for Stanford's own page is offline (Kaggle has several; it must include "
     "cars_test_annos_withlabels.mat): devkit/, cars_train/, cars_test/ and that file into "

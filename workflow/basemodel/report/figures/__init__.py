@@ -1,1 +1,1 @@
-"""The figures: each module draws one from tables and arrays, and returns a matplotlib Figure."""
+"""The figures. Each module draws one from tables and arrays and returns a matplotlib Figure."""

@@ -1,4 +1,4 @@
-"""Figure 1: accuracy and metrics in the course of normal training, epoch by epoch."""
+"""Figure 1: accuracy and metrics during normal training, epoch by epoch."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from basemodel.tables import require_fractions
 
 ACCURACY = {"color": "black", "linewidth": 2.2, "marker": "o", "markersize": 4.5}
 LINES = ["-", "--", "-.", ":"]
-ALL_TICKS = 30  # up to so many epochs each has its tick
+ALL_TICKS = 30  # up to this number of epochs, each has a tick
 CONSTANT = 1e-12  # a spread below this share of the values is rounding
 
 
@@ -25,14 +25,14 @@ def draw(
     architectures: Sequence[str],
     names: Sequence[str],
 ) -> Figure:
-    """One panel an architecture: accuracy on the left axis, standardised metrics on the right.
+    """One panel per architecture: accuracy on the left axis, standardised metrics on the right.
 
     accuracies: columns architecture, epoch, test_accuracy (0 to 1, drawn in percent); metrics:
     architecture, epoch, metric, value; names: the metrics to draw. Epochs count from 1. Metrics
-    are not turned: a smaller-is-better metric is drawn as it is, as published. One that is
-    undefined (NaN, infinity) in an epoch has a gap there.
-    Raises ValueError, naming architecture and metric, where epochs are missing or double, or an
-    accuracy is no fraction.
+    are not negated: a smaller-is-better metric is drawn as it is, as published. Where a metric is
+    undefined (NaN, infinity), its line has a gap.
+    Raises ValueError, naming architecture and metric, if epochs are missing or duplicated or an
+    accuracy is not a fraction.
     """
     require_fractions(accuracies, "test_accuracy", ["architecture", "epoch"], "normal training")
     figure = Figure(figsize=(style.WIDTH, 0.9 + 2 * len(architectures)), layout="constrained")
@@ -68,7 +68,7 @@ def draw(
 def standardise(values: np.ndarray) -> np.ndarray:
     """Mean 0 and variance 1 (over n, not n−1) of the finite values; constant values become 0.
 
-    float64 [epochs] in and out; what is NaN or infinite becomes NaN.
+    float64 [epochs] in and out; NaN and infinity become NaN.
     """
     finite = np.isfinite(values)
     result = np.full(len(values), np.nan)
@@ -98,7 +98,7 @@ def _draw_metric(right: Axes, epochs: np.ndarray, values: np.ndarray, metric: st
         epochs,
         values,
         color=style.colour(i),
-        marker=style.marker(i + 1),  # the circle is that of the accuracy
+        marker=style.marker(i + 1),  # the circle is the accuracy's
         linestyle=LINES[i % len(LINES)],
         linewidth=1.1,
         markersize=3.6,

@@ -13,8 +13,8 @@ from basemodel.networks.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.spearman import HIGH
 
-GROUP = 0.84  # of the room of a target, what its bars take
-SLANTED = 24  # letters of a title, for which the figure's height has room
+GROUP = 0.84  # fraction of a target's width that its bars take
+SLANTED = 24  # letters of a slanted title that fit the figure's height
 
 
 @style.printed
@@ -24,10 +24,10 @@ def draw(
     targets: Sequence[tuple[str, str]],
     metrics: Sequence[str],
 ) -> Figure:
-    """One panel an architecture, one group a target (name, title), one bar a metric.
+    """One panel per architecture, one group per target (name, title), one bar per metric.
 
-    correlation: columns architecture, target, metric, rho (larger metric is better, as
-    correlation.rho_table has it). A ρ that is undefined is a cross in place of a bar.
+    correlation: columns architecture, target, metric, rho (of metrics turned so that larger is
+    better, as in scores.rho_table). An undefined ρ is shown as a cross instead of a bar.
     """
     rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
     figure = Figure(figsize=(style.WIDTH, 1.1 + 1.9 * len(architectures)), layout="constrained")
@@ -87,7 +87,7 @@ def _axes(panel, title: str, groups: int) -> None:
 
 
 def _name_targets(panel, titles: list[str]) -> None:
-    """Label the groups, wrapped to their room; slanted and cut where not even a word fits."""
+    """Label the groups, wrapped to their width, or slanted and cut where a word does not fit."""
     letters = int((style.WIDTH - 0.8) / len(titles) / style.LETTER)
     wrapped = [fill(title, max(letters, 1), break_long_words=False) for title in titles]
     if max(len(line) for title in wrapped for line in title.split("\n")) <= letters:

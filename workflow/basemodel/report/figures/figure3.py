@@ -17,7 +17,7 @@ from basemodel.statistics.scores import cell_names
 COLUMNS = 3
 MEAN_WIDTH = 2
 BEST_FRAME = 1.8
-LINE = 0.16  # inches: a line of the legend of targets, of which two have room in any case
+LINE = 0.16  # inches: a line of the legend of targets; there is always room for two
 MAXIMUM = {
     "linestyle": "",
     "marker": "o",
@@ -36,12 +36,12 @@ def draw(
     architectures: Sequence[str],
     targets: Sequence[tuple[str, str]],
 ) -> Figure:
-    """One panel a pair, one curve a cell, the mean over cells in black with its maximum marked.
+    """One panel per pair, one curve per cell; the mean over cells in black, its maximum marked.
 
-    A mean that leaves out a cell, of an undefined ρ, says so.
-    curves: float64 [pairs, alphas, cells] and pairs: the table, both of pairs.search; alphas:
+    A note marks means that leave out cells with an undefined ρ.
+    curves: float64 [pairs, alphas, cells] and pairs: the table, both from pairs.search; alphas:
     float64 [alphas]; targets: (name, title). The panel of the best pair has a heavy frame.
-    Raises ValueError where the arrays do not fit each other or there is no pair to show.
+    Raises ValueError if the arrays do not match or there is no pair to show.
     """
     table = pairs[pairs["second"] != ""]
     cells = cell_names(architectures, [target for target, _ in targets])
@@ -70,7 +70,7 @@ def draw(
     for panel in panels[len(table) :]:
         panel.remove()
     for panel in panels[max(0, len(table) - columns) : len(table)]:
-        panel.tick_params(labelbottom=True)  # also above a gap in the last row
+        panel.tick_params(labelbottom=True)  # even above a gap in the last row
         panel.set_xlabel("α")
     for panel in grid[:, 0]:
         panel.set_ylabel("Spearman's ρ")
@@ -91,13 +91,13 @@ def _draw_cells(panel, alphas: np.ndarray, curve: np.ndarray, architectures, tar
             linewidth=0.9,
             marker=style.marker(target),
             markersize=2.6,
-            markevery=(int(step * (cell + 0.5) / curve.shape[1]), step),  # not one over another
+            markevery=(int(step * (cell + 0.5) / curve.shape[1]), step),  # staggered
         )
 
 
 def _mark(panel, row: pd.Series, cells: int, is_best: bool) -> None:
     first, second = load(row["first"]).LABEL, load(row["second"]).LABEL
-    # Above the panel, as any place in it would hide curves
+    # Above the panel, because it would hide curves inside
     panel.set_title(
         f"(1−α)·{first} + α·{second}", pad=14, fontweight="bold" if is_best else "normal"
     )
@@ -107,7 +107,7 @@ def _mark(panel, row: pd.Series, cells: int, is_best: bool) -> None:
     note = "undefined"
     if not np.isnan(row["mean_rho"]):
         note = f"mean ρ {row['mean_rho']:.3f} at α = {row['alpha']:g}".replace("-", "−")
-        if row["cells"] < cells:  # in the others it is undefined
+        if row["cells"] < cells:  # ρ is undefined in the others
             note += f", {row['cells']} of {cells} curves"
         panel.plot(row["alpha"], row["mean_rho"], **MAXIMUM, zorder=5, clip_on=False)
     panel.annotate(
@@ -157,6 +157,6 @@ def _legend(
 
 
 def _legend_columns(targets: Sequence[tuple[str, str]]) -> int:
-    """How many titles have room beside each other, at most four."""
+    """How many titles fit side by side, at most four."""
     entry = 0.6 + style.LETTER * max(len(title) for _, title in targets)
     return max(1, min(4, int(style.WIDTH / entry)))

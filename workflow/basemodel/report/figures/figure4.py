@@ -1,7 +1,7 @@
 """Figure 4: accuracy of a network cut after each of its convolutional layers, by target.
 
-A target is a panel and a layer its place in it, so that no colour has to say which of 17 bars is
-meant. What is left to say by colour is what a reader looks for: which cuts are as good as the best.
+Each target has a panel, in which position stands for the layer, so that colours need not tell 17
+bars apart. Instead they show what a reader looks for: which cuts are as good as the best.
 """
 
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ TOP = 115  # percent: room for a mark above a bar of 100
 
 @style.printed
 def draw(accuracies: pd.DataFrame, architecture: str, targets: Sequence[tuple[str, str]]) -> Figure:
-    """One panel a target (name, title), one bar a layer.
+    """One panel per target (name, title), one bar per layer.
 
     accuracies: columns architecture, target, layer (from 0), accuracy (0 to 1). Dark bars are
-    within one point of the target's best; the earliest of them and the best have marks, and
-    the panel's heading names both. Raises ValueError as cuts.by_layer does, or where a target
-    has no rows.
+    within one point of the target's best; the earliest of them and the best are marked, and the
+    panel's heading names both. Raises ValueError as cuts.by_layer does, or if a target has no
+    rows.
     """
     found = cuts.by_layer(accuracies[accuracies["architecture"] == architecture])
     columns = min(COLUMNS, len(targets))
@@ -69,7 +69,7 @@ def _draw_target(panel: Axes, accuracy: np.ndarray, title: str) -> None:
     level = percent[best] - cuts.POINTS
     panel.axhline(level, color="black", linewidth=0.7, linestyle="--", zorder=0.5)
     _mark(panel, earliest, percent[earliest], EARLIEST, LIFT)
-    _mark(panel, best, percent[best], BEST, -LIFT)  # in the bar: no mark hides the other
+    _mark(panel, best, percent[best], BEST, -LIFT)  # inside the bar: neither hides the other
     note = f"▼ {earliest}: {percent[earliest]:.1f} %   ☆ {best}: {percent[best]:.1f} %"
     if best == earliest:
         note = f"▼☆ {best}: {percent[best]:.1f} %"
@@ -81,7 +81,7 @@ def _draw_target(panel: Axes, accuracy: np.ndarray, title: str) -> None:
 
 
 def _mark(panel: Axes, layer: int, height: float, look: dict, lift: float) -> None:
-    """A mark some points above the top of a bar (below, where negative), whatever the scale."""
+    """Mark a bar `lift` points above its top (below if negative), whatever the scale."""
     offset = offset_copy(panel.transData, panel.figure, y=lift, units="points")
     panel.plot(layer, height, **look, **MARK, transform=offset, clip_on=False, zorder=5)
 

@@ -15,10 +15,10 @@ def draw(
     targets: Sequence[tuple[str, str]],
     metrics: Sequence[str],
 ) -> Figure:
-    """Figure 2's form: one panel an architecture, one group a target, one bar a metric.
+    """As Figure 2: one panel per architecture, one group per target, one bar per metric.
 
-    correlation: columns architecture, target, metric, rho, n, as cuts.rho_over_layers has it. The
-    headings say how many layers a ρ is taken over: 5 ranks say less than 17.
+    correlation: columns architecture, target, metric, rho, n, from cuts.rho_over_layers. The
+    headings say over how many layers ρ is taken: 5 ranks say less than 17.
     """
     figure = figure2.draw(correlation, architectures, targets, metrics)
     for panel, architecture in zip(figure.axes, architectures, strict=True):

@@ -1,8 +1,8 @@
-"""What the figures share: a print style, names and looks of series, files with equal bytes.
+"""What the figures share: a print style, the look of series, and byte-identical files.
 
-Colours are those of Okabe and Ito, told apart by colour-blind readers, less the black (kept for
-means) and with the yellow darkened; whatever a colour says, a hatch, marker or line style says too,
-for print in grey.
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, without black (kept
+for means) and with a darker yellow. A hatch, marker or line style repeats what a colour says, for
+print in grey.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from basemodel.files import whole
 
-WIDTH = 7.2  # inches: the text width of A4 and letter, so that no font shrinks in print
+WIDTH = 7.2  # inches: the text width of A4 and letter, so that fonts do not shrink in print
 PRINT = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -24,11 +24,11 @@ PRINT = {
     "legend.fontsize": 7.5,
     "axes.linewidth": 0.6,
     "hatch.linewidth": 0.5,
-    "text.parse_math": False,  # a title is what it says: "Cars $5" and "a_b^{c" too
-    "pdf.fonttype": 42,  # letters stay letters
-    "svg.hashsalt": "basemodel",  # else the ids in an SVG are random
+    "text.parse_math": False,  # titles are literal, even "Cars $5" and "a_b^{c"
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "basemodel",  # otherwise the ids in an SVG are random
 }
-LETTER = 0.062  # inches: about the width of a letter at 7 to 7.5 points
+LETTER = 0.062  # inches: the approximate width of a letter at 7 to 7.5 points
 NO_DATES = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
@@ -45,7 +45,7 @@ def colour(i: int) -> str:
 
 
 def hatch(i: int) -> str:
-    """The hatch of series i; shifted on every round of the colours, so that no pair recurs."""
+    """The hatch of series i, shifted with every cycle of the colours so that no pair recurs."""
     return HATCHES[(i + i // len(COLOURS)) % len(HATCHES)]
 
 
@@ -65,7 +65,7 @@ def printed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(figure: Figure, paths: dict[str, str | Path], dpi: int) -> None:
-    """Write `figure` to a path for each of svg, pdf and png; equal figures give equal bytes."""
+    """Write `figure` to the svg, pdf and png paths; equal figures give equal bytes."""
     with mpl.rc_context(PRINT):
         for kind, path in paths.items():
             with whole(path) as part:
