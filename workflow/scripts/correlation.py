@@ -4,8 +4,8 @@ input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …; one for each of params.cells, in that order
 params: cells: list of [metric, architecture, target]; alpha_step; architectures; targets; metrics
-output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (correlation.gather)
-        correlation: csv, one row per (architecture, target, metric) (correlation.rho_table)
+output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (scores.gather)
+        correlation: csv, one row per (architecture, target, metric) (scores.rho_table)
         pairs: csv, one row per pair at its best α, then one per single metric (pairs.search)
         curves: npy float64 [pairs, alphas, cells], cells by architecture, then target
 """

@@ -18,7 +18,7 @@ from basemodel.seeds import seed_of
 EXPECTED = None
 NEEDED = ["{path}"]
 DOWNLOAD = None
-BY_HAND = "your own images: a folder a class in {folder}, or in train/ and test/ there"
+BY_HAND = "your own images: one folder per class in {folder}, or in train/ and test/ there"
 TEST_SHARE = 0.2
 
 
