@@ -78,14 +78,14 @@ class ReadyJobs(set):
 
     def _queue_arrivals(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
-        self._order.include(arrivals)
+        self._order.include(self.intersection(arrivals))
         if self._version != self._order.version:  # none stands where it stood
             arrivals = list(super().__iter__())
             self._order.include(arrivals)
             self._version = self._order.version
             self._queues.clear()
         limits = self._dag.workflow.scheduler.resources
-        for job in sorted(arrivals, key=self._order.place):
+        for job in sorted(self.intersection(arrivals), key=self._order.place):
             job.reset_params_and_resources()  # as Snakemake does before it looks at them
             entry = (self._order.place(job), job)
             queue = self._queues.setdefault(need_of(job, limits), [])

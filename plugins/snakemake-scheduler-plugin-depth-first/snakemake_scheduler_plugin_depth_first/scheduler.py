@@ -6,7 +6,7 @@ from typing import Any
 from snakemake_interface_scheduler_plugins.base import SchedulerBase
 from snakemake_interface_scheduler_plugins.interfaces.jobs import JobSchedulerInterface
 
-from .needs import Need, need_of, room_for
+from .needs import STARTS, Need, need_of, room_for
 from .order import Order
 from .ready import show_the_first
 
@@ -22,9 +22,7 @@ class Scheduler(SchedulerBase):
 
     def __post_init__(self) -> None:
         self._order = Order(self.dag)
-        self._overtaken: dict[
-            Need, set[Job]
-        ] = {}  # what does not fit, and what ran when it first did not
+        self._ran: dict[Need, set[Job]] = {}  # when jobs of this need first did not fit
         show_the_first(self.dag, self._order, self.logger)
 
     def dag_updated(self) -> None:
@@ -40,12 +38,12 @@ class Scheduler(SchedulerBase):
     ) -> list[Job]:
         """Return the jobs to start now."""
         free = {name: n for name, n in available_resources.items() if not isinstance(n, str)}
-        places = free.pop("_job_count", len(selectable_jobs))  # how many may be started now
+        starts = free.pop(STARTS, len(selectable_jobs))
         selected: list[Job] = []
         short: set[Need] = set()
         self._order.include(selectable_jobs)
         for job in sorted(selectable_jobs, key=self._order.place):
-            if len(selected) == places:
+            if len(selected) == starts:
                 break
             need = need_of(job, free)
             if need in short:
@@ -58,17 +56,17 @@ class Scheduler(SchedulerBase):
                 short.add(need)
                 if self._waited_enough(need, selected):
                     keep(need, free)
-        self._overtaken = {need: ran for need, ran in self._overtaken.items() if need in short}
+        self._ran = {need: jobs for need, jobs in self._ran.items() if need in short}
         return selected
 
     def _waited_enough(self, need: Need, selected: list[Job]) -> bool:
         """Whether all have ended that ran when jobs of this need first did not fit."""
-        running = getattr(getattr(self.dag, "workflow", None), "scheduler", None)
-        running = set(getattr(running, "running", ()))
-        if need not in self._overtaken:
-            self._overtaken[need] = running.union(selected)
+        workflow = getattr(self.dag, "workflow", None)
+        running = set(getattr(getattr(workflow, "scheduler", None), "running", ()))
+        if need not in self._ran:
+            self._ran[need] = running.union(selected)
             return False
-        return self._overtaken[need].isdisjoint(running)
+        return self._ran[need].isdisjoint(running)
 
 
 def keep(need: Need, free: dict[str, int]) -> None:
