@@ -1,10 +1,10 @@
-"""Shows Snakemake only those ready jobs that could be started now.
+"""Shows Snakemake only those of the ready jobs that could be started now.
 
-Each time a job ends, Snakemake goes through all ready jobs: it looks at their resources, asks the
-file system for the size of all their inputs, lets the scheduler choose, and lists all unfinished
-jobs. With thousands of jobs that takes longer than most of the jobs themselves. Here, iterating
-over the set of ready jobs yields only the first ones in the order: for each distinct resource need,
-as many as fit now, and one more. The choice is the same as among all ready jobs.
+Each time a job ends, Snakemake goes through all jobs that are ready: it looks at their resources,
+asks the file system for the size of all their inputs, lets the scheduler choose; and lists all jobs
+that are not done yet. With thousands of jobs that takes longer than most of them. Here the set of
+ready jobs, when it is iterated over, yields the first jobs in the order only: of each distinct need
+of resources as many as now fit, and one more. To choose among these or among all is the same.
 """
 
 import logging
@@ -24,7 +24,7 @@ PLACE = itemgetter(0)
 
 
 def show_the_first(dag, order: Order, logger: logging.Logger) -> None:
-    """Make the DAG show only the first of its ready jobs, if this Snakemake supports that."""
+    """Make the DAG show the first of its ready jobs only, if this Snakemake has what that needs."""
     known = JobScheduler.__init__.__code__.co_names
     if not (
         type(getattr(dag, "_ready_jobs", None)) is set
@@ -43,7 +43,7 @@ def show_the_first(dag, order: Order, logger: logging.Logger) -> None:
 
 
 class ReadyJobs(set):
-    """All ready jobs, but iteration yields only those that could be started now."""
+    """All ready jobs, but iteration yields those only that could be started now."""
 
     def __init__(self, dag, order: Order, jobs: Iterable) -> None:
         super().__init__(jobs)
@@ -51,8 +51,8 @@ class ReadyJobs(set):
         self._order = order
         self._version = None  # of the order by which the queues are sorted
         self._arrivals: list = []
-        # Jobs by need, each with its place. Jobs no longer in the set are removed when their turn
-        # comes.
+        # Jobs by need, each with its place. One that is no longer in the set is taken out when
+        # its turn comes.
         self._queues: dict[Need, list[tuple[Place, object]]] = {}
 
     def add(self, job) -> None:
@@ -70,7 +70,7 @@ class ReadyJobs(set):
     def __iter__(self) -> Iterator:
         self._queue_arrivals()
         first = list(self._first())
-        if not first and self:  # some were added in a way not handled here
+        if not first and self:  # some have come in a way that is not known here
             self._version = None
             self._queue_arrivals()
             first = list(self._first())
@@ -78,19 +78,19 @@ class ReadyJobs(set):
 
     def _queue_arrivals(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
-        self._order.include(arrivals)
-        if self._version != self._order.version:  # all places have changed
+        self._order.include(self.intersection(arrivals))
+        if self._version != self._order.version:  # none stands where it stood
             arrivals = list(super().__iter__())
             self._order.include(arrivals)
             self._version = self._order.version
             self._queues.clear()
         limits = self._dag.workflow.scheduler.resources
-        for job in sorted(arrivals, key=self._order.place):
+        for job in sorted(self.intersection(arrivals), key=self._order.place):
             job.reset_params_and_resources()  # as Snakemake does before it looks at them
             entry = (self._order.place(job), job)
             queue = self._queues.setdefault(need_of(job, limits), [])
             at = bisect_left(queue, entry[0], key=PLACE)
-            if queue[at : at + 1] != [entry]:  # still there if the job is to be retried
+            if queue[at : at + 1] != [entry]:  # which is still there if the job is to be retried
                 queue.insert(at, entry)
 
     def _first(self) -> Iterator:
@@ -112,7 +112,7 @@ class ReadyJobs(set):
 
 
 class Later(Sequence):
-    """A list that is made when it is first used."""
+    """A list that is made when somebody looks at it."""
 
     def __init__(self, make: Callable[[], list]) -> None:
         self._make = make

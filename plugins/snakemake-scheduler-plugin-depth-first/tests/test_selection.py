@@ -69,15 +69,13 @@ def test_what_a_job_lacks_is_kept_once_all_have_ended_that_ran_when_it_did_not_f
     ran: dict[Job, set[Job]] = {}
     for ready, running, jobs, free in rounds(dag, scheduler):
         waiting = sorted(ready.difference(jobs), key=place.get)
-        old = [job for job in waiting if job in ran and ran[job].isdisjoint(running - set(jobs))]
-        if old:
-            first = old[0]
+        first = waiting[0] if waiting else None
+        if first in ran and ran[first].isdisjoint(running.difference(jobs)):
             needs = first.scheduler_resources
             lacking = next((name for name in ("gpu", "_cores") if needs[name] > free[name]), None)
             later = [job for job in jobs if place[job] > place[first]]
             assert not any(job.scheduler_resources.get(lacking) for job in later)
-        for job in waiting:
-            ran.setdefault(job, running)
+        ran = {job: ran.get(job, running) for job in waiting}
 
 
 @given(workloads())
