@@ -1,6 +1,7 @@
 """The smoke experiment end to end: its outputs, the same in two runs, one of them killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +60,23 @@ def test_the_tables_say_what_the_jobs_measured(finished):
     row = scores.query("architecture == 'vgg16' and subset == 'image2-1' and target == 'greek'")
     assert row["S5"].item() == np.float64(sparsity).item()
     assert dump.shape[0] == 350 and dump.min() == 0
+
+
+def test_base_models_are_completed_one_after_another(finished):
+    log = sorted((finished.folder / ".snakemake" / "log").iterdir())[0].read_text()
+    job = re.compile(
+        r"rule (pretrain|featuremaps|finetune):\n(?:    .*\n)*?"
+        r"    wildcards: architecture=(\w+), subset=([\w-]+)"
+    )
+    begun = {}
+    for rule, *model in job.findall(log):
+        if rule == "pretrain":
+            begun[tuple(model)] = 0
+            # Two run at once, and what one of them makes ready may have to wait for the other.
+            assert sum(jobs < 2 * TARGETS for jobs in begun.values()) <= 3
+        else:
+            begun[tuple(model)] += 1
+    assert list(begun.values()) == [2 * TARGETS] * SUBSETS * ARCHITECTURES
 
 
 def test_what_scripts_print_is_in_their_logs(finished):
