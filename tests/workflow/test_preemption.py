@@ -49,6 +49,6 @@ def test_a_preempted_training_is_continued_by_a_retry(fresh):
     writer(psutil.Process(run.pid), log).terminate()
     printed, _ = run.communicate(timeout=200)
     assert run.returncode == 0, printed
-    assert "goes on after" in log.read_text()
+    assert "resumes after" in log.read_text()
     assert (weights.read_bytes(), card.read_bytes()) == expected
     assert not [path.name for path in card.parent.iterdir() if path.name.startswith(".")]

@@ -110,4 +110,4 @@ def test_trainings_that_are_cancelled_or_lose_their_node_end_the_same(cluster, o
     assert "has ended as NODE_FAIL" in printed
     assert [path.read_bytes() for path in files] == expected
     log = on_slurm.results / "logs/pretrain/resnet18/class5-1.log"
-    assert "goes on after" in log.read_text()
+    assert "resumes after" in log.read_text()
