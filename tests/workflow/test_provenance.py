@@ -124,10 +124,10 @@ def test_a_clusters_job_does_not_read_edited_rules(editable, begun, rules):
     run = job_of_a_cluster(editable, "metric", METRIC, begun)
     assert run.returncode == 1
     assert "rules/scores.smk: edited while this run was going on" in run.stdout + run.stderr
-    editable.append("workflow/basemodel/subsets.py", "UNUSED = 1")
+    editable.append("workflow/basemodel/data/subsets.py", "UNUSED = 1")
     rules.write_text(rules.read_text().replace("rows=SUBSETS[::-1]", "rows=SUBSETS"))
     run = job_of_a_cluster(editable, "metric", METRIC, begun)
-    assert "basemodel/subsets.py: edited while" in run.stdout + run.stderr
+    assert "basemodel/data/subsets.py: edited while" in run.stdout + run.stderr
 
 
 SHOW_METRICS = {"figure1": 1, "figure2": 1, "figure3": 1, "figure5": 1}
