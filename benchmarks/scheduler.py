@@ -18,23 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-SNAKEFILE = """
-rule all:
-    input:
-        expand("out/{i}.txt", i=range(config["jobs"])),
+from executor import SNAKEFILE, TRIVIAL
 
-rule short:
-    output:
-        "out/{i}.txt",
-    log:
-        "logs/{i}.log",
-    script:
-        "short.py"
-"""
-SCRIPT = """
-with open(snakemake.output[0], "w") as file:
-    print("done", file=file)
-"""
 SNAKEMAKE = """
 import resource, sys
 from snakemake.cli import main
@@ -51,7 +36,7 @@ def seconds(scheduler: str, jobs: int, cores: int) -> tuple[float, float]:
     """Run the jobs in a new folder; return seconds by the clock and of the Snakemake process."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Snakefile").write_text(SNAKEFILE)
-        Path(folder, "short.py").write_text(SCRIPT)
+        Path(folder, "short.py").write_text(TRIVIAL)
         command = [sys.executable, "-c", SNAKEMAKE, "--cores", str(cores), "--quiet", "all"]
         command += ["--executor", "forkserver", "--scheduler", scheduler]
         start = time.perf_counter()
