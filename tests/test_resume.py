@@ -87,7 +87,7 @@ def finetune_job(folder, data, base, trainable, config, **changes):
         "output": {"0": str(folder / "tuned.json")},
         "params": {
             "code": jobs.code_of("finetune.py"),
-            "finetune": {**RECIPE, "trainable": trainable, **changes},
+            "finetune": {**RECIPE, "trainable": trainable, "repeats": 0, **changes},
             "seed": 0,
         },
         "wildcards": {"architecture": "a", "subset": "s", "target": "t"},

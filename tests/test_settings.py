@@ -207,7 +207,7 @@ def test_a_step_of_one_image_is_refused_where_it_would_be_normalised_over_itself
     config["architectures"]["resnet18"]["pretrain"] = {"batch": 3}
     config["finetune"]["batch"] = 1
     settings.check(config)  # what is frozen is not normalised over a batch
-    config["finetune"]["trainable"] = "all"
+    config["finetune"] |= {"trainable": "all", "repeats": 0}
     with pytest.raises(settings.SettingsError, match=r"^finetune\.batch: resnet18 leaves one pos"):
         settings.check(config)
     settings.check({**config, "image": {"size": 40, "crop": 33}})
@@ -228,3 +228,13 @@ def test_the_sides_that_networks_can_take_are_those_that_they_take(name, stem):
         assert takes(side) == (side >= least)
         alone = takes(side, images=1)
         assert alone == (takes(side) and not catalog.normalises_one_position(name, stem, side))
+
+
+@pytest.mark.parametrize("setting", [{"trainable": "head"}, {"augmentation": True}])
+def test_repeats_need_features_that_are_computed_once(setting):
+    config = changed("finetune.repeats", 1)
+    config["finetune"] |= setting
+    with pytest.raises(settings.SettingsError, match=r"^finetune\.repeats: .*set it to 0"):
+        settings.check(config)
+    config["finetune"]["repeats"] = 0
+    settings.check(config)

@@ -22,6 +22,7 @@ def check(config: dict[str, Any]) -> None:
     _check_names(config)
     _check_sizes(config)
     _check_networks(config)
+    _check_repeats(config)
     _check_paths(config)
     _check_folder(Path(results(config)))
 
@@ -130,6 +131,15 @@ def _check_names(config: dict[str, Any]) -> None:
             raise SettingsError(
                 f"metrics: there is no metric {metric!r}; {nearest(metric, metrics.available())}"
             )
+
+
+def _check_repeats(config: dict[str, Any]) -> None:
+    finetune = config["finetune"]
+    if finetune["repeats"] and (finetune["trainable"] != "last" or finetune["augmentation"]):
+        raise SettingsError(
+            "finetune.repeats: needs `trainable: last` without augmentation, whose features are "
+            "computed once; set it to 0"
+        )
 
 
 def _check_sizes(config: dict[str, Any]) -> None:

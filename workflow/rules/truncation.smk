@@ -85,8 +85,12 @@ rule cut_finetune:
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),
-        # Only the new last layer is trained here, whatever `trainable` says.
-        finetune={key: value for key, value in config["finetune"].items() if key != "trainable"},
+        # Only the new last layer is trained here, whatever `trainable` says, and once.
+        finetune={
+            key: value
+            for key, value in config["finetune"].items()
+            if key not in ("trainable", "repeats")
+        },
         seed=config["seed"],
     script:
         "../scripts/cut_finetune.py"

@@ -29,7 +29,25 @@ def accuracy(
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
     precision: str = "float32",
 ) -> float:
-    """Top-1 accuracy, a fraction; `prepare` as in `fit`, `precision` as in `autocast`.
+    """Top-1 accuracy, a fraction; arguments and errors as in `correct`."""
+    return share(correct(model, inputs, labels, prepare, precision))
+
+
+def share(right: Tensor) -> float:
+    """The fraction of a bool [n] that is true."""
+    return right.double().mean().item()
+
+
+def correct(
+    model: nn.Module,
+    inputs: Tensor | Streamed,
+    labels: Tensor,
+    prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
+    precision: str = "float32",
+) -> Tensor:
+    """Which images the model's first choice is right for, bool [n] on the CPU.
+
+    `prepare` is as in `fit`, `precision` as in `autocast`.
 
     Raises ValueError if there are no images, FloatingPointError if the network's output for one is
     not finite, which can happen with finite weights.
@@ -51,4 +69,4 @@ def accuracy(
         raise FloatingPointError(
             f"the network's answers to {bad} of {len(predicted)} images are not finite: {DIVERGED}"
         )
-    return (predicted.cpu() == labels.cpu()).double().mean().item()
+    return predicted.cpu() == labels.cpu()

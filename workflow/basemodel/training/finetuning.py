@@ -1,5 +1,6 @@
 """Fine-tuning a base model, or a part of one, on a target task."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from basemodel import versions
 from basemodel.data import packed
 from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, free_memory, load
-from basemodel.features.inference import accuracy, apply
+from basemodel.features.inference import apply, correct, share
 from basemodel.files import read_json, write_json
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint, of_job
+from basemodel.training.last_layers import train_last_layers
 from basemodel.training.loop import fit
 
 
@@ -44,14 +46,20 @@ def finetune(
     generator: torch.Generator,
     checkpoint: Checkpoint | None = None,
     device_memory: float = 0.5,
+    repeats: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Train `trained` on what `frozen` outputs for a target's images; test on its test images.
 
     `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
     `loop.fit`, plus `augmentation`; `checkpoint` is as in `loop.fit`. Images are streamed if both
     splits together take more than `device_memory`, a fraction of the device's free memory. Returns
-    accuracy (top-1, on the test images), train_accuracy (in the last epoch) and the history of all
-    epochs. Raises ValueError if a split has no images.
+    accuracy (top-1, on the test images), correct (a string with 1 for each test image that was
+    classified correctly, and 0 for the others), train_accuracy (in the last epoch), the history of
+    all epochs, and repeats.
+
+    `repeats`: seeds to train a last layer with again, from the start, on the same frozen features;
+    of each, accuracy and correct are returned. Raises ValueError if a split has no images, or if
+    repeats are asked for and more than a last layer on frozen features is trained.
     """
     where = next(trained.parameters()).device
     precision = settings["precision"]
@@ -67,11 +75,31 @@ def finetune(
         # Frozen features do not change between epochs: compute them once.
         inputs = torch.cat(list(apply(plain, inputs, where))).clone()
         prepare = _as_it_is
+    frozen_features = prepare is _as_it_is
+    if repeats and not (frozen_features and isinstance(trained, nn.Linear)):
+        raise ValueError("only a last layer on frozen features is trained again with other seeds")
     history = fit(trained, inputs, labels, settings, generator, prepare, checkpoint)
+    test_inputs, test_labels = tests
+    if frozen_features:
+        test_inputs = torch.cat(list(apply(plain, test_inputs, where))).clone()
+        plain = _as_it_is
+    right = correct(trained, test_inputs, test_labels, plain, precision)
+    again = []
+    if repeats:
+        layers = train_last_layers(trained, inputs, labels, settings, repeats)
+        again = [correct(layer, test_inputs, test_labels, precision=precision) for layer in layers]
     return {
-        "accuracy": accuracy(trained, *tests, plain, precision),
+        **_outcome(right),
         "train_accuracy": history[-1]["accuracy"],
+        "repeats": [_outcome(right) for right in again],
         "history": history,
+    }
+
+
+def _outcome(right: Tensor) -> dict[str, Any]:
+    return {
+        "accuracy": share(right),
+        "correct": "".join("1" if one else "0" for one in right.tolist()),
     }
 
 
@@ -81,11 +109,12 @@ def finetune_job(
     trained: nn.Module,
     generator: torch.Generator,
     names: dict[str, Any],
+    repeats: Sequence[int] = (),
 ) -> None:
     """Fine-tune as a rule's job (its `snakemake` object) asks, and write its output.
 
-    Inputs: the divided network's card and the target's meta. `names` come first in the output.
-    Raises loop.Interrupted.
+    Inputs: the divided network's card and the target's meta. `names` come first in the output;
+    `repeats` as in `finetune`. Raises loop.Interrupted.
     """
     checkpoint = of_job(job, job.output[0])
     result = finetune(
@@ -97,6 +126,7 @@ def finetune_job(
         generator,
         checkpoint,
         job.config["runtime"]["device_memory"],
+        repeats,
     )
     facts = {"versions": versions.of(versions.NETWORKS)}
     write_json(job.output[0], {**names, **result, **facts})

@@ -1,0 +1,120 @@
+"""Repeats of a fine-tuning: each as if trained alone, and which test images are right is kept."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from basemodel.features.device import seed_everything
+from basemodel.files import write_json
+from basemodel.networks import models
+from basemodel.networks.preprocessing import Preprocessing
+from basemodel.training.finetuning import divide, finetune
+from basemodel.training.last_layers import train_last_layers
+from basemodel.training.loop import fit
+
+ADAMW = {
+    "epochs": 3, "batch": 16, "optimizer": "adamw", "learning_rate": 0.01, "momentum": 0.9,
+    "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 2, "gamma": 0.1,
+    "initialisation": "torchvision", "precision": "float32", "compile": False,
+    "augmentation": False,
+}  # fmt: skip
+SGD = {**ADAMW, "optimizer": "sgd", "initialisation": "kaiming", "batch": 7}
+IMAGES, CLASSES = 50, 4
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def task():
+    """Features whose classes can be told apart, though not all."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, CLASSES, IMAGES)
+    features = rng.normal(size=(IMAGES, 12)) + 1.5 * np.eye(CLASSES, 12)[labels]
+    return torch.from_numpy(features.astype(np.float32)), torch.from_numpy(labels)
+
+
+def alone(features, labels, settings, seed):
+    """What `fit` makes of a layer with this seed."""
+    torch.manual_seed(seed)
+    layer = nn.Linear(features.shape[1], CLASSES)
+    models.initialise(layer, settings["initialisation"])
+    fit(layer, features, labels, settings, torch.Generator().manual_seed(seed))
+    return layer
+
+
+@pytest.mark.parametrize("settings", [ADAMW, SGD], ids=["adamw", "sgd"])
+def test_each_layer_is_what_it_would_be_alone(task, settings):
+    seeds = [3, 1, 4]
+    layers = train_last_layers(nn.Linear(12, CLASSES), *task, settings, seeds)
+    for layer, seed in zip(layers, seeds, strict=True):
+        single = alone(*task, settings, seed)
+        torch.testing.assert_close(layer.weight, single.weight, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(layer.bias, single.bias, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(layers[0].weight, layers[1].weight, atol=1e-3)
+
+
+def test_the_seed_alone_decides(task):
+    first = train_last_layers(nn.Linear(12, CLASSES), *task, ADAMW, [8, 9])
+    torch.manual_seed(123)
+    again = train_last_layers(nn.Linear(12, CLASSES), *task, ADAMW, [8, 9])
+    assert all(torch.equal(a.weight, b.weight) for a, b in zip(first, again, strict=True))
+
+
+def test_divergence_is_refused(task):
+    hot = {**SGD, "learning_rate": 1e38}
+    with pytest.raises(FloatingPointError, match="repeats.*lower learning_rate"):
+        train_last_layers(nn.Linear(12, CLASSES), *task, hot, [1])
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A packed target task of noise: what is right varies with the seed."""
+    rng = np.random.default_rng(1)
+    for split, count in (("train", 24), ("test", 40)):
+        folder = tmp_path / "target" / split
+        folder.mkdir(parents=True)
+        np.save(folder / "images.npy", rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8))
+        np.save(folder / "labels.npy", np.arange(count) % CLASSES)
+    write_json(tmp_path / "target" / "meta.json", {"classes": list("abcd")})
+    return tmp_path / "target"
+
+
+def tuned(target, trainable="last", repeats=(), **changes):
+    generator = seed_everything(5)
+    model = models.build("resnet18", CLASSES, width=0.125, stem="small", dropout=0)
+    parts = divide(model.to(memory_format=torch.channels_last), trainable)
+    settings = {**ADAMW, **changes}
+    crop = Preprocessing(size=32, crop=32)
+    return finetune(*parts, target, settings, crop, generator, repeats=repeats)
+
+
+def test_what_is_right_is_kept_for_every_seed(target):
+    result = tuned(target, repeats=[11, 12, 13])
+    trainings = [result, *result["repeats"]]
+    assert len(trainings) == 4
+    for training in trainings:
+        assert set(training["correct"]) <= {"0", "1"} and len(training["correct"]) == 40
+        assert training["correct"].count("1") / 40 == training["accuracy"]
+    assert len({training["correct"] for training in trainings}) > 1
+
+
+def test_repeats_change_nothing_else(target):
+    result, plain = tuned(target, repeats=[11]), tuned(target)
+    assert plain["repeats"] == []
+    assert {**result, "repeats": []} == plain
+
+
+@pytest.mark.parametrize(
+    ("trainable", "augmentation"), [("all", False), ("head", True), ("last", True)]
+)
+def test_what_cannot_be_repeated_cheaply_is_refused_before_training(
+    target, trainable, augmentation
+):
+    with pytest.raises(ValueError, match="only a last layer on frozen features"):
+        tuned(target, trainable, [11], augmentation=augmentation)
+    unrepeated = tuned(target, trainable, augmentation=augmentation, epochs=1)
+    assert len(unrepeated["correct"]) == 40
