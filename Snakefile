@@ -70,6 +70,7 @@ rule finetune_all:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/scores.smk"
+include: "workflow/rules/comparison.smk"
 include: "workflow/rules/normal.smk"
 include: "workflow/rules/truncation.smk"
 include: "workflow/rules/figures.smk"

@@ -130,7 +130,10 @@ def test_odd_names_all_metrics_and_training_by_other_means(fresh, tmp_path):
 def test_one_metric_one_target_and_all_of_a_network_trained(fresh):
     """And: parts of images only, a network of one channel, no cuts."""
     config = smallest(
-        {"finetune": {"trainable": "all", "epochs": 2, "repeats": 0}, "runtime": {"device_memory": 0}},
+        {
+            "finetune": {"trainable": "all", "epochs": 2, "repeats": 0},
+            "runtime": {"device_memory": 0},
+        },
         metrics=["S1"],
         subsets={"image": [2]},
         architectures={"resnet18": {"width": 0.001, "stem": "imagenet", "pretrain": {"epochs": 2}}},

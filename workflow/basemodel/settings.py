@@ -41,6 +41,13 @@ def pretrain_settings(config: dict[str, Any], architecture: str) -> dict[str, An
     return {**config["pretrain"], **config["architectures"][architecture].get("pretrain", {})}
 
 
+def other_metrics(config: dict[str, Any]) -> list[str]:
+    """The metrics that are compared with those of `metrics`, without the latter."""
+    named = config["other_metrics"]
+    others = metrics.available() if named == "all" else named
+    return [metric for metric in others if metric not in config["metrics"]]
+
+
 def classes(config: dict[str, Any], name: str) -> int | None:
     """How many classes a data set has; None if only its file lists can tell."""
     dataset = config["datasets"][name]
@@ -126,11 +133,13 @@ def _check_names(config: dict[str, Any]) -> None:
                 f"truncation.architectures: {architecture!r} is not trained here; "
                 f"{nearest(architecture, list(config['architectures']))}"
             )
-    for metric in config["metrics"]:
-        if metric not in metrics.available():
-            raise SettingsError(
-                f"metrics: there is no metric {metric!r}; {nearest(metric, metrics.available())}"
-            )
+    for setting in ("metrics", "other_metrics"):
+        for metric in [] if config[setting] == "all" else config[setting]:
+            if metric not in metrics.available():
+                raise SettingsError(
+                    f"{setting}: there is no metric {metric!r}; "
+                    f"{nearest(metric, metrics.available())}"
+                )
 
 
 def _check_repeats(config: dict[str, Any]) -> None:

@@ -33,17 +33,22 @@ ARCHITECTURES = list(config["architectures"])
 TARGETS = config["targets"]
 SUBSETS = subsets.names(config["subsets"])
 METRICS = config["metrics"]
+OTHER_METRICS = settings.other_metrics(config)
+ALL_METRICS = METRICS + OTHER_METRICS
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 FROM_FILES = settings.from_files(config)
 # The Python for shell commands: that of a deployed environment, else this one.
 PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
-TABLES = ["scores", "correlation", "pairs", "normal_training"]
+TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
+TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
 VERSIONS = ["base_models", "normal_training"]
-FIGURES = ["figure1", "figure2"]
+FIGURES = ["figure1", "figure2", "figure6", "figure7"]
 if len(METRICS) > 1:  # one alone makes no pair
     FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
+    if without(["probabilities", "card"], OTHER_METRICS):
+        TABLES.append("other_cut_choices")
     VERSIONS.append("truncation")
     FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
 TABLES += [f"versions_{part}" for part in VERSIONS]
@@ -67,10 +72,20 @@ def network(architecture):
 PREPROCESSING = {"size": config["image"]["size"], "crop": config["image"]["crop"]}
 
 
-def inputs_of(metric, pattern, **values):
-    """The files that a metric is computed from, a list for each of its inputs by name."""
+def inputs_of(metric, pattern, card=None, **values):
+    """The files that a metric is computed from, a list for each of its inputs by name.
+
+    `pattern`: of the arrays, with {what}; `card`: of the networks' cards.
+    """
     wanted = [what for what in metrics.inputs(metric) if what != "labels"]
-    return {what: expand(pattern, what=what, **values) for what in wanted}
+    return {
+        what: expand(card if what == "card" else pattern, what=what, **values) for what in wanted
+    }
+
+
+def without(inputs, names):
+    """The metrics that do not need any of these inputs."""
+    return [metric for metric in names if not set(inputs) & set(metrics.inputs(metric))]
 
 
 def pixels(dataset):

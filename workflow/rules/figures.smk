@@ -53,10 +53,7 @@ rule figure3:
 rule figure1:
     input:
         accuracies="<results>/tables/normal_training.csv",
-        metrics=[
-            f"<results>/normal/{architecture}/metrics/{metric}.csv"
-            for metric, architecture in NORMAL_CELLS
-        ],
+        metrics=epoch_metric_files(NORMAL_METRICS),
     output:
         svg=report(
             "<results>/figures/figure1.svg", caption="../report/figure1.rst", category="Figures"
@@ -70,7 +67,7 @@ rule figure1:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure1.py", *module_names(NORMAL_METRICS)),
-        cells=NORMAL_CELLS,
+        cells=epoch_cells(NORMAL_METRICS),
         architectures=ARCHITECTURES,
         metrics=NORMAL_METRICS,
         dpi=config["figures"]["dpi"],

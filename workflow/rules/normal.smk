@@ -1,9 +1,19 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
 
 NORMAL_METRICS = list(dict.fromkeys([*METRICS, "feature_norm"]))  # it may be one of them
-NORMAL_CELLS = [
-    [metric, architecture] for metric in NORMAL_METRICS for architecture in ARCHITECTURES
-]
+# The card is of the end of training.
+EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
+
+
+def epoch_cells(names):
+    return [[metric, architecture] for metric in names for architecture in ARCHITECTURES]
+
+
+def epoch_metric_files(names):
+    return [
+        f"<results>/normal/{architecture}/metrics/{metric}.csv"
+        for metric, architecture in epoch_cells(names)
+    ]
 
 
 rule normal:
@@ -106,3 +116,20 @@ rule epoch_accuracies:
         code=fingerprint("epoch_accuracies.py"),
     script:
         "../scripts/epoch_accuracies.py"
+
+
+rule epoch_metrics:
+    input:
+        epoch_metric_files(EPOCH_METRICS),
+    output:
+        "<results>/tables/epoch_metrics.csv",
+    log:
+        "<results>/logs/epoch_metrics.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("epoch_metrics.py"),
+        cells=epoch_cells(EPOCH_METRICS),
+    script:
+        "../scripts/epoch_metrics.py"

@@ -1,13 +1,22 @@
-# Metrics of the featuremaps, accuracies of the fine-tunings, and how the two agree.
+# Metrics of the base models, accuracies of the fine-tunings, and how the two agree.
+
 
 # One job scores all base models of one architecture on one target: metrics are cheap to compute
 # again, and a new target is scored without touching the others.
-CELLS = [
-    [metric, architecture, target]
-    for metric in METRICS
-    for architecture in ARCHITECTURES
-    for target in TARGETS
-]
+def cells(names):
+    return [
+        [metric, architecture, target]
+        for metric in names
+        for architecture in ARCHITECTURES
+        for target in TARGETS
+    ]
+
+
+def metric_files(names):
+    return [
+        f"<results>/metrics/{metric}/{architecture}/{target}.csv"
+        for metric, architecture, target in cells(names)
+    ]
 
 
 rule metric:
@@ -16,6 +25,7 @@ rule metric:
             lambda wildcards: inputs_of(
                 wildcards.metric,
                 "<results>/features/{architecture}/{subset}/{target}/{what}.npy",
+                card="<results>/models/{architecture}/{subset}.json",
                 architecture=wildcards.architecture,
                 subset=SUBSETS,
                 target=wildcards.target,
@@ -34,6 +44,7 @@ rule metric:
         code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
         column="subset",
         rows=SUBSETS,
+        halves=True,
     script:
         "../scripts/metric.py"
 
@@ -67,12 +78,8 @@ rule correlation:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=[
-            f"<results>/metrics/{metric}/{architecture}/{target}.csv"
-            for metric, architecture, target in CELLS
-        ],
+        metrics=metric_files(METRICS),
     output:
-        scores="<results>/tables/scores.csv",
         correlation="<results>/tables/correlation.csv",
         pairs="<results>/tables/pairs.csv",
         curves="<results>/tables/pair_curves.npy",
@@ -84,11 +91,13 @@ rule correlation:
     params:
         # The script asks each metric's module whether larger is better.
         code=fingerprint("correlation.py", *module_names(METRICS)),
-        cells=CELLS,
+        cells=cells(METRICS),
         alpha_step=config["correlation"]["alpha_step"],
         architectures=ARCHITECTURES,
         targets=TARGETS,
         metrics=METRICS,
+        bootstrap=config["comparison"]["bootstrap"],
+        seed=config["seed"],
     script:
         "../scripts/correlation.py"
 
@@ -100,6 +109,11 @@ rule summary:
         targets="<results>/tables/targets.csv",
         correlation="<results>/tables/correlation.csv",
         pairs="<results>/tables/pairs.csv",
+        ceiling="<results>/tables/ceiling.csv",
+        mean_rho="<results>/tables/mean_rho.csv",
+        differences="<results>/tables/differences.csv",
+        mean_regret="<results>/tables/mean_regret.csv",
+        optimism="<results>/tables/optimism.csv",
         versions="<results>/tables/versions_base_models.csv",
     output:
         report(
@@ -113,7 +127,8 @@ rule summary:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("summary.py", *module_names(METRICS)),
+        code=fingerprint("summary.py", *module_names(ALL_METRICS)),
+        metrics=METRICS,
         comparable=comparable(config)[0],
         why=as_it_is(comparable(config)[1]),
     script:

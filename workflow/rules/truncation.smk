@@ -1,13 +1,32 @@
 # Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
 
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
-# A cut network predicts no source classes.
-CUT_METRICS = [metric for metric in METRICS if "probabilities" not in metrics.inputs(metric)]
-CUT_CELLS = [
-    [metric, architecture, target]
-    for metric in CUT_METRICS
+# A cut network predicts no source classes, and has no card of its own.
+CUT_METRICS = without(["probabilities", "card"], METRICS)
+OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
+
+
+def cut_cells(names):
+    return [
+        [metric, architecture, target]
+        for metric in names
+        for architecture in CUT_ARCHITECTURES
+        for target in TARGETS
+    ]
+
+
+def cut_metric_files(names):
+    return [
+        f"<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
+        for metric, architecture, target in cut_cells(names)
+    ]
+
+
+CUT_FINE_TUNINGS = [
+    f"<results>/truncation/{architecture}/finetune/{layer}/{target}.json"
     for architecture in CUT_ARCHITECTURES
     for target in TARGETS
+    for layer in range(layers(architecture))
 ]
 
 
@@ -116,16 +135,8 @@ rule costs:
 
 rule cuts:
     input:
-        fine_tunings=[
-            f"<results>/truncation/{architecture}/finetune/{layer}/{target}.json"
-            for architecture in CUT_ARCHITECTURES
-            for target in TARGETS
-            for layer in range(layers(architecture))
-        ],
-        metrics=[
-            f"<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
-            for metric, architecture, target in CUT_CELLS
-        ],
+        fine_tunings=CUT_FINE_TUNINGS,
+        metrics=cut_metric_files(CUT_METRICS),
         costs="<results>/truncation/costs.csv",
     output:
         accuracies="<results>/tables/cut_accuracies.csv",
@@ -139,6 +150,28 @@ rule cuts:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *module_names(CUT_METRICS)),
-        cells=CUT_CELLS,
+        cells=cut_cells(CUT_METRICS),
+    script:
+        "../scripts/cuts.py"
+
+
+# Apart from the paper's, so that a change in one of these leaves Figure 5 alone.
+rule other_cuts:
+    input:
+        fine_tunings=CUT_FINE_TUNINGS,
+        metrics=cut_metric_files(OTHER_CUT_METRICS),
+        costs="<results>/truncation/costs.csv",
+    output:
+        metrics="<results>/tables/other_cut_metrics.csv",
+        choices="<results>/tables/other_cut_choices.csv",
+        correlation="<results>/tables/other_cut_correlation.csv",
+    log:
+        "<results>/logs/other_cuts.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("cuts.py", *module_names(OTHER_CUT_METRICS)),
+        cells=cut_cells(OTHER_CUT_METRICS),
     script:
         "../scripts/cuts.py"

@@ -5,7 +5,7 @@ input:  fine_tunings: list of json with architecture, target, layer (from 0), ac
         in that order
         costs: csv of scripts/costs.py
 params: cells: list of [metric, architecture, target]
-output: accuracies: csv, all inputs' in one: architecture, target, layer, accuracy
+output: accuracies (if asked for): csv, all inputs' in one: architecture, target, layer, accuracy
         metrics: csv architecture, target, layer, metric, value
         choices: csv, one row per (architecture, target, chooser) (cuts.choices)
         correlation: csv, one row per (architecture, target, metric) (cuts.rho_over_layers)
@@ -30,7 +30,8 @@ accuracies = pd.DataFrame(
 
 found = choices(accuracies, metrics, read_csv(snakemake.input.costs))
 
-write_csv(snakemake.output.accuracies, accuracies)
+if "accuracies" in snakemake.output.keys():
+    write_csv(snakemake.output.accuracies, accuracies)
 write_csv(snakemake.output.metrics, metrics)
 write_csv(snakemake.output.choices, found)
 write_csv(snakemake.output.correlation, rho_over_layers(accuracies, metrics))

@@ -51,7 +51,9 @@ def train_last_layers(
             with autocast(settings["precision"], where):
                 logits = torch.baddbmm(bias, features[rows], weight)
                 # Each layer's own mean, so that the layers do not affect each other.
-                loss = F.cross_entropy(logits.flatten(0, 1), labels[rows].flatten(), reduction="sum")
+                loss = F.cross_entropy(
+                    logits.flatten(0, 1), labels[rows].flatten(), reduction="sum"
+                )
             optimizer.zero_grad()
             (loss / rows.shape[1]).backward()
             optimizer.step()

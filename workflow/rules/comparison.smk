@@ -1,0 +1,79 @@
+# Which metric to believe, and how far: all metrics together, with intervals.
+
+
+rule ceiling:
+    input:
+        fine_tunings=FINE_TUNINGS,
+        base_models="<results>/tables/base_models.csv",
+    output:
+        "<results>/tables/ceiling.csv",
+    log:
+        "<results>/logs/ceiling.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("ceiling.py"),
+        architectures=ARCHITECTURES,
+        targets=TARGETS,
+        bootstrap=config["comparison"]["bootstrap"],
+        seed=config["seed"],
+    script:
+        "../scripts/ceiling.py"
+
+
+rule comparison:
+    input:
+        fine_tuning="<results>/tables/fine_tuning.csv",
+        base_models="<results>/tables/base_models.csv",
+        metrics=metric_files(ALL_METRICS),
+    output:
+        scores="<results>/tables/scores.csv",
+        rho="<results>/tables/rho.csv",
+        mean_rho="<results>/tables/mean_rho.csv",
+        differences="<results>/tables/differences.csv",
+        regret="<results>/tables/regret.csv",
+        mean_regret="<results>/tables/mean_regret.csv",
+    log:
+        "<results>/logs/comparison.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("comparison.py", *module_names(ALL_METRICS)),
+        cells=cells(ALL_METRICS),
+        architectures=ARCHITECTURES,
+        targets=TARGETS,
+        metrics=ALL_METRICS,
+        bootstrap=config["comparison"]["bootstrap"],
+        seed=config["seed"],
+    script:
+        "../scripts/comparison.py"
+
+
+rule held_out:
+    input:
+        fine_tuning="<results>/tables/fine_tuning.csv",
+        base_models="<results>/tables/base_models.csv",
+        metrics=metric_files(METRICS),
+        curves="<results>/tables/pair_curves.npy",
+        pairs="<results>/tables/pairs.csv",
+    output:
+        held_out="<results>/tables/held_out.csv",
+        optimism="<results>/tables/optimism.csv",
+    log:
+        "<results>/logs/held_out.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("held_out.py", *module_names(METRICS)),
+        cells=cells(METRICS),
+        alpha_step=config["correlation"]["alpha_step"],
+        architectures=ARCHITECTURES,
+        targets=TARGETS,
+        metrics=METRICS,
+        bootstrap=config["comparison"]["bootstrap"],
+        seed=config["seed"],
+    script:
+        "../scripts/held_out.py"
