@@ -30,8 +30,8 @@ accuracies = pd.DataFrame(
 
 found = choices(accuracies, metrics, read_csv(snakemake.input.costs))
 
-if "accuracies" in snakemake.output.keys():
-    write_csv(snakemake.output.accuracies, accuracies)
+if file := snakemake.output.get("accuracies"):
+    write_csv(file, accuracies)
 write_csv(snakemake.output.metrics, metrics)
 write_csv(snakemake.output.choices, found)
 write_csv(snakemake.output.correlation, rho_over_layers(accuracies, metrics))

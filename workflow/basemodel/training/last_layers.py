@@ -50,11 +50,11 @@ def train_last_layers(
                 group["lr"] = learning_rate(epoch, step, steps, settings)
             with autocast(settings["precision"], where):
                 logits = torch.baddbmm(bias, features[rows], weight)
-                # Each layer's own mean, so that the layers do not affect each other.
                 loss = F.cross_entropy(
                     logits.flatten(0, 1), labels[rows].flatten(), reduction="sum"
                 )
             optimizer.zero_grad()
+            # Of each layer its mean over the batch, so that the layers do not affect each other.
             (loss / rows.shape[1]).backward()
             optimizer.step()
     state = {"weight": weight.detach(), "bias": bias.detach()}
