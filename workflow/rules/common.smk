@@ -29,6 +29,12 @@ if workflow.is_main_process:
 
 settings.share_library()
 
+
+def without(inputs, names):
+    """The metrics that do not need any of these inputs."""
+    return [metric for metric in names if not set(inputs) & set(metrics.inputs(metric))]
+
+
 ARCHITECTURES = list(config["architectures"])
 TARGETS = config["targets"]
 SUBSETS = subsets.names(config["subsets"])
@@ -81,11 +87,6 @@ def inputs_of(metric, pattern, card=None, **values):
     return {
         what: expand(card if what == "card" else pattern, what=what, **values) for what in wanted
     }
-
-
-def without(inputs, names):
-    """The metrics that do not need any of these inputs."""
-    return [metric for metric in names if not set(inputs) & set(metrics.inputs(metric))]
 
 
 def pixels(dataset):
