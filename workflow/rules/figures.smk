@@ -1,4 +1,4 @@
-# The paper's figures, each as SVG, PDF and PNG.
+# The figures, each as SVG, PDF and PNG: 1 to 5 are the paper's, 6 and 7 compare all metrics.
 
 
 rule figure2:
@@ -122,3 +122,48 @@ rule figure5:
         dpi=config["figures"]["dpi"],
     script:
         "../scripts/figure5.py"
+
+
+rule figure6:
+    input:
+        mean_rho="<results>/tables/mean_rho.csv",
+        ceiling="<results>/tables/ceiling.csv",
+    output:
+        svg=report(
+            "<results>/figures/figure6.svg", caption="../report/figure6.rst", category="Figures"
+        ),
+        pdf="<results>/figures/figure6.pdf",
+        png="<results>/figures/figure6.png",
+    log:
+        "<results>/logs/figure6.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("figure6.py", *module_names(ALL_METRICS)),
+        metrics=METRICS,
+        dpi=config["figures"]["dpi"],
+    script:
+        "../scripts/figure6.py"
+
+
+rule figure7:
+    input:
+        mean_regret="<results>/tables/mean_regret.csv",
+    output:
+        svg=report(
+            "<results>/figures/figure7.svg", caption="../report/figure7.rst", category="Figures"
+        ),
+        pdf="<results>/figures/figure7.pdf",
+        png="<results>/figures/figure7.png",
+    log:
+        "<results>/logs/figure7.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("figure7.py", *module_names(ALL_METRICS)),
+        metrics=METRICS,
+        dpi=config["figures"]["dpi"],
+    script:
+        "../scripts/figure7.py"

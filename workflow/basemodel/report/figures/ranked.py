@@ -1,0 +1,77 @@
+"""What Figures 6 and 7 share: metrics one below the other, their kinds told apart by look."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from basemodel.metrics import load
+from basemodel.report.figures import style
+
+ROW = 0.185  # inches of height for one metric
+SCOPES = ("one architecture", "all architectures")
+# Colour and marker of the three kinds of metrics.
+KINDS = {
+    "the paper's metrics": (style.COLOURS[0], "o"),
+    "later metrics": (style.COLOURS[5], "s"),
+    "static baselines": (style.COLOURS[7], "D"),
+}
+# Known before any image of the target is seen, or all but that.
+STATIC = ("card",)
+NORM = "feature_norm"
+
+
+def kind(metric: str, paper: Collection[str]) -> str:
+    """The key in KINDS; `paper`: the metrics of Figures 1 to 5."""
+    if metric in paper:
+        return "the paper's metrics"
+    static = metric == NORM or load(metric).INPUTS == STATIC
+    return "static baselines" if static else "later metrics"
+
+
+def label(metric: str) -> str:
+    """Short and long name, with a minus where smaller is better."""
+    module = load(metric)
+    turned = "" if module.LARGER_IS_BETTER else "−"
+    name = module.NAME if module.LABEL in module.NAME else f"{module.LABEL}  {module.NAME}"
+    return turned + name
+
+
+def panels(rows: int, count: int, extra: float) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with `count` panels side by side, for so many rows; extra: inches of height."""
+    figure = Figure(figsize=(style.WIDTH, extra + ROW * rows), layout="constrained")
+    return figure, figure.subplots(1, count, sharey=True, squeeze=False)[0]
+
+
+def name_rows(panel: Axes, labels: Sequence[str]) -> None:
+    """The first label on top, a faint line through each row."""
+    panel.set_yticks(range(len(labels)), labels)
+    panel.set_ylim(len(labels) - 0.4, -0.6)
+    panel.tick_params(axis="y", length=0)
+    panel.set_axisbelow(True)
+    panel.grid(axis="y", color="0.92", linewidth=0.6)
+
+
+def points(
+    panel: Axes,
+    at: np.ndarray,
+    values: np.ndarray,
+    low: np.ndarray | None,
+    high: np.ndarray | None,
+    look: dict,
+) -> None:
+    """Markers at the heights `at`, with lines from low to high where these are given."""
+    if low is not None:
+        known = np.isfinite(low) & np.isfinite(high)
+        panel.hlines(at[known], low[known], high[known], color=look["color"], linewidth=0.9)
+    panel.plot(values, at, linestyle="", clip_on=False, **look)
+
+
+def kind_handles(kinds: Collection[str]) -> list[Line2D]:
+    return [
+        Line2D([], [], linestyle="", color=colour, marker=marker, markersize=4, label=name)
+        for name, (colour, marker) in KINDS.items()
+        if name in kinds
+    ]
