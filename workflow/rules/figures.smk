@@ -4,6 +4,7 @@
 rule figure2:
     input:
         correlation="<results>/tables/correlation.csv",
+        ceiling="<results>/tables/ceiling.csv",
     output:
         svg=report(
             "<results>/figures/figure2.svg", caption="../report/figure2.rst", category="Figures"

@@ -14,6 +14,7 @@ from basemodel.report.figures import style
 from basemodel.statistics.spearman import HIGH
 
 GROUP = 0.84  # fraction of a target's width that its bars take
+CEILING = "#8B0000"
 SLANTED = 24  # letters of a slanted title that fit the figure's height
 
 
@@ -23,13 +24,18 @@ def draw(
     architectures: Sequence[str],
     targets: Sequence[tuple[str, str]],
     metrics: Sequence[str],
+    ceiling: pd.DataFrame | None = None,
 ) -> Figure:
     """One panel per architecture, one group per target (name, title), one bar per metric.
 
     correlation: columns architecture, target, metric, rho (of metrics turned so that larger is
-    better, as in scores.rho_table). An undefined ρ is shown as a cross instead of a bar.
+    better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
+    architecture, target, ceiling, drawn as a line over its group. An undefined ρ is shown as a
+    cross instead of a bar.
     """
-    rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
+    table = correlation.set_index(["architecture", "target", "metric"])
+    rho = table["rho"]
+    limits = None if ceiling is None else ceiling.set_index(["architecture", "target"])["ceiling"]
     figure = Figure(figsize=(style.WIDTH, 1.1 + 1.9 * len(architectures)), layout="constrained")
     panels = figure.subplots(len(architectures), 1, sharex=True, squeeze=False)[:, 0]
     groups = np.arange(len(targets))
@@ -52,13 +58,29 @@ def draw(
                     label=_label(metric),
                 )
             )
+            if "low" in table:
+                rows = [(architecture, target, metric) for target, _ in targets]
+                low, high = table.loc[rows, ["low", "high"]].to_numpy(np.float64).T
+                known = np.isfinite(low) & np.isfinite(high)
+                panel.vlines(centres[known], low[known], high[known], color="black", linewidth=0.6)
             missing = centres[np.isnan(heights)]
             undefined |= len(missing) > 0
             panel.plot(missing, np.zeros_like(missing), "x", color="black", markersize=3)
+        if limits is not None:
+            levels = np.array([limits[architecture, target] for target, _ in targets])
+            known = np.isfinite(levels)
+            left = groups[known] - GROUP / 2
+            panel.hlines(levels[known], left, left + GROUP, color=CEILING, linewidth=1.3)
         _axes(panel, architecture_title(architecture), len(targets))
     _name_targets(panels[-1], [title for _, title in targets])
     handles.append(Line2D([], [], color="black", linewidth=0.7, linestyle="--"))
     labels = [_label(metric) for metric in metrics] + [f"|ρ| = {HIGH}"]
+    if "low" in table:
+        handles.append(Line2D([], [], color="black", linewidth=0.6, marker="|", linestyle=""))
+        labels.append("95 % interval")
+    if limits is not None:
+        handles.append(Line2D([], [], color=CEILING, linewidth=1.3))
+        labels.append("ceiling: no metric can do better")
     if undefined:
         handles.append(Line2D([], [], color="black", marker="x", markersize=3, linestyle=""))
         labels.append("undefined")
