@@ -17,12 +17,13 @@ from typing import Any
 
 import pandas as pd
 
+from basemodel import metrics
 from basemodel.data import kinds
 from basemodel.data.listing import Counts
 from basemodel.files import read_json
 from basemodel.networks.catalog import layers
 from basemodel.rates import Rates, elements, pack_rate, rates, weights
-from basemodel.settings import pretrain_settings
+from basemodel.settings import other_metrics, pretrain_settings
 from basemodel.tables import write_csv
 
 
@@ -71,8 +72,12 @@ def work(config: dict[str, Any]) -> list[Work]:
     source_probe = per_class * min(source.classes, config["normal"]["classes"])
     item = 2 if config["probe"]["dtype"] == "float16" else 4
     train, test = sum(target.train for target in targets), sum(target.test for target in targets)
-    metrics, cuts = len(config["metrics"]), config["truncation"]["architectures"]
-    epoch_metrics = len({*config["metrics"], "feature_norm"})
+    cuts = config["truncation"]["architectures"]
+    others = other_metrics(config)
+    scores = [*config["metrics"], *others]
+    # Cards are those of trained networks, and only these predict source classes.
+    epoch_scores = {*config["metrics"], "feature_norm", *_without(["card"], others)}
+    cut_scores = _without(["card", "probabilities"], scores)
     images = [source, *targets]
 
     everything = sum(size.train + size.test for size in images)
@@ -105,12 +110,12 @@ def work(config: dict[str, Any]) -> list[Work]:
                 "epoch_featuremaps", name, epochs, passed=epochs * source_probe,
                 bytes=epochs * source_probe * maps * item,
             ),
-            Work("epoch_metric", name, epoch_metrics, scored=epochs * source_probe),
+            Work("epoch_metric", name, len(epoch_scores), scored=epochs * source_probe),
             Work(
                 "featuremaps", name, subsets * len(targets), passed=subsets * probes,
                 bytes=subsets * probes * maps * item,
             ),
-            Work("metric", name, metrics * len(targets), scored=subsets * probes),
+            Work("metric", name, len(scores) * len(targets), scored=subsets * probes),
             Work(
                 "finetune", name, subsets * len(targets), trained=subsets * tuned,
                 passed=subsets * seen,
@@ -124,12 +129,19 @@ def work(config: dict[str, Any]) -> list[Work]:
                 "cut_featuremaps", name, count * len(targets), passed=count * probes,
                 bytes=probes * sum(elements(config, name)) * item,
             ),
-            Work("cut_metric", name, metrics * len(targets), scored=count * probes),
+            Work("cut_metric", name, len(cut_scores) * len(targets), scored=count * probes),
             Work("cut_finetune", name, count * len(targets), count * tuned, count * seen),
         ]  # fmt: skip
-    jobs = 8 + (metrics > 1) + (4 + len(cuts) if cuts else 0)
+    jobs = 14 + (len(config["metrics"]) > 1)
+    if cuts:
+        jobs += 4 + len(cuts) + any(metric in cut_scores for metric in others)
     rows.append(Work("tables, figures", jobs=jobs))
     return rows
+
+
+def _without(inputs: list[str], names: list[str]) -> list[str]:
+    """The metrics that do not need any of these inputs."""
+    return [name for name in names if not set(inputs) & set(metrics.inputs(name))]
 
 
 def _tuned(settings: dict[str, Any], trainable: str, train: int, test: int) -> tuple[int, int]:
