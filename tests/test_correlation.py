@@ -147,8 +147,10 @@ def test_gather_names_what_is_missing_or_double_or_no_number():
 
 def test_rho_table_is_scipys_with_larger_better():
     gathered = scores()
-    table = rho_table(gathered, METRICS).set_index(["architecture", "target", "metric"])
-    assert list(table.columns) == ["rho", "p_value", "n", "rho_class10", "rho_image20"]
+    table = rho_table(gathered, METRICS, 200, 0).set_index(["architecture", "target", "metric"])
+    assert list(table.columns) == [
+        *("rho", "low", "high", "p_value", "n", "rho_class10", "rho_image20")
+    ]
     assert len(table) == 2 * 2 * 3
     cell = gathered[(gathered["architecture"] == "resnet18") & (gathered["target"] == "dtd")]
     for metric, sign in (("S1", 1), ("S2", -1), ("S6", -1)):
@@ -156,7 +158,7 @@ def test_rho_table_is_scipys_with_larger_better():
         expected = stats.spearmanr(sign * cell[metric], cell["accuracy"])
         assert row["rho"] == pytest.approx(expected.statistic, abs=1e-12)
         assert row["p_value"] == pytest.approx(expected.pvalue, abs=1e-12)
-        assert row["n"] == 12
+        assert row["n"] == 12 and row["low"] < row["rho"] < row["high"]
         within = cell[cell["policy"] == "image20"]
         assert row["rho_image20"] == pytest.approx(
             stats.spearmanr(sign * within[metric], within["accuracy"]).statistic, abs=1e-12
@@ -166,9 +168,9 @@ def test_rho_table_is_scipys_with_larger_better():
 def test_a_constant_cell_is_an_empty_field(tmp_path):
     gathered = scores()
     gathered.loc[gathered["target"] == "dtd", "S1"] = 3.0
-    write_csv(tmp_path / "rho.csv", rho_table(gathered, METRICS))
+    write_csv(tmp_path / "rho.csv", rho_table(gathered, METRICS, 20, 0))
     text = (tmp_path / "rho.csv").read_text()
-    assert "alexnet,dtd,S1,,,12,,\n" in text
+    assert "alexnet,dtd,S1,,,,,12,,\n" in text
     assert read_csv(tmp_path / "rho.csv")["rho"].isna().sum() == 2
 
 
@@ -186,7 +188,6 @@ def run_script(tmp_path) -> dict[str, Path]:
     output = {
         name: tmp_path / "out" / file
         for name, file in (
-            ("scores", "scores.csv"),
             ("correlation", "correlation.csv"),
             ("pairs", "pairs.csv"),
             ("curves", "curves.npy"),
@@ -206,6 +207,8 @@ def run_script(tmp_path) -> dict[str, Path]:
             "architectures": ARCHITECTURES,
             "targets": TARGETS,
             "metrics": METRICS,
+            "bootstrap": 200,
+            "seed": 3,
         },
     )
     return output
@@ -213,9 +216,8 @@ def run_script(tmp_path) -> dict[str, Path]:
 
 def test_script(tmp_path):
     output = run_script(tmp_path)
-    pd.testing.assert_frame_equal(read_csv(output["scores"]), scores(), check_dtype=False)
     table = read_csv(output["correlation"])
-    pd.testing.assert_frame_equal(table, rho_table(scores(), METRICS), check_dtype=False)
+    pd.testing.assert_frame_equal(table, rho_table(scores(), METRICS, 200, 3), check_dtype=False)
     found = np.load(output["curves"])
     assert found.shape == (3, 21, 4) and found.dtype == np.float64
     pairs = read_csv(output["pairs"])

@@ -59,7 +59,7 @@ def test_the_ends_of_a_curve_are_the_single_metrics():
     gathered = scores(5)
     scaled = scale(np.stack([oriented(gathered, metric) for metric in METRICS]))
     accuracy = by_cell(gathered, "accuracy")
-    rho = rho_table(gathered, METRICS)["rho"].to_numpy().reshape(4, 3)  # cells, metrics
+    rho = rho_table(gathered, METRICS, 2, 0)["rho"].to_numpy().reshape(4, 3)  # cells, metrics
     found = curves(scaled, accuracy, alpha_grid(0.1))
     for k, (i, j) in enumerate(combinations(range(3), 2)):
         np.testing.assert_array_equal(found[k, 0], rho[:, i])

@@ -59,7 +59,7 @@ def tables(source=0.5, spread=0.3):
     accuracy = scores["accuracy"].to_numpy().reshape(4, 8)
     cells = [(a, t) for a in ARCHITECTURES for t in TARGETS]
     pairs, _ = search(scaled, accuracy, alpha_grid(0.05), METRICS, cells)
-    return base_models, fine_tuning, targets, rho_table(scores, METRICS), pairs
+    return base_models, fine_tuning, targets, rho_table(scores, METRICS, 20, 0), pairs
 
 
 def lines_of(*arguments, comparable=False, why="glyphs are not ImageNet") -> list[str]:

@@ -11,6 +11,7 @@ from basemodel.files import write_text
 NAMES = {
     "architecture", "target", "subset", "policy", "metric", "chooser", "title", "first", "second",
     "max_architecture", "max_target", "min_architecture", "min_target",
+    "scope", "left_out", "name", "half", "what",
 }  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …; one for each of params.cells, in that order
-params: cells: list of [metric, architecture, target]; alpha_step; architectures; targets; metrics
-output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (scores.gather)
-        correlation: csv, one row per (architecture, target, metric) (scores.rho_table)
+params: cells: list of [metric, architecture, target]; alpha_step; architectures; targets; metrics;
+        bootstrap: the number of draws; seed
+output: correlation: csv, one row per (architecture, target, metric) (scores.rho_table)
         pairs: csv, one row per pair at its best α, then one per single metric (pairs.search)
         curves: npy float64 [pairs, alphas, cells], cells by architecture, then target
 """
@@ -41,7 +41,7 @@ pairs, curves = search(
     cell_names(params.architectures, params.targets),
 )
 
-write_csv(snakemake.output.scores, scores)
-write_csv(snakemake.output.correlation, rho_table(scores, params.metrics))
+correlation = rho_table(scores, params.metrics, params.bootstrap, params.seed)
+write_csv(snakemake.output.correlation, correlation)
 write_csv(snakemake.output.pairs, pairs)
 write_npy(snakemake.output.curves, curves)

@@ -74,7 +74,7 @@ def search(
     rho = curves(scaled, accuracy, alphas)
     rows = []
     for (first, second), curve in zip(combinations(metrics, 2), rho, strict=True):
-        best = _argmax(mean_over_cells(curve))
+        best = first_best(mean_over_cells(curve))
         rows.append(_row(first, second, alphas[best], curve[best], cells))
     for metric, single in zip(metrics, spearman(scaled, accuracy), strict=True):
         rows.append(_row(metric, "", 0.0, single, cells))
@@ -86,7 +86,7 @@ def best_row(table: pd.DataFrame) -> pd.Series | None:
     pairs = table[table["second"] != ""]
     if pairs["mean_rho"].notna().sum() == 0:
         return None
-    return pairs.iloc[_argmax(pairs["mean_rho"].to_numpy())]
+    return pairs.iloc[first_best(pairs["mean_rho"].to_numpy())]
 
 
 def mean_over_cells(rho: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ def mean_over_cells(rho: np.ndarray) -> np.ndarray:
         return np.where(defined, rho, 0).sum(axis=-1) / defined.sum(axis=-1)
 
 
-def _argmax(means: np.ndarray) -> int:
+def first_best(means: np.ndarray) -> int:
     """The first index within TIE of the maximum; 0 if all are NaN."""
     if np.isnan(means).all():
         return 0

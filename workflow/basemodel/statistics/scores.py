@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from basemodel import metrics as metric_modules
+from basemodel.statistics.bootstrap import draw_counts, drawn_ranks, interval, rho_of_draws
 from basemodel.statistics.spearman import p_value, spearman
 from basemodel.tables import require_fractions
 
@@ -88,10 +89,14 @@ def oriented(scores: pd.DataFrame, metric: str) -> np.ndarray:
     return sign * by_cell(scores, metric)
 
 
-def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def rho_table(
+    scores: pd.DataFrame, metrics: Sequence[str], draws: int, seed: object
+) -> pd.DataFrame:
     """ρ of each metric in each cell: one row per (architecture, target, metric).
 
+    draws, seed: of bootstrap.draw_counts.
     Columns: architecture, target, metric; rho, of the metric turned so that larger is better;
+    low and high, the ends of its 95 % interval over base models (bootstrap.interval);
     p_value, two-sided; n, the number of base models; and rho_<policy>, ρ among the base models
     of one subset policy alone. A ρ is NaN (an empty field in CSV) where metric or accuracy is
     constant or the metric is undefined.
@@ -101,13 +106,21 @@ def rho_table(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     policy_of = scores["policy"].to_numpy().reshape(len(cells), -1)
     accuracy = by_cell(scores, "accuracy")
     values = {metric: oriented(scores, metric) for metric in metrics}
+    counts = draw_counts(accuracy.shape[1], draws, seed)
+    drawn = drawn_ranks(accuracy, counts)
+    ends = {
+        metric: interval(rho_of_draws(drawn_ranks(value, counts), drawn, counts))
+        for metric, value in values.items()
+    }
     rows = []
     for c, (architecture, target) in enumerate(cells.itertuples(index=False, name=None)):
         for metric in metrics:
             x, y = values[metric][c], accuracy[c]
             rho = float(spearman(x, y))
             row = {"architecture": architecture, "target": target, "metric": metric}
-            row |= {"rho": rho, "p_value": p_value(rho, len(x)), "n": len(x)}
+            low, high = ends[metric][:, c]
+            row |= {"rho": rho, "low": low, "high": high}
+            row |= {"p_value": p_value(rho, len(x)), "n": len(x)}
             for policy in policies:
                 chosen = policy_of[c] == policy
                 row[f"rho_{policy}"] = float(spearman(x[chosen], y[chosen]))

@@ -1,0 +1,137 @@
+"""The noise ceiling: the ρ that a metric could reach at best, because accuracies are uncertain.
+
+A fine-tuned accuracy is the sum of what the base model is worth, chance in training (the seed) and
+chance in the choice of test images. Only the first can be predicted. The reliability is its share
+of the variance of the accuracies; a metric that knew it exactly would have ρ = √reliability with
+them (Spearman, American Journal of Psychology 15, 1904).
+
+Two fine-tunings of other seeds, on different halves of the test images, share nothing but the
+worth of the base models. Call the ρ between such accuracies r_other, and that between halves with
+one seed r_same. Halves have fewer images, hence more noise, than the accuracies to predict: by
+Spearman and Brown the ρ between full test sets is 2 r_same / (1 + r_same). Only the noise of the
+images shrinks so, not that of the seed; the same factor takes r_other there:
+
+    reliability = r_other · 2 / (1 + r_same)
+
+With one seed, r_other is r_same; the noise of training then counts as worth, and the ceiling is
+too high.
+"""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+import numpy as np
+
+from basemodel.seeds import seed_of
+from basemodel.statistics.bootstrap import (
+    LEVEL,
+    MIN_MODELS,
+    as_it_is,
+    drawn_ranks,
+    mean_of_defined,
+    rho_of_draws,
+)
+from basemodel.statistics.spearman import spearman
+
+HALVES = 50  # random divisions of the test images, for the estimate
+DRAWN_HALVES = 5  # of them, for its interval: each division would be ranked anew in every draw
+
+
+def ceiling(correct: np.ndarray, kinds: np.ndarray, counts: np.ndarray, seed: object) -> dict:
+    """The noise ceiling of one pool of base models.
+
+    correct: which test images each fine-tuning got right, bool [seeds, models, images]; kinds: the
+    kind of source task of each model, [models]; counts: draws of models, float [draws, models];
+    seed: of the divisions into halves, which are the same for equal numbers of images.
+
+    seeds; between_seeds, the mean ρ of accuracies (all images) between two seeds, NaN with one
+    seed; reliability, 0 to 1; ceiling, its square root, with low and high, a 95 % interval over
+    base models (percentiles of draws, from fewer halves, centred on the estimate); ceiling_within,
+    the same within kinds of source task (mean ρ over kinds of at least 3 models), within_low,
+    within_high. NaN where a ρ is undefined.
+
+    In simulations (SIMULATED
+    """
+    seeds, models, images = correct.shape
+    full = correct.mean(axis=2)
+    pairs = list(permutations(range(seeds), 2))
+    between = [float(spearman(full[a], full[b])) for a, b in pairs]
+    row = {"seeds": seeds, "between_seeds": float(mean_of_defined(np.array(between)))}
+
+    one, other = halves(correct, seed)
+    everything = [np.arange(models)]
+    of_kinds = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    few = slice(None, DRAWN_HALVES)
+    for groups, names in (
+        (everything, ("ceiling", "low", "high")),
+        (of_kinds, ("ceiling_within", "within_low", "within_high")),
+    ):
+        estimate = reliability(one, other, groups, as_it_is(models))[0]
+        if names[0] == "ceiling":
+            row["reliability"] = estimate
+        top = float(np.sqrt(estimate))
+        row[names[0]] = top
+        start = np.sqrt(reliability(one[few], other[few], groups, as_it_is(models))[0])
+        drawn = np.sqrt(reliability(one[few], other[few], groups, counts))
+        row |= dict(zip(names[1:], _ends(top, drawn - start), strict=True))
+    return row
+
+
+def halves(correct: np.ndarray, seed: object) -> tuple[np.ndarray, np.ndarray]:
+    """Correct answers on either half of the images, float64 [HALVES, seeds, models], HALVES times.
+
+    correct: bool [seeds, models, images]. Of an odd number of images one is left out.
+    """
+    images = correct.shape[2]
+    rng = np.random.default_rng(seed_of("halves", seed, images))
+    order = rng.permuted(np.tile(np.arange(images), (HALVES, 1)), axis=1)
+    masks = np.zeros((2, HALVES, images), np.float32)
+    half = images // 2
+    np.put_along_axis(masks[0], order[:, :half], 1, axis=1)
+    np.put_along_axis(masks[1], order[:, half : 2 * half], 1, axis=1)
+    sums = correct.astype(np.float32) @ masks.transpose(0, 2, 1)[:, None]  # [2, seeds, models, H]
+    one, other = np.moveaxis(sums, -1, 1).astype(np.float64)
+    return one, other
+
+
+def reliability(
+    one: np.ndarray, other: np.ndarray, groups: Sequence[np.ndarray], counts: np.ndarray
+) -> np.ndarray:
+    """The reliability of full accuracies in each draw of models, 0 to 1, float64 [draws].
+
+    one, other: from `halves`, [halves, seeds, models]; groups: the numbers of the models that are
+    ranked with each other; ρ is averaged over groups of at least 3, then over halves and seeds.
+    """
+    seeds = one.shape[1]
+    same, different = [], []
+    for group in groups:
+        if len(group) < MIN_MODELS:
+            continue
+        drawn = counts[:, group]
+        # One division at a time, so that an array has seeds × draws × models elements
+        of_group_same, of_group_different = [], []
+        for first, second in zip(one[..., group], other[..., group], strict=True):
+            r, s = drawn_ranks(first, drawn), drawn_ranks(second, drawn)
+            of_group_same += [rho_of_draws(r[a], s[a], drawn) for a in range(seeds)]
+            of_group_different += [
+                rho_of_draws(r[a], s[b], drawn) for a, b in permutations(range(seeds), 2)
+            ]
+        same.append(mean_of_defined(np.stack(of_group_same), axis=0))
+        if seeds > 1:
+            different.append(mean_of_defined(np.stack(of_group_different), axis=0))
+    if not same:
+        return np.full(len(counts), np.nan)
+    r_same = mean_of_defined(np.stack(same), axis=0)
+    r_other = mean_of_defined(np.stack(different), axis=0) if seeds > 1 else r_same
+    with np.errstate(divide="ignore", invalid="ignore"):  # r_same may be −1
+        return np.where(r_other > 0, np.clip(r_other * 2 / (1 + r_same), 0, 1), 0 * r_other)
+
+
+def _ends(estimate: float, deviations: np.ndarray) -> tuple[float, float]:
+    """The estimate plus percentiles of deviations, within 0…1; NaN as in bootstrap.interval."""
+    deviations = deviations[~np.isnan(deviations)]
+    if np.isnan(estimate) or len(deviations) < 2 or np.ptp(deviations) == 0:
+        return np.nan, np.nan
+    tail = (1 - LEVEL) / 2
+    low, high = np.clip(estimate + np.quantile(deviations, [tail, 1 - tail]), 0, 1)
+    return float(low), float(high)

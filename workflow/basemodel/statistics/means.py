@@ -1,0 +1,85 @@
+"""How sure a mean over cells is, when both source tasks and targets are a sample.
+
+Another experiment would have other source tasks and other targets. All cells share the source
+tasks, and the architectures of a target share its images, so cells are not independent: a target
+is drawn with all its architectures. The architectures are fixed; three are no sample.
+"""
+
+import numpy as np
+from scipy import stats
+
+from basemodel.statistics.bootstrap import LEVEL, mean_of_defined
+
+
+def mean_interval(
+    values: np.ndarray,
+    targets: np.ndarray,
+    draws: np.ndarray | None = None,
+    bounded: bool = False,
+) -> tuple[float, float, float]:
+    """The mean of values over cells, and the ends of its 95 % interval.
+
+    values: float [cells]; targets: the target of each cell, [cells]; draws: the values in each
+    draw of source tasks, float [cells, draws] (bootstrap.rho_draws), or None to count targets as
+    the only sample. bounded: the values are correlations; the interval is then built on Fisher's z
+    of the mean, and stays within −1…1. Cells whose value is NaN are left out. With one target, it
+    is the interval for that target alone: only source tasks are drawn. NaN where it is undefined.
+
+    The variance has two parts. Drawing targets with replacement, without end, gives the first: the
+    spread of the targets' means m_t, Σ_t W_t² (m_t − m)² · T / (T−1), where W_t is target t's share
+    of the cells (T / (T−1) is Bessel's correction, which such draws lack). That spread already
+    contains each target's own noise from the source tasks; what it lacks is the noise that all
+    targets share. So the second part is the mean covariance of two targets' means over the draws of
+    source tasks. (Drawing both at once, the pigeonhole bootstrap of Owen, Annals of Applied
+    Statistics 1, 2007, counts each target's own noise twice.) The quantile is Student's t with
+    T−1 degrees of freedom; for one target, the normal one.
+
+    Coverage of the true mean ρ and, in brackets, of the difference of two metrics, in 300
+    simulations each of 8 targets × 3 architectures × 60 models: 95 % (95) for a ρ of 0.6 that
+    varies between targets by 0.15; 96 % (97) if it does not vary; 95 % (94) for 0.3, varying by
+    0.25; 99 % (96) for 0.85, varying by 0.05. Percentiles of joint draws covered 91 to 95 %.
+    """
+    used = ~np.isnan(values)
+    if not used.any():
+        return np.nan, np.nan, np.nan
+    mean = float(values[used].mean())
+    names, group = np.unique(np.asarray(targets)[used], return_inverse=True)
+    share = np.bincount(group) / used.sum()
+    of_target = np.bincount(group, values[used]) / np.bincount(group)
+
+    between = shared = 0.0
+    if len(names) > 1:
+        between = len(names) / (len(names) - 1) * float((share**2 * (of_target - mean) ** 2).sum())
+    if draws is not None:
+        shared = _shared(draws[used], group, share)
+    elif len(names) == 1:
+        return mean, np.nan, np.nan
+    variance = between + shared
+    if not variance > 0:  # NaN, or nothing varies
+        return mean, np.nan, np.nan
+    freedom = len(names) - 1 if len(names) > 1 else np.inf
+    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
+    if not bounded:
+        return mean, mean - half, mean + half
+    if abs(mean) == 1:
+        return mean, np.nan, np.nan
+    z, half = np.arctanh(mean), half / (1 - mean**2)
+    return mean, float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def _shared(draws: np.ndarray, group: np.ndarray, share: np.ndarray) -> float:
+    """The mean covariance of two targets' means over draws; with one target, its variance.
+
+    draws: [cells, draws]; group: the number of each cell's target, [cells]; share: [targets].
+    Draws in which a target has no value are left out. At least 0.
+    """
+    means = np.stack([mean_of_defined(draws[group == t], axis=0) for t in range(len(share))])
+    means = means[:, ~np.isnan(means).any(axis=0)]
+    if means.shape[1] < 2:
+        return np.nan
+    covariance = np.cov(means).reshape(len(share), len(share))
+    if len(share) == 1:
+        return float(covariance[0, 0])
+    weights = np.outer(share, share)
+    np.fill_diagonal(weights, 0)
+    return max(0.0, float((weights * covariance).sum() / weights.sum()))

@@ -1,0 +1,27 @@
+"""The noise ceiling: the ρ that a metric could reach at best, for each architecture and target.
+
+input:  fine_tunings: json files with architecture, target, subset, accuracy, correct (one 0 or 1
+        for each test image) and repeats (a list of accuracy and correct, of further seeds)
+        base_models: csv architecture, subset, policy, …
+params: architectures; targets; bootstrap: the number of draws; seed
+output: csv, one row per (architecture, target), then one per target with the base models of all
+        architectures together (architecture "all"), if there are several (ceiling_rows.table)
+"""
+
+from basemodel.files import read_json
+from basemodel.fingerprint import verify
+from basemodel.statistics.ceiling_rows import table
+from basemodel.tables import read_csv, write_csv
+
+verify(snakemake.params.code)
+
+params = snakemake.params
+found = table(
+    (read_json(path) for path in snakemake.input.fine_tunings),
+    read_csv(snakemake.input.base_models),
+    params.architectures,
+    params.targets,
+    params.bootstrap,
+    params.seed,
+)
+write_csv(snakemake.output[0], found)

@@ -1,0 +1,45 @@
+"""The choice of a pair, judged on targets and architectures that it was not made on.
+
+input:  fine_tuning, base_models, metrics: as in correlation.py
+        curves: npy float64 [pairs, alphas, cells], from correlation.py
+params: as in correlation.py
+output: held_out: csv, one row per target or architecture left out (held_out.evaluate)
+        optimism: csv, in-sample and held-out mean ρ, and their difference (held_out.evaluate)
+"""
+
+import numpy as np
+
+from basemodel.fingerprint import verify
+from basemodel.statistics.held_out import evaluate
+from basemodel.statistics.pairs import alpha_grid, scale
+from basemodel.statistics.scores import by_cell, cell_names, gather, oriented
+from basemodel.tables import read_csv, write_csv
+
+verify(snakemake.params.code)
+
+params = snakemake.params
+values = {
+    tuple(cell): read_csv(path)
+    for cell, path in zip(params.cells, snakemake.input.metrics, strict=True)
+}
+scores = gather(
+    read_csv(snakemake.input.fine_tuning),
+    read_csv(snakemake.input.base_models),
+    values,
+    params.architectures,
+    params.targets,
+    params.metrics,
+)
+folds, optimism = evaluate(
+    scale(np.stack([oriented(scores, metric) for metric in params.metrics])),
+    by_cell(scores, "accuracy"),
+    alpha_grid(params.alpha_step),
+    np.load(snakemake.input.curves),
+    params.metrics,
+    cell_names(params.architectures, params.targets),
+    params.bootstrap,
+    params.seed,
+)
+
+write_csv(snakemake.output.held_out, folds)
+write_csv(snakemake.output.optimism, optimism)
