@@ -34,6 +34,12 @@ def load(weights: str | Path, card: str | Path) -> nn.Module:
     return model.eval()
 
 
+def transferred_parameters(model: nn.Module) -> int:
+    """The number of parameters without those of the last layer, which fine-tuning replaces."""
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return count - sum(parameter.numel() for parameter in model.last.parameters())
+
+
 def initialise(model: nn.Module, how: str) -> None:
     """`torchvision`: leave the network as it was built. `kaiming`: normal, by fan-in, biases zero.
 

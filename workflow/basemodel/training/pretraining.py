@@ -15,7 +15,7 @@ from basemodel.features.device import device, seed_everything
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import accuracy
 from basemodel.files import read_json
-from basemodel.networks.models import build, initialise
+from basemodel.networks.models import build, initialise, transferred_parameters
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
 from basemodel.training.augmentation import random_crop_flip
@@ -97,6 +97,7 @@ class Pretraining:
             "policy": self._subset["policy"],
             "classes": len(self._subset["classes"]),
             "images": len(self._labels),
+            "parameters": transferred_parameters(self.model),
             "train_accuracy": self._measure(self._images, self._labels),
             "test_accuracy": self.test_accuracy(),
             "network": self._network,
