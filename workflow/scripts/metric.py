@@ -1,34 +1,61 @@
 """One metric of a series of networks: of base models, of epochs or of cuts.
 
-input:    the metric's inputs, by their names in basemodel.metrics.INPUTS: a .npy for each
-          network; and labels: .npy int64 [n]
+input:    the metric's inputs, by their names in basemodel.metrics.INPUTS: for each network a .npy,
+          or for card a .json; and labels: .npy int64 [n]
 params:   column: what the networks differ in (subset, epoch or layer); rows: its values, in the
-          order of the files
+          order of the files; halves (optional): whether to add value_even and value_odd
 wildcards: metric
-output:   csv with one row per network: the column, value, and what else the metric returns
+output:   csv with one row per network: the column, value, what else the metric returns, and with
+          halves: value_even and value_odd, the values on every second probe image, from the first
+          and from the second on. Probe images are in the order of their classes, so each half has
+          half of every class. NaN where a half is too small.
 """
 
 import numpy as np
 import pandas as pd
 
 from basemodel import metrics
+from basemodel.files import read_json
 from basemodel.fingerprint import verify
 from basemodel.tables import write_csv
+
+HALVES = {"value_even": slice(0, None, 2), "value_odd": slice(1, None, 2)}
+
+
+def load(what, path):
+    return read_json(path) if what == "card" else np.load(path, mmap_mode="r")
+
+
+def half(given, part):
+    """Every second image: views, which copy nothing. What is not per image stays."""
+    return {
+        what: value[part] if isinstance(value, np.ndarray) else value
+        for what, value in given.items()
+    }
+
 
 verify(snakemake.params.code)
 name = snakemake.wildcards.metric
 labels = np.load(snakemake.input.labels)
 wanted = [what for what in metrics.inputs(name) if what != "labels"]
 files = [snakemake.input.get(what) for what in wanted]
+rows = snakemake.params.rows
+parts = HALVES if snakemake.params.get("halves") and len(labels) > 1 else {}
 
-rows = []
-for row, *paths in zip(snakemake.params.rows, *files, strict=True):
-    given = {
-        what: np.load(path, mmap_mode="r") for what, path in zip(wanted, paths, strict=True)
-    } | {"labels": labels}
+whole = []
+of_parts = {column: [] for column in parts}
+for _, *paths in zip(rows, *files, strict=True):
+    given = {what: load(what, path) for what, path in zip(wanted, paths, strict=True)}
+    given["labels"] = labels
     try:
-        rows.append({snakemake.params.column: row, **metrics.compute(name, given)})
+        whole.append(metrics.compute(name, given))
+        for column, part in parts.items():
+            of_parts[column].append(metrics.compute(name, half(given, part)))
     except ValueError as error:
-        raise ValueError(f"{', '.join(paths)}: {error}") from error
+        raise ValueError(f"{', '.join(map(str, paths))}: {error}") from error
 
-write_csv(snakemake.output[0], pd.DataFrame(rows))
+table = pd.DataFrame(metrics.table(name, whole))
+table.insert(0, snakemake.params.column, rows)
+for column in parts:
+    table[column] = [model["value"] for model in metrics.table(name, of_parts[column])]
+write_csv(snakemake.output[0], table)

@@ -8,6 +8,7 @@ LABEL = "S1"
 NAME = "inter-class discreteness"
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps", "labels")
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -20,6 +21,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     class of n_k images with mean F̄_k to m images with mean F̄ adds m·n_k/(m+n_k) · d(F̄, F̄_k)².
     After the last class this is the sum above (Chan, Golub and LeVeque, 1979), without the
     cancellation that Σ_k n_k |F̄_k|² − N |F̄|² suffers from.
+
+    Does not compare architectures: it grows with the size and the scale of the maps.
     """
     check(LABEL, featuremaps, labels)
     value, seen, mean = 0.0, 0, np.zeros(featuremaps.shape[1:])

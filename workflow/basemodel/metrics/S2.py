@@ -8,6 +8,7 @@ LABEL = "S2"
 NAME = "intra-class discreteness"
 LARGER_IS_BETTER = False
 INPUTS = ("featuremaps", "labels")
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -15,6 +16,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     featuremaps: float [n, C, H, W]; labels: int64 [n]. The unit is that of the maps, squared.
     A class with one image adds 0. Raises ValueError for NaN, infinity, or labels that do not fit.
+
+    Does not compare architectures: it grows with the size and the scale of the maps.
     """
     check(LABEL, featuremaps, labels)
     value = 0.0

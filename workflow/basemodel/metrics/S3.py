@@ -10,6 +10,7 @@ LABEL = "S3"
 NAME = "pseudo-F"
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps", "labels")
+COMPARES_ARCHITECTURES = True
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -23,6 +24,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
       for every image (S1=S2=0) separates no classes and so ranks last;
     - S2=0 and S1>0, each class is a single point: infinity, which ranks first.
     Raises ValueError for NaN, infinity, or labels that do not fit.
+
+    Compares architectures: it is a ratio, in which size and scale of the maps cancel.
     """
     between = S1.compute(featuremaps, labels)["value"]
     within = S2.compute(featuremaps, labels)["value"]

@@ -10,6 +10,7 @@ LABEL = "S4"
 NAME = "channel correlation"
 LARGER_IS_BETTER = False
 INPUTS = ("featuremaps",)
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
@@ -19,6 +20,8 @@ def compute(featuremaps: np.ndarray) -> dict[str, float]:
     over an image has correlation 0 with every other one. "value" is the sum, which grows with n
     and C; "mean" is the sum per image and pair, 0 to 1 (NaN if there is only one channel).
     Raises ValueError for NaN or infinity.
+
+    Does not compare architectures: it grows with the number of channels.
     """
     check(LABEL, featuremaps)
     n, channels = featuremaps.shape[:2]

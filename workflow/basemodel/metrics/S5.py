@@ -8,6 +8,7 @@ LABEL = "S5"
 NAME = "sparsity"
 LARGER_IS_BETTER = False
 INPUTS = ("featuremaps",)
+COMPARES_ARCHITECTURES = True
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
@@ -15,6 +16,8 @@ def compute(featuremaps: np.ndarray) -> dict[str, float]:
 
     featuremaps: float [n, C, H, W]. Only exact zeros count, as left by a ReLU.
     Raises ValueError for NaN or infinity.
+
+    Compares architectures: it is a fraction, whatever the size and scale of the maps.
     """
     check(LABEL, featuremaps)
     # All maps have the same size: the mean of the fractions is the overall fraction, from integers

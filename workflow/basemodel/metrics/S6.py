@@ -8,6 +8,7 @@ LABEL = "S6"
 NAME = "steepness"
 LARGER_IS_BETTER = False
 INPUTS = ("featuremaps",)
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
@@ -17,6 +18,8 @@ def compute(featuremaps: np.ndarray) -> dict[str, float]:
     "images_without_zeros" counts such images.
     The threshold 1 is in the unit of the maps: scaling them changes S6.
     Raises ValueError for NaN or infinity.
+
+    Does not compare architectures: it depends on the scale and the number of the values.
     """
     check(LABEL, featuremaps)
     total, without_zeros = 0.0, 0

@@ -5,7 +5,17 @@ A metric module `NAME.py` has
 * LABEL: short, for figures; NAME: in words;
 * LARGER_IS_BETTER: whether a larger value promises a higher accuracy;
 * INPUTS: what it is computed from, any of INPUTS below, in the order of compute's arguments;
-* compute(...) -> dict[str, float], whose first key is "value".
+* compute(...) -> dict[str, float], whose first key is "value". Where a value is undefined, such as
+  that of a single class, it is NaN.
+
+It may also have
+
+* COMPARES_ARCHITECTURES: True if values of networks with other sizes or scales of featuremaps and
+  embeddings can be compared, which compute's docstring justifies. Without it, False;
+* over_pool(terms) -> float64 [models]: the values of a metric that depend on the models compared,
+  such as sums of terms that are scaled by their extremes over these models. compute then returns
+  the terms alone, without "value"; over_pool is given each of them as float64 [models]. A model
+  with NaN among its terms has the value NaN and must not affect the others.
 
 To add a metric, add a file here and name it in the configuration. Files whose names begin with an
 underscore are not metrics, but code that several of them share.
@@ -13,18 +23,20 @@ underscore are not metrics, but code that several of them share.
 
 import ast
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-# A base model's outputs for the probe images, and the images' classes:
+# A base model's outputs for the probe images, the images' classes, and what else is known of it:
 INPUTS = (
     "featuremaps",  # float32 or float16 [n, C, H, W], often a memory map
     "embeddings",  # float32 [n, D], what the last layer takes
     "probabilities",  # float32 [n, source classes], what it predicts on the source task
     "labels",  # int64 [n]
+    "card",  # dict: the base model's card, models/<architecture>/<source task>.json
 )
 FOLDER = Path(__file__).parent
 
@@ -55,10 +67,35 @@ def inputs(name: str) -> tuple[str, ...]:
     raise ValueError(f"{file}: INPUTS must be a tuple of some of {', '.join(INPUTS)}")
 
 
-def compute(name: str, given: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Compute a metric from arrays named as in INPUTS; those that it does not need are ignored."""
+def compute(name: str, given: Mapping[str, Any]) -> dict[str, float]:
+    """Compute a metric from inputs named as in INPUTS; those that it does not need are ignored.
+
+    What a metric with `over_pool` returns lacks "value", which `table` adds.
+    """
     metric = load(name)
     return metric.compute(*(given[what] for what in metric.INPUTS))
+
+
+def table(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """What `compute` returned for each of the models compared, with "value" first in each.
+
+    The models are the pool that `over_pool` is relative to; a metric without it is left as it is.
+    """
+    over_pool = getattr(load(name), "over_pool", None)
+    if over_pool is None or not models:
+        return list(models)
+    terms = {term: np.array([model[term] for model in models], float) for term in models[0]}
+    # A model without all of its terms is not part of the pool
+    whole = ~np.isnan(list(terms.values())).any(axis=0)
+    values = np.full(len(models), np.nan)
+    if whole.any():
+        values[whole] = over_pool({term: array[whole] for term, array in terms.items()})
+    return [{"value": float(v), **model} for v, model in zip(values, models, strict=True)]
+
+
+def compares_architectures(name: str) -> bool:
+    """Whether values of the metric can be compared between architectures."""
+    return getattr(load(name), "COMPARES_ARCHITECTURES", False)
 
 
 def _known(name: str) -> None:

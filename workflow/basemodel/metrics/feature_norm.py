@@ -10,12 +10,15 @@ NAME = "feature norm"
 # transfer better. The paper gives no direction: it shows the norm in Figure 1 only.
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps",)
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
     """(1/N) Σ_i |F_i|, the Euclidean norm of the flattened map (docs/paper.md, Figure 1).
 
     featuremaps: float [n, C, H, W]. Raises ValueError for NaN or infinity.
+
+    Does not compare architectures: it grows with the size and the scale of the maps.
     """
     check(LABEL, featuremaps)
     total = 0.0

@@ -1,0 +1,61 @@
+"""H-score with Ledoit–Wolf shrinkage: how much of the embeddings' variance the classes explain."""
+
+import math
+
+import numpy as np
+
+from basemodel.metrics._embeddings import centred, check
+
+LABEL = "H-score"
+NAME = "H-score with shrinkage"
+LARGER_IS_BETTER = True
+INPUTS = ("embeddings", "labels")
+COMPARES_ARCHITECTURES = True
+
+
+def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """tr(Σ_α⁻¹ (1−α) cov(E[f|y])), without a unit, from 0 to about K−1. Also returns "shrinkage".
+
+    Bao et al., "An Information-Theoretic Approach to Transferability in Task Transfer Learning",
+    ICIP 2019; the shrinkage is that of Ibrahim et al., "Newer Is Not Always Better", ECML PKDD
+    2022: Σ_α = (1−α) S + α (tr S/D) I with α by Ledoit and Wolf (2004). S has the divisor N, and
+    cov(E[f|y]) the divisor N−1.
+
+    embeddings: float [N, D]; labels: int64 [N], K classes. Without shrinkage the score is K−1 for
+    any embeddings if N < D. A class of one image is its own mean. Constant embeddings: 0. One
+    class, or one image a class: NaN. Raises ValueError for NaN, infinity, or labels that do not
+    fit.
+
+    Compares architectures: it has no unit, and shrinkage makes up for the number of features.
+    """
+    x, y, classes = check(LABEL, embeddings, labels)
+    n, features = x.shape
+    if classes in (1, n):
+        return {"value": math.nan, "shrinkage": math.nan}
+    x = centred(x)
+    gram = x @ x.T
+    mean_variance = float(np.trace(gram)) / (n * features)
+    alpha = shrinkage(gram, features)
+    if mean_variance == 0 or alpha == 1:
+        return {"value": 0.0, "shrinkage": alpha}
+    if alpha == 0:  # D = 1: one variance, nothing to shrink it to
+        alpha = np.finfo(float).eps
+    # With X Σ_α⁻¹ Xᵀ = N/(1−α) · (I − c (cI + X Xᵀ)⁻¹), the trace is that over class averages
+    c = alpha * mean_variance * n / (1 - alpha)
+    averages = np.zeros((n, classes))
+    averages[np.arange(n), y] = 1 / np.sqrt(np.bincount(y)[y])
+    solved = np.linalg.solve(gram + c * np.eye(n), averages)
+    value = n / (n - 1) * (classes - c * float(np.vdot(averages, solved)))
+    return {"value": value, "shrinkage": alpha}
+
+
+def shrinkage(gram: np.ndarray, features: int) -> float:
+    """Ledoit and Wolf's α (2004), from inner products of centred images [N, N]; 0 if D = 1."""
+    n = len(gram)
+    trace = float(np.trace(gram)) / n  # of the covariance S
+    square = float(np.vdot(gram, gram)) / n**2  # |S|²
+    spread = square - trace**2 / features  # |S − (tr S/D) I|²
+    noise = (float((np.diag(gram) ** 2).sum()) / n - square) / n
+    if features == 1 or noise <= 0:
+        return 0.0
+    return min(noise / spread, 1.0) if spread > 0 else 1.0

@@ -1,0 +1,61 @@
+"""SFDA, self-challenging Fisher discriminant analysis."""
+
+import math
+
+import numpy as np
+
+from basemodel.metrics._embeddings import centred, check, one_hot
+from basemodel.metrics._fisher import log_posteriors
+
+LABEL = "SFDA"
+NAME = "self-challenging Fisher discriminant analysis"
+LARGER_IS_BETTER = True
+INPUTS = ("embeddings", "labels")
+COMPARES_ARCHITECTURES = True
+
+
+def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """(1/N) Σ_i log p̃(y_i|x̃_i), in nats, at most 0. Also returns "first", the same before mixing.
+
+    Shao et al., "Not All Models Are Equal: Predicting Model Transferability in a Self-Challenging
+    Fisher Space", ECCV 2022. Regularised linear discriminant analysis (_fisher.log_posteriors)
+    gives the probability p_i of the right class. Then every image is moved towards the mean of all
+    images of other classes, x̃_i = p_i x_i + (1−p_i) μ_{≠y_i} (Equation 7), and a second analysis,
+    of the moved images, gives p̃. The paper sums log p̃; the mean ranks alike.
+
+    embeddings: float [N, D]; labels: int64 [N]. With N < D and little regularisation every p is 1;
+    that is why λ does not depend on the scale here (see _fisher), and why this is log p̃: it tells
+    models apart even close to 1. A class of one image is its own mean and is classified rightly.
+    Constant embeddings: the mean of log(n_c/N). One class, or no spread within classes: NaN. Raises
+    ValueError for NaN, infinity, or labels that do not fit.
+
+    Compares architectures: it is the likelihood of the same labels, and scale does not matter.
+    """
+    x, y, classes = check(LABEL, embeddings, labels)
+    n, features = x.shape
+    if classes in (1, n):
+        return {"value": math.nan, "first": math.nan}
+    x = centred(x)
+    counts = np.bincount(y)
+    if not x.any():
+        chance = float(counts @ np.log(counts / n)) / n
+        return {"value": chance, "first": chance}
+    gram = x @ x.T
+    of_class = (np.arange(n), y)
+    first = log_posteriors(gram, y, classes, features)[of_class]
+    if np.isnan(first).any():
+        return {"value": math.nan, "first": math.nan}
+    # x̃ = T x, so that the new inner products are T G Tᵀ
+    p = np.exp(first)[:, None]
+    others = (1 - one_hot(y, classes)).T / (n - counts)[:, None]
+    moved = gram
+    for _ in range(2):  # the rows, then the columns
+        moved = (p * moved + (1 - p) * (others @ moved)[y]).T
+    second = log_posteriors(_recentred(moved), y, classes, features)[of_class]
+    return {"value": float(second.mean()), "first": float(first.mean())}
+
+
+def _recentred(gram: np.ndarray) -> np.ndarray:
+    """Inner products after the mean image is subtracted."""
+    rows = gram.mean(axis=0)
+    return gram - rows - rows[:, None] + rows.mean()

@@ -1,0 +1,107 @@
+"""What metrics of embeddings share: checks, class means, Gram matrices, principal components.
+
+Usually there are fewer images than features (N < D). Inner products of images then say everything
+that a metric needs to know, and N × N matrices take the place of D × D ones, without approximation.
+"""
+
+import numpy as np
+
+
+def check(
+    metric: str, embeddings: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The embeddings as float64 [N, D], the labels numbered 0 … K−1 as int64 [N], and K.
+
+    Raises ValueError, naming `metric`, unless embeddings [N, D] and labels [N] agree; or, naming
+    the first such image, if one has NaN or infinity.
+    """
+    if embeddings.ndim != 2 or 0 in embeddings.shape:
+        raise ValueError(
+            f"{metric}: embeddings must be a non-empty [n, D] array, not {embeddings.shape}"
+        )
+    return _finite(metric, "embeddings", embeddings), *numbered(metric, embeddings, labels)
+
+
+def check_probabilities(
+    metric: str, probabilities: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """As `check`, for source probabilities [N, Z], each row of which sums to 1."""
+    if probabilities.ndim != 2 or 0 in probabilities.shape:
+        raise ValueError(
+            f"{metric}: probabilities must be a non-empty [n, source classes] array, "
+            f"not {probabilities.shape}"
+        )
+    values = _finite(metric, "probabilities", probabilities)
+    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > 1e-3)
+    if wrong.any():
+        raise ValueError(
+            f"{metric}: the probabilities of image {np.flatnonzero(wrong)[0]} are negative or "
+            "do not sum to 1"
+        )
+    return values, *numbered(metric, probabilities, labels)
+
+
+def numbered(metric: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """The labels numbered 0 … K−1 in their order, int64 [N], and K. Raises ValueError."""
+    if labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{metric}: {len(images)} images need as many labels, one each, "
+            f"but the labels have the shape {labels.shape}"
+        )
+    classes, numbers = np.unique(labels, return_inverse=True)
+    return numbers, len(classes)
+
+
+def _finite(metric: str, what: str, values: np.ndarray) -> np.ndarray:
+    values = np.array(values, np.float64)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        bad = np.flatnonzero(~finite)[0]
+        raise ValueError(f"{metric}: the {what} of image {bad} hold NaN or infinity")
+    return values
+
+
+def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
+    """Labels as float64 [N, K], a single 1 in each row."""
+    return np.eye(classes)[y]
+
+
+def class_means(x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """The mean of each class's rows, [K, columns of x]."""
+    return (one_hot(y, classes).T @ x) / np.bincount(y)[:, None]
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """x minus its mean over images; a feature that is constant becomes exactly 0."""
+    result = x - x.mean(axis=0)
+    # By the extremes: the mean of equal numbers may differ from them by rounding
+    result[:, x.max(axis=0) == x.min(axis=0)] = 0
+    return result
+
+
+def principal_components(x: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of centred x [N, D] along its principal axes, and its variance along each.
+
+    Returns (float64 [N, r], float64 [r]), r the rank, at most `most`; the largest variance first.
+    Variances have the divisor N. Signs of axes are arbitrary.
+    """
+    n, features = x.shape
+    if n <= features:
+        spectrum, vectors = np.linalg.eigh(x @ x.T)
+    else:
+        spectrum, vectors = np.linalg.eigh(x.T @ x)
+    spectrum, vectors = spectrum[::-1], vectors[:, ::-1]
+    rank = int((spectrum > spectrum[0] * max(n, features) * np.finfo(float).eps).sum())
+    kept = rank if most is None else min(rank, most)
+    spectrum, vectors = spectrum[:kept], vectors[:, :kept]
+    coordinates = vectors * np.sqrt(spectrum) if n <= features else x @ vectors
+    return coordinates, spectrum / n
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """The logarithms of the softmax of each row; exact for probabilities close to 1 as well."""
+    row, best = np.arange(len(scores)), scores.argmax(axis=1)
+    shifted = scores - scores[row, best][:, None]
+    others = np.exp(shifted)
+    others[row, best] = 0
+    return shifted - np.log1p(others.sum(axis=1))[:, None]
