@@ -34,17 +34,10 @@ def load(weights: str | Path, card: str | Path) -> nn.Module:
     return model.eval()
 
 
-<<<<<<< HEAD
 def backbone_parameters(model: nn.Module) -> int:
     """The number of parameters without those of the last layer: what a fine-tuning starts from."""
     last = sum(parameter.numel() for parameter in model.last.parameters())
     return sum(parameter.numel() for parameter in model.parameters()) - last
-=======
-def transferred_parameters(model: nn.Module) -> int:
-    """The number of parameters without those of the last layer, which fine-tuning replaces."""
-    count = sum(parameter.numel() for parameter in model.parameters())
-    return count - sum(parameter.numel() for parameter in model.last.parameters())
->>>>>>> issue11-metrics
 
 
 def initialise(model: nn.Module, how: str) -> None:
