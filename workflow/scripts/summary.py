@@ -3,22 +3,27 @@
 input:  base_models: csv architecture, subset, policy, classes, …, test_accuracy
         fine_tuning: csv architecture, target, subset, accuracy
         targets: csv target, title, classes, …; correlation, pairs: csv of scripts/correlation.py;
+        ceiling: csv of scripts/ceiling.py; mean_rho, differences, mean_regret: csv of
+        scripts/comparison.py; optimism: csv of scripts/held_out.py;
         versions: csv of scripts/versions.py
-params: comparable: bool, whether source, targets and settings are the paper's; why: str
+params: metrics: the paper's; comparable: bool, whether source, targets and settings are the paper's; why: str
 output: txt
 """
 
 from basemodel.files import write_text
 from basemodel.fingerprint import verify
 from basemodel.report.summary import summarise
+from basemodel.report.verdict import verdict
 from basemodel.tables import read_csv
 from basemodel.versions import mixed, read
 
 verify(snakemake.params.code)
 
 tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
+compared = ("mean_rho", "differences", "mean_regret", "ceiling", "optimism")
 text = summarise(
     *(read_csv(snakemake.input.get(name)) for name in tables),
+    verdict(*(read_csv(snakemake.input.get(name)) for name in compared), snakemake.params.metrics),
     comparable=snakemake.params.comparable,
     why=snakemake.params.why,
     mixed_versions=mixed(read(snakemake.input.versions)),

@@ -1,6 +1,6 @@
 """The outcome of an experiment as a page of text, at most 100 columns wide."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 import pandas as pd
@@ -25,15 +25,16 @@ def summarise(
     targets: pd.DataFrame,
     correlation: pd.DataFrame,
     pairs: pd.DataFrame,
+    verdict: Iterable[str],
     comparable: bool,
     why: str,
     mixed_versions: Sequence[str] = (),
 ) -> str:
-    """Whether the experiment is informative, every ρ, and the best pair next to the published one.
+    """Whether the experiment is informative, every ρ, the best pair, and which metric to believe.
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
     accuracy; targets: target, title, classes; correlation: from scores.rho_table; pairs: from
-    pairs.search. Accuracies are fractions. `comparable`: whether source, targets and settings are
+    pairs.search; verdict: the lines of verdict.verdict. Accuracies are fractions. `comparable`: whether source, targets and settings are
     the paper's; `why` gives the reason. `mixed_versions`: from versions.mixed; the section on
     versions is left out if it is empty.
     Raises ValueError, naming the row, if an accuracy is missing or not a fraction.
@@ -65,6 +66,10 @@ def summarise(
         "3. THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second",
         "",
         *_best_pair(pairs, titles),
+        "",
+        "4. WHICH METRIC TO BELIEVE, AND HOW FAR",
+        "",
+        *verdict,
         "",
         *_mixed(mixed_versions),
         *wrap(comparison, 100),
@@ -185,7 +190,7 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
 
 def _mixed(versions: Sequence[str]) -> Iterator[str]:
     if versions:
-        yield "4. MADE WITH SEVERAL VERSIONS OF PACKAGES"
+        yield "5. MADE WITH SEVERAL VERSIONS OF PACKAGES"
         yield ""
         for line in versions:
             yield from wrap(line, 100, subsequent_indent="    ")

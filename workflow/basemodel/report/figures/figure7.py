@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 
 from basemodel.report.figures import ranked, style
 from basemodel.report.figures.figure6 import TITLES
+from basemodel.statistics.regret import RANDOM
 
-RANDOM = "random"  # the row of a random choice
 TRIED = (1, 3, 5)
 
 
@@ -18,9 +18,9 @@ TRIED = (1, 3, 5)
 def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
     """A row for each metric, ordered by regret at 1 within an architecture; a panel for each scope.
 
-    mean_regret: columns scope, metric (`random` for a random choice); regret_1, low_1, high_1 and
-    the same for 3 and 5, in percentage points, of regret.mean_table; paper: the metrics of
-    Figures 1 to 5.
+    mean_regret: columns scope, metric (`random` for a random choice); regret_1, regret_1_low,
+    regret_1_high and the same for 3 and 5, in percentage points, of regret.mean_regret_table;
+    paper: the metrics of Figures 1 to 5. An interval is cut at 0, as no regret is negative.
     """
     scopes = [scope for scope in ranked.SCOPES if scope in set(mean_regret["scope"])]
     first = mean_regret[mean_regret["scope"] == scopes[0]].sort_values(
@@ -36,9 +36,11 @@ def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
             own = np.array([kinds[metric] == name for metric in rows])
             for tried in reversed(TRIED):
                 look = _look(colour, marker, tried)
-                low, high = (table[own][f"{end}_{tried}"].to_numpy() for end in ("low", "high"))
-                ends = (low, high) if tried == 1 else (None, None)
-                values = table[own][f"regret_{tried}"].to_numpy(np.float64)
+                values, low, high = (
+                    table[own][f"regret_{tried}{end}"].to_numpy(np.float64)
+                    for end in ("", "_low", "_high")
+                )
+                ends = (np.maximum(low, 0), high) if tried == 1 else (None, None)
                 ranked.points(panel, at[own], values, *ends, look)
         panel.set_title(TITLES[scope], loc="left")
         panel.set_xlabel("regret (percentage points of accuracy)")

@@ -1,0 +1,147 @@
+"""What the comparison of metrics says, in sentences; no claim without its 95 % interval."""
+
+from collections.abc import Collection, Iterator
+from textwrap import wrap
+
+import numpy as np
+import pandas as pd
+
+from basemodel.report.figures.ranked import SCOPES, kind
+from basemodel.statistics.regret import RANDOM
+
+WIDTH = 100
+OVER = {
+    "one architecture": "Over the base models of one architecture, the mean over cells",
+    "all architectures": "Over all base models of a target in one ranking, the mean over targets",
+}
+
+
+def verdict(
+    mean_rho: pd.DataFrame,
+    differences: pd.DataFrame,
+    mean_regret: pd.DataFrame,
+    ceiling: pd.DataFrame,
+    optimism: pd.DataFrame,
+    paper: Collection[str],
+) -> Iterator[str]:
+    """Lines of text, at most 100 columns wide.
+
+    mean_rho, differences, mean_regret: of scripts/comparison.py; ceiling: of scripts/ceiling.py;
+    optimism: of scripts/held_out.py; paper: the metrics of the pairs.
+    """
+    yield from wrap(
+        "In brackets are 95 % intervals: other source tasks and other targets might have been "
+        "taken; the architectures are fixed. Each interval stands alone: of many that are compared "
+        "with 0, one in twenty misses. Regret is the accuracy lost by taking a metric's first "
+        "choice, in percentage points.",
+        WIDTH,
+    )
+    for scope in SCOPES:
+        if scope in set(mean_rho["scope"]):
+            yield ""
+            yield from _scope(scope, mean_rho, differences, mean_regret, ceiling, paper)
+    yield ""
+    yield from _pair(optimism)
+
+
+def _scope(
+    scope: str,
+    mean_rho: pd.DataFrame,
+    differences: pd.DataFrame,
+    mean_regret: pd.DataFrame,
+    ceiling: pd.DataFrame,
+    paper: Collection[str],
+) -> Iterator[str]:
+    table = mean_rho[mean_rho["scope"] == scope].sort_values(
+        "mean_rho", ascending=False, kind="stable"
+    )
+    lost = mean_regret[mean_regret["scope"] == scope].set_index("metric")
+    yield f"{OVER[scope]}:"
+    yield f"{'metric':18}{'rho':24}{'within kinds':24}{'stability':>10}   regret"
+    for row in table.itertuples():
+        regret = lost.loc[row.metric]
+        yield (
+            f"{row.metric:18}{_interval(row.mean_rho, row.low, row.high):24}"
+            f"{_interval(row.mean_within, row.within_low, row.within_high):24}"
+            f"{_number(row.stability):>10}   {_points(regret)}"
+        )
+    yield f"{'random choice':76}   {_points(lost.loc[RANDOM])}"
+    pooled = (ceiling["architecture"] == "all") == (scope == "all architectures")
+    cells = ceiling[pooled]
+    yield (
+        f"{'ceiling':18}{_number(cells['ceiling'].mean()):24}"
+        f"{_number(cells['ceiling_within'].mean()):24}"
+    )
+    yield ""
+    defined = table[table["mean_rho"].notna()]
+    if defined.empty:
+        yield "No metric has a defined mean rho."
+        return
+    yield from wrap(_best(defined, differences[differences["scope"] == scope], paper), WIDTH)
+
+
+def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]) -> str:
+    """What the metric with the highest mean beats, and what it cannot be told apart from."""
+    best = table.iloc[0]["metric"]
+    beaten, open_ = [], []
+    of_best = differences[differences["first"] == best].set_index("second")
+    for metric in table["metric"].iloc[1:]:
+        row = of_best.loc[metric]
+        said = f"{metric} ({_interval(row.difference, row.low, row.high, plain=True)})"
+        (beaten if row.low > 0 else open_).append(said)
+    text = f"{best} has the highest mean rho. "
+    if beaten:
+        text += f"It beats {', '.join(beaten)}. "
+    if open_:
+        text += f"It cannot be told apart from {', '.join(open_)}. "
+    static = [m for m in table["metric"] if kind(m, paper) == "static baselines"]
+    if static and static[0] != best:
+        text += f"The best static baseline is {static[0]}."
+    return text.strip()
+
+
+def _pair(optimism: pd.DataFrame) -> Iterator[str]:
+    rows = optimism.set_index(["left_out", "what"])
+    if optimism.empty or optimism["in_sample"].isna().all():
+        yield "No pair was chosen, so there is nothing to hold out."
+        return
+    gain = rows.loc[("target", "gain")]
+    text = (
+        "The pair of section 3 is better than its better half by "
+        f"{_named(gain, 'in_sample')} on the cells that it was chosen on. "
+    )
+    for left_out in dict.fromkeys(optimism["left_out"]):
+        gain, pair = rows.loc[(left_out, "gain")], rows.loc[(left_out, "pair")]
+        if np.isnan(gain["held_out"]):
+            continue
+        text += (
+            f"Chosen without one {left_out} and judged on it, the gain is "
+            f"{_named(gain, 'held_out')}, and the mean rho of the pair {_named(pair, 'held_out')}: "
+            f"an optimism of {_named(pair, 'optimism')}. "
+        )
+    yield from wrap(text.strip(), WIDTH)
+
+
+def _named(row: pd.Series, name: str) -> str:
+    return _interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+
+def _interval(value: float, low: float, high: float, plain: bool = False) -> str:
+    """`0.80 (0.75 to 0.84)`, or with a comma for use within brackets; a dash if undefined."""
+    if np.isnan(value):
+        return "-"
+    if np.isnan(low) or np.isnan(high):
+        return _number(value)
+    ends = f"{low:.2f} to {high:.2f}"
+    return f"{value:.2f}, {ends}" if plain else f"{value:.2f} ({ends})"
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"
+
+
+def _points(row: pd.Series) -> str:
+    value, low, high = row["regret_1"], row["regret_1_low"], row["regret_1_high"]
+    if np.isnan(low):
+        return f"{value:.1f}"
+    return f"{value:.1f} ({max(low, 0):.1f} to {high:.1f})"
