@@ -6,7 +6,8 @@ input:  base_models: csv architecture, subset, policy, classes, …, test_accura
         ceiling: csv of scripts/ceiling.py; mean_rho, differences, mean_regret: csv of
         scripts/comparison.py; optimism: csv of scripts/held_out.py;
         versions: csv of scripts/versions.py
-params: metrics: the paper's; comparable: bool, whether source, targets and settings are the paper's; why: str
+params: metrics: the paper's; comparable: bool, whether source, targets and settings are the
+        paper's; why: str
 output: txt
 """
 

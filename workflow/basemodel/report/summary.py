@@ -34,9 +34,9 @@ def summarise(
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
     accuracy; targets: target, title, classes; correlation: from scores.rho_table; pairs: from
-    pairs.search; verdict: the lines of verdict.verdict. Accuracies are fractions. `comparable`: whether source, targets and settings are
-    the paper's; `why` gives the reason. `mixed_versions`: from versions.mixed; the section on
-    versions is left out if it is empty.
+    pairs.search; verdict: the lines of verdict.verdict. Accuracies are fractions. `comparable`:
+    whether source, targets and settings are the paper's; `why` gives the reason. `mixed_versions`:
+    from versions.mixed; the section on versions is left out if it is empty.
     Raises ValueError, naming the row, if an accuracy is missing or not a fraction.
     """
     keys = ["architecture", "target", "subset"]
