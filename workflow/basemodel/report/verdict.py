@@ -8,11 +8,12 @@ import pandas as pd
 
 from basemodel.report.figures.ranked import SCOPES, kind
 from basemodel.statistics.regret import RANDOM
+from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 
 WIDTH = 100
 OVER = {
-    "one architecture": "Over the base models of one architecture, the mean over cells",
-    "all architectures": "Over all base models of a target in one ranking, the mean over targets",
+    ONE: "Over the base models of one architecture, the mean over cells",
+    SEVERAL: "Over all base models of a target in one ranking, the mean over targets",
 }
 
 
@@ -66,7 +67,7 @@ def _scope(
             f"{_number(row.stability):>10}   {_points(regret)}"
         )
     yield f"{'random choice':76}   {_points(lost.loc[RANDOM])}"
-    pooled = (ceiling["architecture"] == "all") == (scope == "all architectures")
+    pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
     cells = ceiling[pooled]
     yield (
         f"{'ceiling':18}{_number(cells['ceiling'].mean()):24}"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from basemodel.statistics.bootstrap import draw_counts
 from basemodel.statistics.ceiling import ceiling
-from basemodel.statistics.pools import ALL
+from basemodel.statistics.scopes import ALL
 
 
 def table(

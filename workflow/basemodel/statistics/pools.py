@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from basemodel import metrics as metric_modules
+from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 from basemodel.statistics.scores import by_cell
 
-ONE, ALL_SCOPE = "one architecture", "all architectures"
-ALL = "all"  # the architecture of a pool that has several
 HALVES = ("value_even", "value_odd")
 
 
@@ -107,7 +106,7 @@ def across_architectures(
             pooled = over_pool(_terms(tables, one.subsets))
             metrics[metric][number] = _sign(metric) * np.asarray(pooled, np.float64)
     return Pools(
-        scope=ALL_SCOPE,
+        scope=SEVERAL,
         names=[(ALL, target) for target in targets],
         subsets=one.subsets,
         copies=len(architectures),

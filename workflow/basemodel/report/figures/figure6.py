@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from basemodel.report.figures import ranked, style
+from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 
 WITHIN = 0.26  # rows by which the ρ within kinds is drawn below the pooled one
 TITLES = {
-    "one architecture": "base models of one architecture",
-    "all architectures": "all base models of a target",
+    ONE: "base models of one architecture",
+    SEVERAL: "all base models of a target",
 }
 
 
@@ -36,7 +37,7 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str]) 
     for panel, scope in zip(panels, scopes, strict=True):
         table = mean_rho[mean_rho["scope"] == scope].set_index("metric").loc[metrics]
         _draw_points(panel, table, kinds)
-        pooled = (ceiling["architecture"] == "all") == (scope == "all architectures")
+        pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
         _draw_ceiling(panel, ceiling[pooled])
         panel.set_title(TITLES[scope], loc="left")
         panel.set_xlabel("mean Spearman's ρ")

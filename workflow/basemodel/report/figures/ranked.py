@@ -9,9 +9,10 @@ from matplotlib.lines import Line2D
 
 from basemodel.metrics import load
 from basemodel.report.figures import style
+from basemodel.statistics.scopes import ONE, SEVERAL
 
 ROW = 0.185  # inches of height for one metric
-SCOPES = ("one architecture", "all architectures")
+SCOPES = (ONE, SEVERAL)
 # Colour and marker of the three kinds of metrics.
 KINDS = {
     "the paper's metrics": (style.COLOURS[0], "o"),
