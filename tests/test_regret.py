@@ -57,7 +57,9 @@ ties = st.sampled_from([0.0, 1.0, 2.0])
 )
 def test_expectations_are_means_over_all_ways_to_break_ties(accuracy, metric):
     found = regret(accuracy, metric)
-    orders = [order for order in permutations(range(5)) if (np.diff(metric[list(order)]) <= 0).all()]
+    orders = [
+        order for order in permutations(range(5)) if (np.diff(metric[list(order)]) <= 0).all()
+    ]
     for k in (1, 3, 5):
         tops = [accuracy[list(order[:k])].max() for order in orders]
         best = accuracy.max()

@@ -77,8 +77,8 @@ def as_it_is(models: int) -> np.ndarray:
     return np.ones((1, models))
 
 
-def mean_of_defined(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """The mean along an axis without NaN; NaN where all are."""
+def mean_of_defined(values: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+    """The mean along axes without NaN; NaN where all are."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):  # without any, 0/0 is NaN
         return np.where(defined, values, 0).sum(axis=axis) / defined.sum(axis=axis)

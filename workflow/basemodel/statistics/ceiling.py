@@ -105,25 +105,19 @@ def reliability(
     one, other: from `halves`, [halves, seeds, models]; groups: the numbers of the models that are
     ranked with each other; ρ is averaged over groups of at least 3, then over halves and seeds.
     """
-    seeds = one.shape[1]
-    same, different = [], []
+    same, other_seed = [], []
     for group in groups:
         if len(group) < MIN_MODELS:
             continue
         drawn = counts[:, group]
-        # One division at a time, so that an array has seeds × draws × models elements
-        of_group_same, of_group_different = [], []
-        for first, second in zip(one[..., group], other[..., group], strict=True):
-            r, s = drawn_ranks(first, drawn), drawn_ranks(second, drawn)
-            of_group_same += [rho_of_draws(r[a], s[a], drawn) for a in range(seeds)]
-            of_group_different += [
-                rho_of_draws(r[a], s[b], drawn) for a, b in permutations(range(seeds), 2)
-            ]
-        same.append(mean_of_defined(np.stack(of_group_same), axis=0))
-        if seeds > 1:
-            different.append(mean_of_defined(np.stack(of_group_different), axis=0))
+        r, s = drawn_ranks(one[..., group], drawn), drawn_ranks(other[..., group], drawn)
+        # [halves, seeds, seeds, draws]: every seed on the one half with every seed on the other
+        rho = rho_of_draws(r[:, :, None], s[:, None], drawn)
+        of_one_seed = np.eye(one.shape[1], dtype=bool)
+        same.append(mean_of_defined(rho[:, of_one_seed], axis=(0, 1)))
+        other_seed.append(mean_of_defined(rho[:, ~of_one_seed], axis=(0, 1)))
     if not same:
         return np.full(len(counts), np.nan)
     r_same = mean_of_defined(np.stack(same), axis=0)
-    r_other = mean_of_defined(np.stack(different), axis=0) if seeds > 1 else r_same
+    r_other = r_same if one.shape[1] == 1 else mean_of_defined(np.stack(other_seed), axis=0)
     return r_other * 2 / (1 + np.maximum(r_same, 0))

@@ -27,7 +27,8 @@ def mean_interval(
     the only sample. bounds: the possible means; the interval is cut there. correlations: the
     interval is built on Fisher's z of the mean, and stays within −1…1. Cells whose value is NaN are
     left out. With one target, it is the interval for that target alone: only source tasks are
-    drawn; with two, the interval is so wide that it says little. The ends are NaN where nothing varies, or nothing is known of how it does.
+    drawn; with two, the interval is so wide that it says little. The ends are NaN where nothing
+    varies, or nothing is known of how it does.
 
     The variance has two parts. Drawing targets with replacement, without end, gives the first: the
     spread of the targets' means m_t, Σ_t W_t² (m_t − m)² · T / (T−1), where W_t is target t's share
