@@ -55,6 +55,18 @@ def test_full_size_networks_are_torchvisions(architecture, shape):
     assert maps.min() == 0  # after the ReLU
 
 
+@pytest.mark.parametrize("classes", [2, 1000])
+@pytest.mark.parametrize(
+    ("architecture", "count"),
+    # torchvision's published numbers of parameters, less those of the last layer
+    [("alexnet", 61_100_840 - 4_097_000), ("resnet18", 11_689_512 - 513_000)],
+)
+def test_transferred_parameters_leave_out_the_last_layer(architecture, count, classes):
+    with torch.device("meta"):
+        model = NETWORKS[architecture](classes)
+    assert models.transferred_parameters(model) == count
+
+
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_small_networks_keep_sixteen_positions_of_a_small_image(architecture):
     network = small(architecture).eval()

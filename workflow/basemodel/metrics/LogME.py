@@ -64,7 +64,8 @@ def _spectrum(f: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _maximum(sigma: np.ndarray, power: np.ndarray, rest: np.ndarray, n: int) -> np.ndarray:
     """The maximal log evidence of each class [K]: a grid of log λ, then Newton's method."""
-    low, high = np.log(sigma.min()) - 7, np.log(sigma.max()) + 14
+    # Beyond these ends, λ/(λ+σ) is λ/σ or 1 to six digits
+    low, high = np.log(sigma.min()) - 14, np.log(sigma.max()) + 14
     grid = np.linspace(low, high, int(STEPS * (high - low)) + 2)
     shrunk = 1 / (1 + sigma / np.exp(grid)[:, None])  # λ/(λ+σ), [grid, k]
     left = shrunk @ power + rest

@@ -36,7 +36,8 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     collapse: log Σ_c |P_c|_*, P_c the rows of class c, smaller when the classes collapse.
     As in the authors' code, the covariance within classes is shrunk towards its mean variance by
     λ = exp(−variance along the first 32 components), and not at all if that is below 1e-10: so the
-    scale of the embeddings matters if they are small.
+    scale of the embeddings matters if they are small. (The library that their code uses shrinks the
+    total covariance as well, which turns L a little if λ is large. That is not done here.)
 
     embeddings: float [N, D]; labels: int64 [N]. With N < D there are at most N−1 components; if the
     covariance within classes is singular (N−K < d) and not shrunk, directions without variance are
@@ -83,7 +84,7 @@ def over_pool(terms: dict[str, np.ndarray]) -> np.ndarray:
 def _whitened(x: np.ndarray, y: np.ndarray, classes: int, strength: float) -> np.ndarray:
     """Centred x in coordinates in which the covariance within classes is the identity matrix.
 
-    With shrinkage, the covariance has the divisor N; without, N−K.
+    The covariance has the divisor N. Without shrinkage, directions without variance are left out.
     """
     off = x - class_means(x, y, classes)[y]
     if strength:
@@ -95,9 +96,7 @@ def _whitened(x: np.ndarray, y: np.ndarray, classes: int, strength: float) -> np
         return np.linalg.solve(np.linalg.cholesky(shrunk), x.T).T
     deviation = off.std(axis=0)
     deviation[deviation == 0] = 1
-    _, spread, axes = np.linalg.svd(
-        off / deviation / math.sqrt(len(x) - classes), full_matrices=False
-    )
+    _, spread, axes = np.linalg.svd(off / deviation / math.sqrt(len(x)), full_matrices=False)
     kept = spread > TOLERANCE
     return (x / deviation) @ (axes[kept].T / spread[kept])
 

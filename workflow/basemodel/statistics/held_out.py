@@ -151,9 +151,8 @@ def _optimism(
             ("held_out", outside),
             ("optimism", inside - outside),
         ):
-            found = mean_interval(
-                values[:, 0], targets, values[:, 1:], bounded=what != "gain" and name != "optimism"
-            )
+            is_rho = what != "gain" and name != "optimism"  # else a difference
+            found = mean_interval(values[:, 0], targets, values[:, 1:], (-2, 2), is_rho)
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
         rows.append(row)
     return rows

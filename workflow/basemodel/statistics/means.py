@@ -10,20 +10,25 @@ from scipy import stats
 
 from basemodel.statistics.bootstrap import LEVEL, mean_of_defined
 
+ROUNDING = 1e-12  # a smaller spread is none
+
 
 def mean_interval(
     values: np.ndarray,
     targets: np.ndarray,
     draws: np.ndarray | None = None,
-    bounded: bool = False,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    correlations: bool = False,
 ) -> tuple[float, float, float]:
     """The mean of values over cells, and the ends of its 95 % interval.
 
     values: float [cells]; targets: the target of each cell, [cells]; draws: the values in each
     draw of source tasks, float [cells, draws] (bootstrap.rho_draws), or None to count targets as
-    the only sample. bounded: the values are correlations; the interval is then built on Fisher's z
-    of the mean, and stays within −1…1. Cells whose value is NaN are left out. With one target, it
-    is the interval for that target alone: only source tasks are drawn. NaN where it is undefined.
+    the only sample. bounds: the possible means; the interval is cut there. correlations: the
+    interval is built on Fisher's z of the mean, and stays within −1…1. Cells whose value is NaN are
+    left out. With one target, it is the interval for that target alone: only source tasks are
+    drawn; with two, the interval is so wide that it says little. The ends are NaN where nothing
+    varies, or nothing is known of how it does.
 
     The variance has two parts. Drawing targets with replacement, without end, gives the first: the
     spread of the targets' means m_t, Σ_t W_t² (m_t − m)² · T / (T−1), where W_t is target t's share
@@ -55,12 +60,13 @@ def mean_interval(
     elif len(names) == 1:
         return mean, np.nan, np.nan
     variance = between + shared
-    if not variance > 0:  # NaN, or nothing varies
+    if not variance > ROUNDING**2:  # also if it is NaN
         return mean, np.nan, np.nan
     freedom = len(names) - 1 if len(names) > 1 else np.inf
     half = stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
-    if not bounded:
-        return mean, mean - half, mean + half
+    if not correlations:
+        low, high = np.clip((mean - half, mean + half), *bounds)
+        return mean, float(low), float(high)
     if abs(mean) == 1:
         return mean, np.nan, np.nan
     z, half = np.arctanh(mean), half / (1 - mean**2)

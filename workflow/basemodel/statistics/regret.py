@@ -15,6 +15,7 @@ from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pools import Pools
 
 TOP = (1, 3, 5)
+BOUNDS = {"regret": (0, 100), "hit": (0, 1), "relative": (0, 1), "tau": (-1, 1)}  # of intervals
 RANDOM = "random"  # the row of a choice that knows nothing
 POINTS = 100  # percentage points
 
@@ -85,14 +86,17 @@ def mean_regret_table(table: pd.DataFrame) -> pd.DataFrame:
     """Means of regret_table's columns over pools: one row per scope and metric.
 
     Each column is followed by the ends of its 95 % interval, _low and _high (means.mean_interval;
-    only targets are drawn, because the best of a draw of models is no estimate of the best).
+    only targets are drawn, because the best of a draw of models is no estimate of the best), cut
+    at what is possible: no regret is negative.
     """
     columns = [name for name in table if name not in ("scope", "architecture", "target", "metric")]
     rows = []
     for (scope, metric), part in table.groupby(["scope", "metric"], sort=False):
         row = {"scope": scope, "metric": metric}
         for column in columns:
-            found = mean_interval(part[column].to_numpy(np.float64), part["target"].to_numpy())
+            values = part[column].to_numpy(np.float64)
+            bounds = BOUNDS[column.partition("_")[0]]
+            found = mean_interval(values, part["target"].to_numpy(), bounds=bounds)
             row |= dict(zip((column, f"{column}_low", f"{column}_high"), found, strict=True))
         rows.append(row)
     return pd.DataFrame(rows)

@@ -1,0 +1,284 @@
+"""The later metrics: values by hand, and those of other implementations and libraries."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn.covariance import LedoitWolf
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import RidgeClassifier
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+
+from basemodel.metrics import _mixture
+from basemodel.metrics._embeddings import centred, principal_components
+from later_metrics import data, terms, value
+
+FEW = (80, 200, 5)  # images, features, classes: N < D
+UNEQUAL = (80, 200, 5, False)
+MANY = (300, 90, 6)
+CASES = [FEW, UNEQUAL, MANY, (300, 90, 6, False)]
+
+# Numbers of public code for data(*case), with numpy 2.4.6 and scikit-learn 1.9.1 ---------------
+
+# thuml/Transfer-Learning-Library c4aa59e, tllib/ranking: regularized_h_score,
+# log_expected_empirical_prediction, negative_conditional_entropy (of the most probable class)
+TLLIB = {
+    "HScore": [0.8810599919355089, 0.8623824687664428, 0.8772448871108054, 0.9830943023528219],
+    "LEEP": [-1.2423297187126092, -1.2163716929049269, -1.3894270335803196, -1.3275200025530518],
+    "NCE": [-0.6439040426382565, -0.43619337741033726, -0.9618194078320346, -0.9127987286473992],
+}
+# thuml/LogME 56551ca, LogME._fit_icml as published; with epsilon 0 and its loop run to the end; and
+# _fit_fixed_point, which drops terms if N < D
+LOGME = [-0.34881510867977966, -0.3351187180298859, -0.28599403006608576, -0.2733110054858794]
+LOGME_CONVERGED = [
+    -0.3465782370607928, -0.3334114253625387, -0.2859824536999067, -0.27329897987890445
+]  # fmt: skip
+LOGME_FIXED_POINT = [4.366029379593845, 4.43072016926993, -0.28598246848153147, -0.2732989919108832]
+# google-research 1d4d2f1, stable_transfer/transferability/gbc.py, after scikit-learn's PCA: the
+# distance with each variance given once for every component
+GBC = [-2.3051342297903945, -2.1262077136493285, -7.102895759649117, -6.5905112767471]
+# BUserName/NCTI b18d395, metrics.NCTI_Score: geometry, nearest centre, collapse
+NCTI = [
+    (160.89201910636717, 1.0, 2.995732273553991),
+    (145.7390834966672, 0.999999999993826, 2.993198215024568),
+    (132.29813388091387, 0.8668987892303324, 4.074570185946345),
+    (133.02034083851842, 0.8713688103556778, 4.058840066035594),
+]
+# The same for embeddings · 0.05, which are shrunk much
+NCTI_SMALL = [
+    (52.86577633040546, 0.9863180439477415, 3.0224239671379602),
+    (53.5914684153122, 0.9934820598461102, 3.004730804022151),
+    (116.78770114828635, 0.8044425853673167, 4.073914123099199),
+    (118.91080209014697, 0.8091096752620128, 4.073821358559492),
+]
+
+
+@pytest.mark.parametrize("name", TLLIB)
+def test_tllib(name):
+    for case, expected in zip(CASES, TLLIB[name], strict=True):
+        assert value(name, data(*case)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_logme_is_the_exact_one():
+    for k, case in enumerate(CASES):
+        found = value("LogME", data(*case))
+        assert found == pytest.approx(LOGME_CONVERGED[k], rel=1e-9)
+        # The published loop stops a little before the maximum
+        assert 0 < found - LOGME[k] < 0.003
+    assert abs(found - LOGME_FIXED_POINT[-1]) < 1e-6  # N > D: these agree
+    assert LOGME_FIXED_POINT[0] > 4  # N < D: not the evidence, which is -0.35
+
+
+def test_gbc_is_that_of_stable_transfer():
+    for case, expected in zip(CASES, GBC, strict=True):
+        assert value("GBC", data(*case)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_ncti_is_that_of_its_authors():
+    for case, expected in zip(CASES, NCTI, strict=True):
+        assert list(terms("NCTI", data(*case)).values()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_ncti_of_small_embeddings():
+    for case, expected in zip(CASES, NCTI_SMALL, strict=True):
+        given = data(*case)
+        found = terms("NCTI", given, embeddings=0.05 * given["embeddings"])
+        assert list(found.values())[1:] == pytest.approx(expected[1:], rel=1e-9)
+        # Here the covariance between classes is not shrunk, as scikit-learn's in effect is
+        assert found["geometry"] == pytest.approx(expected[0], rel=0.01)
+
+
+# Independent computations ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_h_score_takes_ledoit_and_wolfs_shrinkage(case):
+    given = data(*case)
+    expected = LedoitWolf().fit(given["embeddings"]).shrinkage_
+    assert terms("HScore", given)["shrinkage"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_transrate_is_its_formula(case):
+    given = data(*case)
+    z, y = given["embeddings"], given["labels"]
+    z = z - z.mean(axis=0)
+    z /= np.sqrt((z**2).sum() / len(z))
+
+    def rate(part):
+        inner = part.T @ part / (len(part) * 1e-4)
+        return np.linalg.slogdet(np.eye(z.shape[1]) + inner)[1] / 2
+
+    expected = rate(z) - sum((y == c).mean() * rate(z[y == c]) for c in np.unique(y))
+    assert value("TransRate", given) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parc_is_scipys_spearman(case):
+    given = data(*case)
+    upper = np.triu_indices(case[0], 1)
+    labels = np.eye(case[2])[given["labels"]]
+    expected = stats.spearmanr(
+        (1 - np.corrcoef(given["embeddings"]))[upper], np.round(1 - np.corrcoef(labels), 9)[upper]
+    )[0]
+    assert value("PARC", given) == pytest.approx(expected, rel=1e-9)
+
+
+def test_parc_with_ties_is_scipys():
+    x = np.random.default_rng(0).integers(0, 2, (30, 4)) + np.array([0, 0, 0.5, 3])
+    y = np.arange(30) % 3
+    upper = np.triu_indices(30, 1)
+    distances = np.round(1 - np.corrcoef(x), 12)[upper]
+    assert len(np.unique(distances)) < 60  # of 435 pairs
+    expected = stats.spearmanr(distances, (y[:, None] != y)[upper])[0]
+    assert value("PARC", {"embeddings": x, "labels": y}) == pytest.approx(expected, rel=1e-9)
+
+
+def discriminant(x, y):
+    """scikit-learn's posteriors, with the shrinkage that the metrics choose."""
+    within = sum(np.cov(x[y == c].T, bias=True) * (y == c).mean() for c in np.unique(y))
+    share = np.linalg.eigvalsh(within)[-1] / np.trace(within)
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=float(np.exp(-4 * share)))
+    return model.fit(x, y).predict_log_proba(x)[np.arange(len(y)), y]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sfda_is_scikit_learns_discriminant_analysis_twice(case):
+    given = data(*case)
+    # Little signal and overlapping classes, or all probabilities are close to 1
+    x = given["embeddings"][:, :60]
+    y = given["labels"]
+    first = discriminant(x, y)
+    p = np.exp(first)[:, None]
+    others = np.stack([x[y != c].mean(axis=0) for c in y])
+    second = discriminant(p * x + (1 - p) * others, y)
+    assert second.mean() < -1e-3
+    found = terms("SFDA", given, embeddings=x)
+    assert found["first"] == pytest.approx(first.mean(), rel=1e-7)
+    assert found["value"] == pytest.approx(second.mean(), rel=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_etrans_terms(case):
+    given = data(*case)
+    found = terms("ETran", given)
+    energy = special.logsumexp(given["embeddings"], axis=1).mean()
+    right = np.exp(discriminant(given["embeddings"], given["labels"])).mean()
+    assert found == pytest.approx({"energy": energy, "classification": right}, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_knn_votes_of_scikit_learns_neighbours(case):
+    given = data(*case)
+    y = given["labels"]
+    model = NearestNeighbors(n_neighbors=6, metric="cosine").fit(given["embeddings"])
+    distances, nearest = model.kneighbors(given["embeddings"])
+    right = 0
+    for i, (far, images) in enumerate(zip(distances, nearest, strict=True)):
+        votes, closeness = Counter(), Counter()
+        for distance, j in zip(far, images, strict=True):
+            if j != i:
+                votes[y[j]] += 1
+                closeness[y[j]] += 1 - distance
+        right += max(votes, key=lambda c: (votes[c], closeness[c])) == y[i]
+    assert 0.3 < right / len(y) < 0.95
+    assert value("kNN", given) == right / len(y)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_linear_probe_is_scikit_learns_ridge_classifier(case):
+    given = data(*case)
+    x, y = given["embeddings"], given["labels"]
+    penalty = ((x - x.mean(axis=0)) ** 2).sum() / len(x)
+    fold = np.array([(y[:i] == y[i]).sum() % 5 for i in range(len(y))])
+    right = 0
+    for f in range(5):
+        model = RidgeClassifier(alpha=penalty).fit(x[fold != f], y[fold != f])
+        right += (model.predict(x[fold == f]) == y[fold == f]).sum()
+    assert 0.3 < right / len(y) < 0.95
+    assert value("LinearProbe", given) == right / len(y)
+
+
+def test_the_mixture_is_a_fixed_point_of_scikit_learns():
+    """One more step of scikit-learn's EM changes little."""
+    x, _ = principal_components(centred(data(300, 90, 6)["embeddings"]), 8)
+    theta = _mixture.responsibilities(x, 4, np.random.default_rng(0))
+    weights = theta.sum(axis=0)
+    means = (theta.T @ x) / weights[:, None]
+    floor = _mixture.FLOOR * x.var(axis=0).mean()
+    variance = theta.T @ x**2 / weights[:, None] - means**2 + floor
+    model = GaussianMixture(
+        4, covariance_type="diag", max_iter=1, reg_covar=floor, weights_init=weights / len(x),
+        means_init=means, precisions_init=1 / variance,
+    )  # fmt: skip
+    with pytest.warns(match="did not converge"):
+        model.fit(x)
+    assert np.abs(model.predict_proba(x) - theta).mean() < 0.01
+    assert (theta.argmax(axis=1) == model.predict(x)).mean() > 0.97
+    assert theta.max(axis=1).mean() < 0.999  # the clusters do overlap
+
+
+def test_nleep_of_clear_clusters_is_leep_of_the_true_ones():
+    rng = np.random.default_rng(0)
+    cluster = np.arange(60) % 12  # 60 images, 12 clusters of 5: as many as NLEEP fits
+    x = 100 * rng.normal(size=(12, 300))[cluster] + rng.normal(size=(60, 300))
+    y = cluster % 3
+    y[:6] = (y[:6] + 1) % 3  # six clusters have one image of another class
+    found = terms("NLEEP", {"embeddings": x, "labels": y})
+    assert found["clusters"] == 12
+    expected = (6 * (4 * math.log(4 / 5) + math.log(1 / 5))) / 60
+    assert found["value"] == pytest.approx(expected, rel=1e-9)
+
+
+# Values worked out by hand --------------------------------------------------------------------
+
+
+def test_leep_and_nce_by_hand():
+    # Source class 0: two images of class 0; source class 1: one of each; nobody in source class 2
+    p = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0]], float)
+    given = {"probabilities": p, "labels": np.array([0, 0, 0, 1])}
+    assert value("NCE", given) == pytest.approx(0.5 * math.log(0.5))
+    assert value("LEEP", given) == pytest.approx(0.5 * math.log(0.5))
+    soft = np.array([[0.5, 0.5, 0], [0.5, 0.5, 0], [1, 0, 0], [0, 1, 0]])
+    # P(0|z) = P(1|z) = 1/2 for both z: an image of either class is as likely from either
+    labels = np.array([0, 1, 0, 1])
+    given = {"probabilities": soft, "labels": labels}
+    # joint · 4: class 0: 1.5, 0.5; class 1: 0.5, 1.5
+    expected = (2 * math.log(0.5) + 2 * math.log(0.75)) / 4
+    assert value("LEEP", given) == pytest.approx(expected)
+
+
+def test_gbc_by_hand():
+    # On a line: means 0 and 4, variances 1 and 4
+    given = {"embeddings": np.array([[-1.0], [1], [2], [6]]), "labels": np.array([5, 5, 7, 7])}
+    distance = 16 / (4 * 5) + 0.5 * math.log(5 / (2 * 2))
+    assert value("GBC", given) == pytest.approx(-2 * math.exp(-distance))
+
+
+def test_logme_by_hand():
+    """One feature: the evidence is a function of two numbers, maximised here by brute force."""
+    f, y = np.array([1.0, 2, 0.5, 1]), np.array([0, 1, 0, 1])
+    alpha, beta = np.meshgrid(np.geomspace(1e-2, 1e6, 1201), np.geomspace(0.1, 100, 401))
+    expected = []
+    for c in (0, 1):
+        t = (y == c).astype(float)
+        ff, ft = f @ f, f @ t
+        precision = alpha + beta * ff
+        mean = beta * ft / precision
+        exponent = beta * (t @ t - 2 * mean * ft + mean**2 * ff) + alpha * mean**2
+        logs = np.log(alpha) + 4 * np.log(beta) - np.log(precision) - exponent
+        expected.append((logs / 2 - 2 * np.log(2 * np.pi)).max() / 4)
+    given = {"embeddings": f[:, None], "labels": y}
+    assert value("LogME", given) == pytest.approx(np.mean(expected), abs=1e-4)
+
+
+def test_knn_by_hand():
+    """Seven directions; the five nearest of each are all but the farthest."""
+    angles = np.deg2rad([0, 1, 2, 3, 90, 91, 92])
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    y = np.array([0, 0, 0, 0, 1, 1, 1])
+    # An image of 0 sees three of 0 and two of 1; one of 1 sees two of 1 and three of 0
+    assert value("kNN", {"embeddings": x, "labels": y}) == 4 / 7

@@ -1,0 +1,112 @@
+"""What following a metric costs: expectations over ties, against all orders of the tied."""
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from basemodel.statistics.means import mean_interval
+from basemodel.statistics.pools import Pools
+from basemodel.statistics.regret import mean_regret_table, regret, regret_table
+
+ACCURACY = np.array([0.5, 0.8, 0.6, 0.7, 0.4, 0.2])
+
+
+def test_by_hand():
+    found = regret(ACCURACY, np.array([9.0, 4, 8, 7, 2, 1]))
+    assert found["regret_1"] == pytest.approx(30)  # took 0.5, and 0.8 was there
+    assert found["regret_3"] == pytest.approx(10)  # 0.5, 0.6, 0.7
+    assert found["regret_5"] == pytest.approx(0)
+    assert found["relative"] == pytest.approx(0.5 / 0.8)
+    assert (found["hit_1"], found["hit_3"], found["hit_5"]) == (0, 0, 1)
+
+
+def test_ties_by_hand():
+    # Two tie for the first place: 0.5 or 0.8, and each as often
+    found = regret(ACCURACY, np.array([9.0, 9, 8, 7, 2, 1]))
+    assert found["regret_1"] == pytest.approx(15) and found["hit_1"] == 0.5
+    assert found["relative"] == pytest.approx(0.65 / 0.8) and found["hit_3"] == 1
+
+
+def test_a_constant_or_undefined_metric_is_a_random_choice():
+    constant, undefined = regret(ACCURACY, np.ones(6)), regret(ACCURACY, np.full(6, np.nan))
+    assert constant == pytest.approx(undefined, nan_ok=True)
+    assert constant["regret_1"] == pytest.approx(100 * (0.8 - ACCURACY.mean()))
+    assert constant["hit_3"] == pytest.approx(3 / 6) and constant["hit_5"] == pytest.approx(5 / 6)
+    assert np.isnan(constant["tau_w"])
+
+
+def test_nan_ranks_below_everything_even_minus_infinity():
+    ranks = np.array([np.nan, 1, -np.inf, np.nan, 2, 3])
+    expected = regret(ACCURACY, np.array([-9, 1, -2, -9, 2, 3.0]))
+    assert regret(ACCURACY, ranks) == pytest.approx(expected)
+
+
+ties = st.sampled_from([0.0, 1.0, 2.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.float64, 5, elements=st.sampled_from([0.1, 0.3, 0.5, 0.9])),
+    arrays(np.float64, 5, elements=ties),
+)
+def test_expectations_are_means_over_all_ways_to_break_ties(accuracy, metric):
+    found = regret(accuracy, metric)
+    orders = [
+        order for order in permutations(range(5)) if (np.diff(metric[list(order)]) <= 0).all()
+    ]
+    for k in (1, 3, 5):
+        tops = [accuracy[list(order[:k])].max() for order in orders]
+        best = accuracy.max()
+        assert found[f"regret_{k}"] == pytest.approx(100 * (best - np.mean(tops)), abs=1e-9)
+        assert found[f"hit_{k}"] == pytest.approx(np.mean(np.array(tops) == best))
+
+
+def test_tau_w_is_scipys_symmetric_one():
+    metric = np.array([9.0, 4, 8, 7, 2, 1])
+    by_accuracy, by_metric = (
+        stats.weightedtau(*pair, rank=None).statistic
+        for pair in ((ACCURACY, metric), (metric, ACCURACY))
+    )
+    assert regret(ACCURACY, metric)["tau_w"] == pytest.approx((by_accuracy + by_metric) / 2)
+    assert regret(ACCURACY, ACCURACY)["tau_w"] == pytest.approx(1)
+    assert regret(ACCURACY, -ACCURACY)["tau_w"] == pytest.approx(-1)
+
+
+def test_few_models_and_no_accuracy():
+    found = regret(np.zeros(2), np.array([1.0, 2]))
+    assert found["regret_5"] == 0 and found["hit_5"] == 1 and np.isnan(found["relative"])
+
+
+def pools():
+    rng = np.random.default_rng(0)
+    accuracy = rng.random((4, 6))
+    return Pools(
+        scope="one architecture",
+        names=[(a, t) for a in ("x", "y") for t in ("t", "u")],
+        subsets=list("abcdef"),
+        copies=1,
+        policies=np.array(["p"] * 6),
+        accuracy=accuracy,
+        metrics={"good": accuracy, "bad": -accuracy},
+        halves={},
+    )
+
+
+def test_tables_have_a_random_choice_and_means_over_targets():
+    table = regret_table(pools())
+    assert list(table["metric"][:3]) == ["good", "bad", "random"] and len(table) == 12
+    assert (table.loc[table["metric"] == "good", "regret_1"] == 0).all()
+    means = mean_regret_table(table).set_index("metric")
+    chosen = table[table["metric"] == "random"]
+    expected = mean_interval(chosen["regret_1"].to_numpy(), chosen["target"], bounds=(0, 100))
+    columns = ["regret_1", "regret_1_low", "regret_1_high"]
+    np.testing.assert_allclose(means.loc["random", columns].astype(float), expected)
+    assert means.loc["good", "regret_1"] < means.loc["random", "regret_1"]
+    assert means.loc["random", "regret_1"] < means.loc["bad", "regret_1"]
+    assert (means["hit_1_high"].dropna() <= 1).all() and isinstance(means, pd.DataFrame)
