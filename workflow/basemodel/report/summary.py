@@ -46,9 +46,9 @@ def summarise(
     source_lines, source_met = _sources(base_models)
     target_lines, target_met = _targets(fine_tuning, targets)
     met = source_met + target_met
-    verdict = f"Bounds NOT MET: {met.count(False)} of {len(met)}."
+    bounds = f"Bounds NOT MET: {met.count(False)} of {len(met)}."
     if all(met):
-        verdict = f"All {len(met)} bounds are met."
+        bounds = f"All {len(met)} bounds are met."
     comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}: {why}"
     lines = [
         "1. DO THE NETWORKS DIFFER, AND DID THEY LEARN?",
@@ -57,7 +57,7 @@ def summarise(
         "",
         *target_lines,
         "",
-        verdict,
+        bounds,
         "",
         "2. SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY",
         "",
