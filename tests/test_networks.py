@@ -61,10 +61,10 @@ def test_full_size_networks_are_torchvisions(architecture, shape):
     # torchvision's published numbers of parameters, less those of the last layer
     [("alexnet", 61_100_840 - 4_097_000), ("resnet18", 11_689_512 - 513_000)],
 )
-def test_transferred_parameters_leave_out_the_last_layer(architecture, count, classes):
+def test_a_backbones_parameters_leave_out_the_last_layer(architecture, count, classes):
     with torch.device("meta"):
         model = NETWORKS[architecture](classes)
-    assert models.transferred_parameters(model) == count
+    assert models.backbone_parameters(model) == count
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
