@@ -241,6 +241,13 @@ def test_a_half_that_is_too_small_is_nan(name, tmp_path):
     assert table[["value_even", "value_odd"]].isna().all(axis=None)
 
 
+def test_one_image_has_no_halves(tmp_path):
+    model = {what: array[:1] for what, array in dumps(count=1)[0].items()}
+    table = run_on_dumps(tmp_path, "LEEP", [model])
+    assert table["value"].notna().all()
+    assert table[["value_even", "value_odd"]].isna().all(axis=None)
+
+
 def test_halves_of_a_metric_of_featuremaps(tmp_path):
     model = {"featuremaps": relu_maps(), "labels": LABELS}
     table = run_on_dumps(tmp_path, "S5", [model])

@@ -40,7 +40,7 @@ labels = np.load(snakemake.input.labels)
 wanted = [what for what in metrics.inputs(name) if what != "labels"]
 files = [snakemake.input.get(what) for what in wanted]
 rows = snakemake.params.rows
-parts = HALVES if snakemake.params.get("halves") and len(labels) > 1 else {}
+parts = HALVES if snakemake.params.get("halves") else {}
 
 whole = []
 of_parts = {column: [] for column in parts}
@@ -49,7 +49,7 @@ for _, *paths in zip(rows, *files, strict=True):
     given["labels"] = labels
     try:
         whole.append(metrics.compute(name, given))
-        for column, part in parts.items():
+        for column, part in parts.items() if len(labels) > 1 else ():
             of_parts[column].append(metrics.compute(name, half(given, part)))
     except ValueError as error:
         raise ValueError(f"{', '.join(map(str, paths))}: {error}") from error
@@ -57,5 +57,6 @@ for _, *paths in zip(rows, *files, strict=True):
 table = pd.DataFrame(metrics.table(name, whole))
 table.insert(0, snakemake.params.column, rows)
 for column in parts:
-    table[column] = [model["value"] for model in metrics.table(name, of_parts[column])]
+    values = [model["value"] for model in metrics.table(name, of_parts[column])]
+    table[column] = values or np.nan  # one image has no halves
 write_csv(snakemake.output[0], table)
