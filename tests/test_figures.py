@@ -27,6 +27,14 @@ def correlation(architectures=ARCHITECTURES, targets=TARGETS, metrics=METRICS) -
     )
 
 
+def ceilings(architectures=ARCHITECTURES, targets=TARGETS) -> pd.DataFrame:
+    cells = product(architectures, [name for name, _ in targets])
+    return pd.DataFrame(
+        {"architecture": a, "target": t, "ceiling": 0.9 + 0.01 * i}
+        for i, (a, t) in enumerate(cells)
+    )
+
+
 def searched(architectures=ARCHITECTURES, targets=TARGETS, metrics=METRICS, step=0.05):
     rng = np.random.default_rng(2)
     cells = cell_names(architectures, [name for name, _ in targets])
@@ -93,6 +101,30 @@ def test_figure2_marks_an_undefined_rho():
     points = [x for line in crosses for x in line.get_xdata()]
     assert points == [pytest.approx(1)]  # the middle bar of the second group
     assert figure.legends[0].get_texts()[-1].get_text() == "undefined"
+
+
+def test_figure2_shows_intervals_and_the_ceiling():
+    table = correlation().assign(low=lambda t: t["rho"] - 0.2, high=lambda t: t["rho"] + 0.1)
+    undefined = (table["metric"] == "S1") & (table["target"] == "cars")
+    table.loc[undefined, ["low", "high"]] = np.nan
+    limits = ceilings()
+    limits.loc[0, "ceiling"] = np.nan
+    figure = figure2.draw(table, ARCHITECTURES, TARGETS, METRICS, limits)
+    for number, panel in enumerate(figure.axes):
+        *intervals, ceiling = [lines.get_segments() for lines in panel.collections]
+        drawn = [(x, low, high) for part in intervals for (x, low), (_, high) in part]
+        assert len(drawn) == 8  # of nine bars one has none
+        rows = table[(table["architecture"] == ARCHITECTURES[number]) & ~undefined]
+        for metric, part in zip(METRICS, intervals, strict=True):
+            expected = rows[rows["metric"] == metric][["low", "high"]].to_numpy()
+            found = [(low, high) for (_, low), (_, high) in part]
+            np.testing.assert_allclose(found, expected)
+        levels = [0.9 + 0.01 * (3 * number + group) for group in range(3)]
+        np.testing.assert_allclose(
+            [y for (_, y), _ in ceiling], levels[1:] if number == 0 else levels
+        )
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-2:] == ["95 % interval", "ceiling: no metric can do better"]
 
 
 def test_figure2_wants_every_cell():
@@ -227,12 +259,16 @@ def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str
 def test_scripts_write_equal_bytes_without_dates(tmp_path):
     table, curves = searched()
     write_csv(tmp_path / "correlation.csv", correlation())
+    write_csv(tmp_path / "ceiling.csv", ceilings())
     write_csv(tmp_path / "pairs.csv", table)
     np.save(tmp_path / "curves.npy", curves)
     common = {"architectures": ARCHITECTURES, "targets": [list(t) for t in TARGETS], "dpi": 50}
     jobs = {
         "figure2.py": (
-            {"correlation": tmp_path / "correlation.csv"},
+            {
+                "correlation": tmp_path / "correlation.csv",
+                "ceiling": tmp_path / "ceiling.csv",
+            },
             common | {"metrics": METRICS},
         ),
         "figure3.py": (

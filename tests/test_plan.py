@@ -85,6 +85,7 @@ def test_what_is_trained_depends_on_the_settings():
 
 def test_jobs_follow_the_metrics():
     config = copy.deepcopy(DEFAULT)
+    config["other_metrics"] = []
     of = rows(config)
     assert of["epoch_metric", "vgg16"].jobs == 7  # and the feature norm
     tables = of["tables, figures", ""].jobs
@@ -92,6 +93,13 @@ def test_jobs_follow_the_metrics():
     assert rows(config)["epoch_metric", "vgg16"].jobs == 2
     config["metrics"] = ["S1"]
     assert rows(config)["tables, figures", ""].jobs == tables - 1  # no pair, no Figure 3
+    # Only base models predict source classes, and only they have cards
+    config["other_metrics"] = ["LogME", "LEEP", "source_accuracy"]
+    of = rows(config)
+    assert of["metric", "vgg16"].jobs == 8 * 4
+    assert of["epoch_metric", "vgg16"].jobs == 4
+    assert of["cut_metric", "vgg16"].jobs == 8 * 2
+    assert of["tables, figures", ""].jobs == tables  # one more, of the other metrics' cuts
 
 
 def test_the_default_experiments_sizes_are_those_of_its_settings():

@@ -6,14 +6,17 @@ import pytest
 
 import jobs
 from basemodel.report.summary import summarise
+from basemodel.report.verdict import verdict
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.scores import gather, oriented, rho_table
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
+from test_verdict import comparison
 
 ARCHITECTURES = ["alexnet", "vgg16"]
 TARGETS = ["flowers", "dtd"]
 METRICS = ["S1", "S5", "S6"]
+BELIEVED = ["(which metric to believe)"]
 
 
 def tables(source=0.5, spread=0.3):
@@ -63,7 +66,7 @@ def tables(source=0.5, spread=0.3):
 
 
 def lines_of(*arguments, comparable=False, why="glyphs are not ImageNet") -> list[str]:
-    text = summarise(*arguments, comparable=comparable, why=why)
+    text = summarise(*arguments, BELIEVED, comparable=comparable, why=why)
     assert text.endswith("\n")
     lines = text[:-1].split("\n")
     assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
@@ -162,7 +165,7 @@ def test_mixed_versions_have_a_section_and_unmixed_ones_none():
     plain = lines_of(*tables())
     assert not any("VERSIONS" in line for line in plain)
     mixed = ["numpy 2.3.1: 1 data sets", "numpy 2.4.6: " + "180 base models, " * 8]
-    text = summarise(*tables(), comparable=False, why="", mixed_versions=mixed)
+    text = summarise(*tables(), BELIEVED, comparable=False, why="", mixed_versions=mixed)
     lines = text.splitlines()
     start = lines.index("4. MADE WITH SEVERAL VERSIONS OF PACKAGES")
     assert lines[:start] == plain[:start] and lines[-1] == plain[-1].removesuffix(
@@ -196,11 +199,15 @@ def test_script(tmp_path):
         write_csv(tmp_path / f"{name}.csv", table)
     versions = pd.DataFrame([("base_models", "torch", "2.10", 8)], columns=COLUMNS)
     write_csv(tmp_path / "versions.csv", versions)
+    compared = comparison()
+    for name, table in compared.items():
+        write_csv(tmp_path / f"{name}.csv", table)
     jobs.run(
         "summary.py",
-        input={n: tmp_path / f"{n}.csv" for n in [*names, "versions"]},
+        input={n: tmp_path / f"{n}.csv" for n in [*names, *compared, "versions"]},
         output=[tmp_path / "summary.txt"],
-        params={"comparable": False, "why": "glyphs are not ImageNet"},
+        params={"comparable": False, "why": "glyphs are not ImageNet", "metrics": ["S1", "S3"]},
     )
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")
-    assert text.split("\n")[:-1] == lines_of(*arguments)
+    believed = "\n".join(verdict(*compared.values(), ["S1", "S3"]))
+    assert text.replace(believed, BELIEVED[0]).split("\n")[:-1] == lines_of(*arguments)
