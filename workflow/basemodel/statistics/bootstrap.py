@@ -24,9 +24,9 @@ def draw_counts(subsets: int, draws: int, seed: object) -> np.ndarray:
 def drawn_ranks(x: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Each model's rank in each draw, float64 [..., draws, models]; NaN if x contains NaN.
 
-    x: float [..., models]; counts: float [draws, models]. Two ranks are counted as in centred
-    ranks, times two: the models drawn that are below, minus those above. A model that is drawn c
-    times is c ties, so this is the average rank among explicitly repeated models, exactly.
+    x: float [..., models]; counts: float [draws, models]. A rank is the number of drawn models
+    below, minus the number above. A model that is drawn c times is c tied models; this is twice the
+    centred average rank among explicitly repeated models, exactly.
     Infinite values rank first or last.
     """
     one, other = x[..., :, None], x[..., None, :]
@@ -93,7 +93,7 @@ def interval(draws: np.ndarray) -> np.ndarray:
     Coverage of the true ρ, in 300 simulations each of bivariate normal data: 96 % at n = 60 and
     ρ = 0.6 or 0.9; 96 and 97 % at n = 20 and ρ = 0 or 0.9; 95 % at n = 20, ρ = 0.6 and accuracies
     with many ties. Of the others tried, the basic interval covered 86 to 94 %, BCa 93 to 97 %, and
-    Fisher's z with the draws' standard error 94 to 98 %, at the same or greater widths.
+    Fisher's z with the draws' standard error 94 to 98 %, at about the same widths.
     """
     edges = np.full((2, *draws.shape[:-1]), np.nan)
     if draws.shape[-1] == 0:
