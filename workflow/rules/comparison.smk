@@ -57,7 +57,6 @@ rule held_out:
         base_models="<results>/tables/base_models.csv",
         metrics=metric_files(METRICS),
         curves="<results>/tables/pair_curves.npy",
-        pairs="<results>/tables/pairs.csv",
     output:
         held_out="<results>/tables/held_out.csv",
         optimism="<results>/tables/optimism.csv",

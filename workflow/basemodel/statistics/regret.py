@@ -28,8 +28,8 @@ def regret(accuracy: np.ndarray, metric: np.ndarray) -> dict[str, float]:
     metric's top k, in percentage points; hit_k, the probability that one of the most accurate
     models is among them. relative: the accuracy of the top choice over the best, NaN if that is 0.
     tau_w: Kendall's τ with hyperbolic weights (Vigna, WWW 2015), which LogME's paper (You et al.,
-    ICML 2021) reports. Their code has no τ_w; here it is the default of scipy.stats.weightedtau,
-    the mean of τ_w with models ranked by accuracy and by metric. NaN if either is constant.
+    ICML 2021) reports; here it is the default of scipy.stats.weightedtau, the mean of τ_w with
+    models ranked by accuracy and by metric. NaN if either is constant.
     """
     key = order_key(metric)
     best = float(accuracy.max())

@@ -12,6 +12,7 @@ from basemodel.report.figures import style
 from basemodel.statistics.scopes import ONE, SEVERAL
 
 ROW = 0.185  # inches of height for one metric
+FEWEST = 4  # rows that there is always room for
 SCOPES = (ONE, SEVERAL)
 # Colour and marker of the three kinds of metrics.
 KINDS = {
@@ -42,7 +43,8 @@ def label(metric: str) -> str:
 
 def panels(rows: int, count: int, extra: float) -> tuple[Figure, Sequence[Axes]]:
     """A figure with `count` panels side by side, for so many rows; extra: inches of height."""
-    figure = Figure(figsize=(style.WIDTH, extra + ROW * rows), layout="constrained")
+    height = extra + ROW * max(rows, FEWEST)
+    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
     return figure, figure.subplots(1, count, sharey=True, squeeze=False)[0]
 
 
@@ -64,6 +66,8 @@ def points(
     look: dict,
 ) -> None:
     """Markers at the heights `at`, with lines from low to high where these are given."""
+    if not len(at):  # empty artists spoil the layout
+        return
     if low is not None:
         known = np.isfinite(low) & np.isfinite(high)
         panel.hlines(at[known], low[known], high[known], color=look["color"], linewidth=0.9)
