@@ -5,9 +5,13 @@ import time
 
 import pytest
 
+from basemodel.tables import read_csv
+
 # What shows the metrics of the base models, and those of normal training and of cut networks.
-AFTER_METRICS = {"correlation": 1, "figure2": 1, "figure3": 1, "summary": 1}
+COMPARED = {"comparison": 1, "figure6": 1, "figure7": 1, "summary": 1}
+AFTER_METRICS = {"correlation": 1, "figure2": 1, "figure3": 1, "held_out": 1, **COMPARED}
 AFTER_CUTS = {"cuts": 1, "figure4": 1, "figure5": 1}
+ALL_CUTS = {**AFTER_CUTS, "other_cuts": 1}
 # Of one metric: architectures x targets, architectures, targets of the one that is cut.
 METRIC_JOBS = {"metric": 3 * 2, "epoch_metric": 3, "cut_metric": 2}
 
@@ -32,19 +36,26 @@ def test_comments_and_docstrings_make_nothing_run(editable):
 
 def test_a_metrics_arithmetic_makes_its_own_jobs_run_and_what_shows_it(editable):
     editable.append("workflow/basemodel/metrics/S4.py", "UNUSED = 1")
-    shown = {**METRIC_JOBS, **AFTER_METRICS, **AFTER_CUTS, "figure1": 1}
+    shown = {**METRIC_JOBS, **AFTER_METRICS, **AFTER_CUTS, "figure1": 1, "epoch_metrics": 1}
     assert editable.would_run() == shown
+
+
+def test_a_later_metrics_arithmetic_leaves_the_papers_figures_alone(editable):
+    editable.append("workflow/basemodel/metrics/LogME.py", "UNUSED = 1")
+    assert editable.would_run() == {
+        **METRIC_JOBS, **COMPARED, "other_cuts": 1, "epoch_metrics": 1
+    }  # fmt: skip
 
 
 def test_a_helper_makes_its_users_run_and_what_follows(editable):
     editable.append("workflow/basemodel/report/figures/figure3.py", "UNUSED = 1")
     assert editable.would_run() == {"figure3": 1}
     editable.append("workflow/basemodel/training/finetuning.py", "UNUSED = 1")
-    tuned = {"finetune": 42, "accuracies": 1, "cut_finetune": 10, "versions": 2}
-    assert editable.would_run() == {**tuned, **AFTER_METRICS, **AFTER_CUTS}
+    tuned = {"finetune": 42, "accuracies": 1, "ceiling": 1, "cut_finetune": 10, "versions": 2}
+    assert editable.would_run() == {**tuned, **AFTER_METRICS, **ALL_CUTS}
 
 
-FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
+FIGURES = {f"figure{number}": 1 for number in range(1, 8)}
 
 
 @pytest.mark.parametrize(
@@ -52,43 +63,50 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 6)}
     [
         ("figures: {dpi: 90}", FIGURES),
         ("runtime: {device_memory: 0.1, versions: rerun}\nplan: {devices: 8}", {}),
-        # All that shows it, and `correlation`: its inputs are made with the table of targets.
+        # All that shows it, and what has inputs that are made with the table of targets.
         (
             "datasets: {greek: {title: Ellinika}}",
-            {"accuracies": 1, **AFTER_METRICS, "figure4": 1, "figure5": 1},
+            {"accuracies": 1, "ceiling": 1, **AFTER_METRICS, "figure4": 1, "figure5": 1},
         ),
         ("datasets: {glyphs: {title: Signs}}", {"summary": 1}),
         (
             "probe: {dtype: float16}",
             {
                 "featuremaps": 42, "epoch_featuremaps": 6, "cut_featuremaps": 10,
-                "metric": 36, "epoch_metric": 21, "cut_metric": 12,
-                **AFTER_METRICS, **AFTER_CUTS, "figure1": 1, "versions": 3,
+                "metric": 60, "epoch_metric": 30, "cut_metric": 16, "epoch_metrics": 1,
+                **AFTER_METRICS, **ALL_CUTS, "figure1": 1, "versions": 3,
             },
         ),
-        ("correlation: {alpha_step: 0.02}", AFTER_METRICS),
+        (
+            "correlation: {alpha_step: 0.02}",
+            {"correlation": 1, "figure2": 1, "figure3": 1, "held_out": 1, "summary": 1},
+        ),
+        (
+            "comparison: {bootstrap: 200}",
+            {"ceiling": 1, **AFTER_METRICS},
+        ),
         (
             "finetune: {epochs: 11}",
             {
-                "finetune": 42, "accuracies": 1, **AFTER_METRICS,
-                "cut_finetune": 10, **AFTER_CUTS, "versions": 2,
+                "finetune": 42, "accuracies": 1, "ceiling": 1, **AFTER_METRICS,
+                "cut_finetune": 10, **ALL_CUTS, "versions": 2,
             },
         ),
         (
             "targets: [greek, digits, hebrew]",
             {
-                "pack": 1, "probe": 1, "featuremaps": 21, "finetune": 21, "metric": 18,
-                "accuracies": 1, **AFTER_METRICS,
-                "cut_featuremaps": 5, "cut_finetune": 5, "cut_metric": 6, "costs": 1, **AFTER_CUTS,
+                "pack": 1, "probe": 1, "featuremaps": 21, "finetune": 21, "metric": 30,
+                "accuracies": 1, "ceiling": 1, **AFTER_METRICS,
+                "cut_featuremaps": 5, "cut_finetune": 5, "cut_metric": 8, "costs": 1, **ALL_CUTS,
                 "versions": 2,
             },
         ),
         (
             "architectures: {vgg16: {pretrain: {gamma: 0.2}}}",
             {
-                "pretrain": 7, "featuremaps": 14, "finetune": 14, "metric": 12,
-                "accuracies": 1, **AFTER_METRICS,
-                "normal": 1, "epoch_featuremaps": 2, "epoch_metric": 7,
+                "pretrain": 7, "featuremaps": 14, "finetune": 14, "metric": 20,
+                "accuracies": 1, "ceiling": 1, **AFTER_METRICS,
+                "normal": 1, "epoch_featuremaps": 2, "epoch_metric": 10, "epoch_metrics": 1,
                 "epoch_accuracies": 1, "figure1": 1, "versions": 2,
             },
         ),
@@ -119,6 +137,42 @@ def test_a_changed_metric_really_runs_alone(editable):
     assert [float(x) * 0.5 for x in first] == pytest.approx([float(x) for x in second])
     assert before == {path: path.stat().st_mtime_ns for path in watched}
     editable.edit("workflow/basemodel/metrics/S4.py", '{"value": 0.5 * ', '{"value": ')
+    assert editable.snakemake().returncode == 0
+
+
+def test_a_metric_is_one_file_and_appears_everywhere(editable, tmp_path):
+    """In scores, intervals, differences, regret, normal training, cuts, Figures 6 and 7."""
+    file = editable.folder / "workflow/basemodel/metrics/Spread.py"
+    file.write_text(
+        'LABEL, NAME, LARGER_IS_BETTER = "spread", "how far embeddings spread", True\n'
+        'INPUTS = ("embeddings",)\n'
+        "\n\n"
+        "def compute(embeddings):\n"
+        '    return {"value": float(embeddings.std(axis=0).mean())}\n'
+    )
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("other_metrics: [LogME, LEEP, NCTI, source_accuracy, Spread]\n")
+    assert editable.would_run(str(overlay)) == {
+        **METRIC_JOBS, **COMPARED, "other_cuts": 1, "epoch_metrics": 1
+    }  # fmt: skip
+    run = editable.snakemake(overlay=(str(overlay),))
+    assert run.returncode == 0, run.stdout + run.stderr
+    tables = editable.results / "tables"
+    assert "Spread" in (tables / "scores.csv").read_text().splitlines()[0].split(",")
+    for name, column in [
+        ("rho", "metric"), ("mean_rho", "metric"), ("differences", "second"),
+        ("regret", "metric"), ("mean_regret", "metric"), ("epoch_metrics", "metric"),
+        ("other_cut_metrics", "metric"), ("other_cut_choices", "chooser"),
+        ("other_cut_correlation", "metric"),
+    ]:  # fmt: skip
+        table = read_csv(tables / f"{name}.csv")
+        found = set(table[column]) | set(table.get("first", []))
+        assert "Spread" in found, name
+    for figure in ("figure6", "figure7"):
+        svg = (editable.results / "figures" / f"{figure}.svg").read_text()
+        assert "how far embeddings spread" in svg
+    assert "Spread" in (editable.results / "summary.txt").read_text()
+    file.unlink()
     assert editable.snakemake().returncode == 0
 
 

@@ -66,11 +66,13 @@ def points(
     look: dict,
 ) -> None:
     """Markers at the heights `at`, with lines from low to high where these are given."""
-    if not len(at):  # empty artists spoil the layout
+    # Empty artists spoil the layout.
+    if not len(at):
         return
     if low is not None:
         known = np.isfinite(low) & np.isfinite(high)
-        panel.hlines(at[known], low[known], high[known], color=look["color"], linewidth=0.9)
+        if known.any():
+            panel.hlines(at[known], low[known], high[known], color=look["color"], linewidth=0.9)
     panel.plot(values, at, linestyle="", clip_on=False, **look)
 
 
