@@ -40,6 +40,7 @@ def smallest(over, **replaced):
         "architectures": {"alexnet": {"width": 0.05, "stem": "small"}},
         "subsets": {"class": [2]},
         "truncation": {"architectures": []},
+        "other_metrics": ["LogME", "NCTI"],
     }
     config |= replaced
     common = {
@@ -102,6 +103,7 @@ def test_odd_names_all_metrics_and_training_by_other_means(fresh, tmp_path):
             "seed": -1,
         },
         metrics=["feature_norm", "S6", "S5", "S4", "S3", "S2", "S1"],
+        other_metrics="all",
         truncation={"architectures": ["alexnet"]},
         targets=list(ODD),
     )  # fmt: skip
@@ -111,7 +113,9 @@ def test_odd_names_all_metrics_and_training_by_other_means(fresh, tmp_path):
     results = tmp_path / "odd 'results'"
     assert re.findall(r"^Results: (.*)$", printed, re.MULTILINE) == [str(results)]
     assert "~" not in [path.name for path in fresh.folder.iterdir()]
-    assert figures(results) == ["figure1", "figure2", "figure3", "figure4-alexnet", "figure5"]
+    assert figures(results) == [
+        "figure1", "figure2", "figure3", "figure4-alexnet", "figure5", "figure6", "figure7"
+    ]  # fmt: skip
     for table in ("scores", "correlation", "cut_choices", "targets"):
         found = read_csv(results / "tables" / f"{table}.csv")
         assert list(dict.fromkeys(found["target"])) == list(ODD)
@@ -142,7 +146,7 @@ def test_one_metric_one_target_and_all_of_a_network_trained(fresh):
     config["targets"] = ["true"]
     run(fresh, config)
     results = fresh.folder / "results"
-    assert figures(results) == ["figure1", "figure2"]
+    assert figures(results) == ["figure1", "figure2", "figure6", "figure7"]
     assert "One metric makes no pair." in (results / "summary.txt").read_text(encoding="utf-8")
     assert set(read_csv(results / "tables/scores.csv")["target"]) == {"true"}
     assert sorted(path.name for path in (results / "tables").glob("p*")) == [
@@ -173,7 +177,7 @@ def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
     printed = run(fresh, config)
     results = fresh.folder / "out"
     assert f"\nResults: {results}\n" in printed
-    assert figures(results) == ["figure1", "figure2", "figure3"]
+    assert figures(results) == ["figure1", "figure2", "figure3", "figure6", "figure7"]
     table = read_csv(results / "tables/correlation.csv")
     assert list(table["target"]) == ["none", "none"] and table["rho"].isna().all()
     assert "No pair of metrics has a defined rho." in (results / "summary.txt").read_text()

@@ -13,9 +13,12 @@ from PIL import Image
 
 TABLES = [
     "base_models", "targets", "fine_tuning", "scores", "correlation", "pairs",
-    "normal_training", "cut_accuracies", "cut_choices", "cut_correlation",
+    "normal_training", "cut_accuracies", "cut_choices", "cut_correlation", "epoch_metrics",
+    "ceiling", "rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism",
+    "other_cut_choices",
 ]  # fmt: skip
 SUBSETS, ARCHITECTURES, TARGETS, METRICS = 7, 3, 2, 6
+ALL = METRICS + 4
 
 
 def tables(project):
@@ -36,6 +39,18 @@ def test_it_makes_every_table_whole(finished):
         "cut_accuracies": 5 * TARGETS,
         "cut_choices": TARGETS * (3 + METRICS),
         "cut_correlation": TARGETS * METRICS,
+        # Those without a card, and the feature norm
+        "epoch_metrics": ARCHITECTURES * 2 * (METRICS + 1 + 3),
+        # Each target also has a ranking of all architectures' models
+        "ceiling": (ARCHITECTURES + 1) * TARGETS,
+        "rho": (ARCHITECTURES + 1) * TARGETS * ALL,
+        "mean_rho": 2 * ALL,
+        "differences": 2 * ALL * (ALL - 1) // 2,
+        "regret": (ARCHITECTURES + 1) * TARGETS * (ALL + 1),
+        "mean_regret": 2 * (ALL + 1),
+        "held_out": TARGETS + ARCHITECTURES,
+        "optimism": 2 * 4,
+        "other_cut_choices": TARGETS * (3 + 2),
     }
     assert read["fine_tuning"]["accuracy"].between(0, 1).all()
     assert read["scores"][["S1", "S2", "S4", "S5", "S6"]].notna().all(axis=None)
@@ -44,7 +59,7 @@ def test_it_makes_every_table_whole(finished):
 
 
 def test_it_draws_the_figures(finished):
-    for name in ("1", "2", "3", "4-alexnet", "5"):
+    for name in ("1", "2", "3", "4-alexnet", "5", "6", "7"):
         for kind, head in {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}.items():
             path = finished.results / "figures" / f"figure{name}.{kind}"
             assert path.read_bytes().startswith(head)

@@ -137,7 +137,9 @@ def test_a_metrics_label_makes_all_run_that_shows_it_after_an_interruption_too(e
     """Metrics and tables are done with the new label, then the run ends: figures are to be done."""
     path = "workflow/basemodel/metrics/feature_norm.py"
     editable.edit(path, 'LABEL = "', 'LABEL = "the ')
-    assert set(editable.would_run()) == {"epoch_metric", "figure1"}  # of normal training alone
+    assert set(editable.would_run()) == {
+        "epoch_metric", "epoch_metrics", "figure1"
+    }  # fmt: skip
     editable.edit(path, 'LABEL = "the ', 'LABEL = "')
     path = "workflow/basemodel/metrics/S1.py"
     editable.edit(path, 'LABEL = "', 'LABEL = "the ')
@@ -209,7 +211,8 @@ def test_mixed_versions_are_said_and_run_again_if_the_settings_say_so(mixed, tmp
     again = mixed.would_run(str(rerun))
     assert again.pop("finetune") == 1
     assert set(again) <= {
-        "accuracies", "versions", "correlation", "summary", "figure2", "figure3"
+        "accuracies", "versions", "correlation", "summary", "figure2", "figure3", "figure6",
+        "figure7", "ceiling", "comparison", "held_out",
     }  # fmt: skip
 
     said = done(mixed.snakemake("--forcerun", "versions"))
