@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from basemodel.files import shown
 from basemodel.report import rank_plots as plots
@@ -37,14 +38,7 @@ def page(ranking: dict[str, Any]) -> str:
     by = words.score_named(ranking, ranking["by"])
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    html = environment.get_template("page.html.j2").render(
+    html = _template().render(
         r=ranking,
         by=by,
         words=words,
@@ -63,6 +57,30 @@ def page(ranking: dict[str, Any]) -> str:
         confusion=_confusion(ranking),
     )
     return shown(html)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"breakable": _breakable, "code": _code}
+    return environment.get_template("page.html.j2")
+
+
+def _breakable(name: str) -> Markup:
+    """A text in which long names may be broken after separators, but numbers may not."""
+    parts = re.split(r"(?<=[:/_])(?=\w)|(?<=[.-])(?=[a-z])", name)
+    return Markup("<wbr>").join(escape(part) for part in parts)
+
+
+def _code(text: str) -> Markup:
+    """Commands between grave accents as <code>."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _scatters(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[str, Any]]:

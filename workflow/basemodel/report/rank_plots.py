@@ -10,10 +10,10 @@ from typing import Any
 
 from basemodel.report import rank_words as words
 
-WIDTH, HEIGHT = 400, 290
+WIDTH, HEIGHT = 360, 280
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 38
-BAR = 90  # the width of the small interval of a table's cell
-LETTER, LINE = 5.4, 11  # the average width and the height of a label's letter
+BAR = 110  # the width of the small interval of a table's cell
+LETTER, LINE = 6.4, 12  # the average width and the height of a label's letter
 LABEL = 26  # letters
 MARK = 5  # half the side of a point with some air
 
@@ -129,20 +129,33 @@ def _label(points: list[dict[str, Any]], names: dict[str, str]) -> None:
     for point in points:
         point["label"] = None
         for text in (names[point["candidate"]["slug"]], str(point["place"])):
-            box = next((b for b in _boxes(point, text) if _free(b, taken)), None)
-            if box:
-                taken.append(box)
-                point |= {"label": text, "label_x": round(box[0], 1), "label_y": round(box[3], 1)}
+            width = LETTER * len(text)
+            found = [each for each in _places(point, width) if _free(_box(*each, width), taken)]
+            if found:
+                anchor, x, top = found[0]
+                taken.append(_box(anchor, x, top, width))
+                point |= {"label": text, "anchor": anchor}
+                point |= {"label_x": round(x, 1), "label_y": round(top + LINE - 3, 1)}
                 break
 
 
-def _boxes(point: dict[str, Any], text: str) -> list[tuple[float, float, float, float]]:
-    """Where a label may go: right and left of the point, then above and below."""
-    width, x, y = LETTER * len(text), point["x"], point["y"]
-    sides = [x + MARK + 2, x - MARK - 2 - width]
-    corners = [(side, y - LINE / 2 + shift) for shift in (0, -6, 6, -11, 11) for side in sides]
-    corners += [(x - width / 2, y - MARK - LINE - 1), (x - width / 2, y + MARK + 1)]
-    return [(left, top, left + width, top + LINE) for left, top in corners]
+def _places(point: dict[str, Any], width: float) -> list[tuple[str, float, float]]:
+    """Where a label may go: right and left of the point, then below and above it.
+
+    Each is the text's anchor, its x, and its top, so that it keeps its distance from the point
+    also where a font is narrower or wider than expected.
+    """
+    x, y = point["x"], point["y"]
+    sides = [("start", x + MARK + 2), ("end", x - MARK - 2)]
+    beside = [
+        (anchor, at, y - LINE / 2 + shift) for shift in (0, -6, 6, -11, 11) for anchor, at in sides
+    ]
+    return [*beside, ("middle", x, y + MARK + 1), ("middle", x, y - MARK - LINE - 1)]
+
+
+def _box(anchor: str, x: float, top: float, width: float) -> tuple[float, float, float, float]:
+    left = x - {"start": 0, "middle": width / 2, "end": width}[anchor]
+    return left, top, left + width, top + LINE
 
 
 def _free(box: tuple[float, ...], taken: list[tuple[float, ...]]) -> bool:

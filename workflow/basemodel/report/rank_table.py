@@ -32,7 +32,8 @@ FURTHER_FACTS: Facts = {
 
 
 def candidate_table(ranking: dict[str, Any], main: list[str]) -> dict[str, Any]:
-    """Columns {title, first, more, warning} and rows {name, control, cells}, cells as columns.
+    """Columns {title, first, more, warning} and rows {name, control, place, cells}; and whether
+    there are groups, and intervals of the first score.
 
     `main`: the names of the scores that are always shown, the first with its interval; columns
     with `more` are behind a switch. A cell: text, value to sort by or None, note, bar or None.
@@ -49,8 +50,9 @@ def candidate_table(ranking: dict[str, Any], main: list[str]) -> dict[str, Any]:
         else (0.0, 1.0)
     )
     columns = [
+        *(_score_column(score, False) for score in always[:1]),
         *([_column("group", False)] if grouped else []),
-        *(_score_column(score, False) for score in always),
+        *(_score_column(score, False) for score in always[1:]),
         *(_column(title, large) for title, _, large in FACTS.values()),
         *(_score_column(score, True) for score in further),
         *(_column(title, large, True) for title, _, large in FURTHER_FACTS.values()),
@@ -61,11 +63,9 @@ def candidate_table(ranking: dict[str, Any], main: list[str]) -> dict[str, Any]:
             "control": each["control"],
             "place": i if not each["control"] else None,
             "cells": [
+                *(_score(each, score, scale) for score in always[:1]),
                 *([_fact(each.get("group"), _plain)] if grouped else []),
-                *(
-                    _score(each, score, scale if score is always[0] else None)
-                    for score in always
-                ),
+                *(_score(each, score, None) for score in always[1:]),
                 *(_fact(each.get(field), text) for field, (_, text, _) in FACTS.items()),
                 *(_score(each, score, None) for score in further),
                 *(_fact(each.get(field), text) for field, (_, text, _) in FURTHER_FACTS.items()),
@@ -73,7 +73,9 @@ def candidate_table(ranking: dict[str, Any], main: list[str]) -> dict[str, Any]:
         }
         for i, each in enumerate(everyone, 1)
     ]
-    return {"columns": columns, "rows": rows, "grouped": grouped}
+    bars = [measured for each in everyone if (measured := each["scores"].get(main[0]))]
+    intervals = any(measured.get("low") is not None for measured in bars)
+    return {"columns": columns, "rows": rows, "grouped": grouped, "intervals": intervals}
 
 
 def _column(title: str, large_first: bool, more: bool = False) -> dict[str, Any]:
