@@ -178,6 +178,7 @@ def test_answer_with_failures_only():
     html = page(nothing())
     assert "did you mean timm:resnet18?" in text_of(html, "problems")
     assert "did you mean timm:resnet18?" in terminal(nothing())
+    assert text_of(html, "hard").endswith("There is no candidate.")
 
 
 def test_answer_without_labels_recommends_nothing():
@@ -304,6 +305,7 @@ def test_candidates_without_a_value_are_not_drawn(field):
     made["candidates"][1]["scores"]["LinearProbe"] = {"value": None, "note": "failed"}
     scatter = rank_plots.scatter(made["candidates"], made["scores"][0], field)
     assert scatter["missing"] == 2
+    assert [point["place"] for point in scatter["points"]] == [3, 4, 5, 6]
     page(made)
     terminal(made)
 

@@ -27,15 +27,15 @@ def scatter(
     the label's place. None if fewer than two candidates have both values.
     """
     drawn = [
-        (each, float(each[field]), each["scores"][score["name"]])
-        for each in candidates
+        (place, each, float(each[field]), each["scores"][score["name"]])
+        for place, each in enumerate(candidates, 1)
         if (each[field] or 0) > 0
         and (each["scores"].get(score["name"]) or {}).get("value") is not None
     ]
     if len(drawn) < 2:
         return None
-    across = _log_scale([x for _, x, _ in drawn])
-    seen = [m.get(key) for _, _, m in drawn for key in ("value", "low", "high")]
+    across = _log_scale([x for _, _, x, _ in drawn])
+    seen = [m.get(key) for *_, m in drawn for key in ("value", "low", "high")]
     upward = _linear_scale([value for value in seen if value is not None])
     points = [
         {
@@ -44,10 +44,10 @@ def scatter(
             "y": upward(m["value"]),
             "low": None if m.get("low") is None else upward(m["low"]),
             "high": None if m.get("high") is None else upward(m["high"]),
-            "place": i,
-            "first": each.get("group") == 1 or (each.get("group") is None and i == 1),
+            "place": place,
+            "first": each.get("group") == 1 or (each.get("group") is None and place == 1),
         }
-        for i, (each, x, m) in enumerate(drawn, 1)
+        for place, each, x, m in drawn
     ]
     _label(points, short_names(candidates))
     return {

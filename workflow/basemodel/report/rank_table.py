@@ -1,4 +1,4 @@
-"""The table of candidates: columns and rows with a text, a value to sort by, and a small interval."""
+"""The table of candidates: cells with a text, a value to sort by, and a small interval."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,6 @@ def _plain(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{words.decimal(100 * value)}\u00a0%"
-
-
 FACTS: Facts = {
     "parameters": ("parameters", words.magnitude, False),
     "multiply_adds": ("multiply-adds", words.magnitude, False),
@@ -26,7 +22,7 @@ FACTS: Facts = {
     "side": ("input side", _plain, False),
 }
 FURTHER_FACTS: Facts = {
-    "imagenet": ("ImageNet", _percent, True),
+    "imagenet": ("ImageNet", words.percent, True),
     "source_classes": ("source classes", _plain, True),
 }
 

@@ -1,6 +1,26 @@
 """Numbers and sentences that say how candidates rank, for the page and for the terminal.
 
-Everything is read from one dictionary, the content of ranking.json (see scripts/rank_page.py).
+Everything is read from one dictionary, the content of ranking.json. Accuracies, their intervals
+and differences are fractions; what is not known is None.
+
+name, folder, command: texts; labelled: whether the images have classes
+images: probe and test (numbers of images), classes [{name, images}], problems [text]
+scores: [{name, label, words, unit: "%" or "", larger_is_better, why,
+    trust: "trusted", "untrusted", "within" (an architecture) or "n/a"}]
+by: the name of the score that orders the candidates
+candidates, best first, and controls (untrained): [{name, slug, architecture, control, group,
+    scores {name: {value, low, high, note}}, difference {value, low, high} (leader minus this one,
+    simultaneous 95 % intervals), parameters, multiply_adds, images_per_second, side, licence,
+    imagenet (accuracy), source_classes, sha256, notes [text]}]; group 1 cannot be told apart from
+    the leader; without labels there are no group and difference, and no low and high
+failures: [{name, reason, remedy}]
+static_order: by ("parameters" or "imagenet"), slugs, best first
+agreement: scores (names, or "parameters"), rho: their matrix of Spearman's rho
+hard_images: [{file, label, predicted [[class, candidates]], candidates, thumbnail (a data URL)}]
+confusion: candidate, classes, counts (rows: true classes); or None
+verify: rows [{name, slug, why, accuracies, mean}], regret, sentence; or None
+timing: seconds, in_networks (a share), device, threads; settings, versions: dictionaries
+
 A space that must not break a line is a no-break space.
 """
 
@@ -48,6 +68,10 @@ def amount(score: dict[str, Any], value: float | None, unit: bool = True) -> str
     if score["unit"] == "%":
         return decimal(100 * value) + ("\u00a0%" if unit else "")
     return significant(value)
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{decimal(100 * value)}\u00a0%"
 
 
 def interval(score: dict[str, Any], measured: dict[str, Any]) -> str:
