@@ -9,13 +9,7 @@ import pytest
 from basemodel.report import rank_plots
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_page import page
-from rank_fixture import (
-    ALL,
-    hostile,
-    large,
-    ranking,
-    verified,
-)
+from rank_fixture import ALL, hostile, large, nothing, ranking, unlabelled, verified
 
 SECTIONS = [
     "candidates",
