@@ -21,6 +21,19 @@ def test_terminal_text_is_short_and_narrow(make):
     assert max(map(len, lines)) <= 100
 
 
+def test_terminal_text_is_short_however_long_the_reasons_are():
+    made = large()
+    endless = "reason " * 300
+    made["scores"][0] |= {"trust": "untrusted", "why": endless}
+    made["failures"][0] |= {"reason": endless, "remedy": endless}
+    made["images"]["problems"][0] = made["name"] = endless
+    made["verify"] = {"rows": [], "regret": None, "sentence": endless}
+    lines = terminal(made).splitlines()
+    assert len(lines) == 19 and max(map(len, lines)) <= 100
+    assert sum("timm:convnext" in line for line in lines) >= 3
+    page(made)
+
+
 def test_terminal_text_cannot_steer_the_terminal():
     assert "\x1b" not in terminal(hostile())
 

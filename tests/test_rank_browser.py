@@ -153,7 +153,8 @@ def test_keyboard_reaches_and_sorts(show):
         if chrome.run("document.activeElement.textContent").strip() == "parameters":
             break
     assert chrome.run("document.activeElement.tagName") == "BUTTON"
-    assert chrome.run("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
+    outline = chrome.run("getComputedStyle(document.activeElement).outline")
+    assert "solid" in outline and "3px" in outline
     chrome.press("Enter")
     assert chrome.run(NAMES)[0] == "timm:tf_efficientnet_lite0.in1k"
 
