@@ -1,0 +1,214 @@
+"""The page of a ranking as text; in a browser: test_rank_browser.py."""
+
+import copy
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from basemodel.report import rank_plots
+from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_page import page
+from rank_fixture import ALL, hostile, large, nothing, ranking, unlabelled, verified
+
+SECTIONS = [
+    "candidates",
+    "cost",
+    "differences",
+    "verified",
+    "trust",
+    "agreement",
+    "hard",
+    "confusion",
+    "problems",
+    "reproduce",
+]
+VOID = {"meta", "link", "input", "img", "br", "wbr"}
+LITE = "timm:tf_efficientnet_lite{}.in1k"
+
+
+class Parsed(HTMLParser):
+    """The elements of a page; fails where an element is not closed in turn."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.texts, self.open = [], {}, []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append((tag, dict(attributes).get("id")))
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for _, name in self.open:
+            if name:
+                self.texts[name] = self.texts.get(name, "") + data
+
+
+def text_of(html, section):
+    return " ".join(Parsed(html).texts[section].split())
+
+
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_page_has_every_section_and_loads_nothing(make):
+    html = page(make())
+    parsed = Parsed(html)
+    assert [a["id"] for tag, a in parsed.elements if tag == "section"] == SECTIONS
+    links = [a["href"] for tag, a in parsed.elements if tag == "a"]
+    assert links == [f"#{name}" for name in SECTIONS]
+    for tag, attributes in parsed.elements:
+        for name in ("src", "srcset", "href", "action", "data", "poster"):
+            if name in attributes and tag != "a":
+                assert attributes[name].startswith("data:"), (tag, attributes)
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+    css = html.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in css and "@import" not in css
+
+
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_equal_rankings_give_equal_bytes(make):
+    assert page(make()) == page(copy.deepcopy(make()))
+
+
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_ranking_is_left_as_it_was(make):
+    made = make()
+    page(made)
+    terminal(made)
+    assert made == make()
+
+
+def test_names_are_text_not_html():
+    html = page(hostile())
+    parsed = Parsed(html)
+    assert [tag for tag, _ in parsed.elements].count("script") == 1
+    assert "example.org" not in html
+    bad = "<script>document.title='taken'</script>"
+    for section in ("candidates", "differences", "trust", "hard", "confusion", "problems"):
+        assert bad in Parsed(html).texts[section].replace("\n", ""), section
+    for section in ("hard", "problems"):
+        assert f"{bad}\"'&" in parsed.texts[section]
+
+
+def test_file_names_that_are_not_utf8_can_be_written():
+    made = ranking()
+    made["images"]["problems"] = ["caf\udce9.png: cannot be decoded"]
+    assert r"caf\xe9.png" in page(made)
+    page(made).encode()
+
+
+def test_page_with_failures_only_has_their_remedies():
+    html = page(nothing())
+    assert "did you mean timm:resnet18?" in text_of(html, "problems")
+    assert text_of(html, "hard").endswith("There is no candidate.")
+
+
+def test_page_without_labels_says_what_is_missing():
+    html = page(unlabelled())
+    assert "Missing, for the images have no labels" in text_of(html, "trust")
+    for words in (">group<", "intervals cover"):
+        assert words not in html and words in page(ranking())
+
+
+def test_fine_tuning_is_reported():
+    sentence = f"{LITE.format(0)} is best; following the score costs 2.0 points."
+    html = page(verified())
+    shown = text_of(html, "verified")
+    assert sentence in shown and "82.0, 83.0, 84.0" in shown and "Regret" in shown
+    assert f"Fine-tuned: {sentence}" in terminal(verified())
+    assert "Nothing has been fine-tuned yet" in text_of(page(ranking()), "verified")
+
+
+def test_table_has_every_candidate_control_and_failure():
+    made = ranking()
+    shown = text_of(page(made), "candidates")
+    for each in [*made["candidates"], *made["controls"], *made["failures"]]:
+        assert each["name"] in shown
+    assert "Failed: no such model; did you mean timm:resnet18?" in shown
+    assert "not applicable: no exact zeros" in shown
+
+
+def test_values_in_the_table():
+    html = page(ranking())
+    row = next(row for row in html.split("<tr") if 'data-v="torchvision:densenet121"' in row)
+    cells = re.findall(r'data-v="([^"]*)"', row)
+    assert cells[:8] == [
+        "5",
+        "torchvision:densenet121",
+        "0.811",
+        "2",
+        "0.781",
+        "7978856",
+        "2830000000.0",
+        "14.3",
+    ]
+    assert "81.1\u00a0%" in row and "77.1 to 84.6" in row and "2.83\u00a0G" in row
+
+
+def test_untrusted_scores_say_why():
+    shown = text_of(page(ranking()), "trust")
+    assert "not to be trusted here: puts untrained vit_tiny above" in shown
+    assert "Not to be trusted here: S3." in terminal(ranking())
+
+
+def test_large_confusion_is_listed_instead_of_drawn():
+    html = page(large())
+    shown = text_of(html, "confusion")
+    assert "rarer pairs left out" in shown
+    assert "true class" not in shown
+    assert "true class" in text_of(page(ranking()), "confusion")
+    assert "fruit taken for flowers: 3 of 26" in text_of(page(ranking()), "confusion")
+
+
+def test_static_order_says_where_the_leader_is():
+    assert "number 3 of 3 in it" in text_of(page(ranking()), "agreement")
+
+
+def test_drawn_points_are_inside_and_labels_apart():
+    made = large()
+    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], "multiply_adds")
+    assert len(scatter["points"]) == 40 and scatter["missing"] == 0
+    right, bottom = rank_plots.WIDTH - rank_plots.RIGHT, rank_plots.HEIGHT - rank_plots.BOTTOM
+    for point in scatter["points"]:
+        assert rank_plots.LEFT <= point["x"] <= right
+        assert rank_plots.TOP <= point["high"] <= point["y"] <= point["low"] <= bottom
+    boxes = []
+    for point in scatter["points"]:
+        if point["label"]:
+            width = rank_plots.LETTER * len(point["label"])
+            left = point["label_x"]
+            left -= {"start": 0, "middle": width / 2, "end": width}[point["anchor"]]
+            boxes.append((left, point["label_y"], left + width))
+    assert len(boxes) >= 30
+    for i, (left, y, right) in enumerate(boxes):
+        for other_left, other_y, other_right in boxes[:i]:
+            beside = right <= other_left + 0.2 or other_right <= left + 0.2
+            assert beside or abs(y - other_y) >= rank_plots.LINE - 0.2
+
+
+@pytest.mark.parametrize("field", ["multiply_adds", "images_per_second"])
+def test_candidates_without_a_value_are_not_drawn(field):
+    made = ranking()
+    made["candidates"][0][field] = None
+    made["candidates"][1]["scores"]["LinearProbe"] = {"value": None, "note": "failed"}
+    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], field)
+    assert scatter["missing"] == 2
+    assert [point["place"] for point in scatter["points"]] == [3, 4, 5, 6]
+    page(made)
+    terminal(made)
+
+
+def test_equal_candidates_can_be_drawn():
+    made = ranking()
+    for each in made["candidates"]:
+        each |= {"multiply_adds": 1e9, "scores": {"LinearProbe": {"value": 1.0}}}
+    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], "multiply_adds")
+    assert len({(point["x"], point["y"]) for point in scatter["points"]}) == 1

@@ -1,0 +1,142 @@
+"""The answer of `snakemake rank` for a terminal: at most 19 lines of at most 100 columns.
+
+A twentieth line is left to the caller, who knows where the page is.
+"""
+
+import unicodedata
+from textwrap import wrap
+from typing import Any
+
+from basemodel.report import rank_words as words
+
+WIDTH, LINES = 100, 19
+LONGEST = 48  # columns of a name in a sentence
+NAME, SCORE, LICENCE = 34, 22, 11  # columns of the table
+
+
+def terminal(ranking: dict[str, Any]) -> str:
+    """The answer, the first rows of the table, and what failed or is not to be trusted.
+
+    `ranking`: the content of ranking.json. Characters of names that could not be printed, or that
+    would steer the terminal, are shown as `?`.
+    """
+    candidates = [
+        {**each, "name": _shortened(_printable(each["name"]), LONGEST)}
+        for each in ranking["candidates"]
+    ]
+    ranking = {**ranking, "candidates": candidates}
+    head = [
+        *_clipped(f"{ranking['name']}: {words.size_of_probe(ranking)}", 1),
+        *_clipped(" ".join(words.sentences(ranking)), 5),
+        *_clipped(words.COVERAGE, 2) * _has_intervals(ranking),
+    ]
+    tail = _tail(ranking)
+    rows = _table(ranking, LINES - len(head) - len(tail))
+    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
+
+
+def _has_intervals(ranking: dict[str, Any]) -> bool:
+    return ranking["labelled"] and len(ranking["candidates"]) > 1
+
+
+def _table(ranking: dict[str, Any], room: int) -> list[str]:
+    """A heading, as many rows as there is room for, and how many more there are."""
+    candidates, by = ranking["candidates"], words.score_named(ranking, ranking["by"])
+    if not candidates:
+        return []
+    rows = [_row(i, each, by) for i, each in enumerate(candidates, 1)]
+    if len(rows) + 1 > room:
+        shown = room - 2
+        rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
+    title = by["label"] if by else ""
+    heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
+    return [_columns(heading), *rows]
+
+
+def _row(i: int, each: dict[str, Any], by: dict[str, Any] | None) -> str:
+    measured = by and each["scores"].get(by["name"]) or {}
+    score = words.amount(by, measured.get("value")) if by else ""
+    bounds = words.interval(by, measured) if by else ""
+    speed = each["images_per_second"]
+    return _columns(
+        [
+            f"{i}{'=' if each.get('group') == 1 and i > 1 else ''}",
+            each["name"],
+            f"{score} ({bounds})" if bounds else score,
+            words.magnitude(each["parameters"]),
+            words.magnitude(each["multiply_adds"]),
+            "–" if speed is None else words.decimal(speed),
+            each["licence"] or "–",
+        ]
+    )
+
+
+def _columns(cells: list[str]) -> str:
+    place, name, score, parameters, multiply_adds, speed, licence = map(_printable, cells)
+    return (
+        f"{place:>3} {_fitted(_shortened(name, NAME), NAME)} {_fitted(score, SCORE)}"
+        f"{parameters:>8}{multiply_adds:>10}{speed:>9} {_cut(licence, LICENCE)}"
+    )
+
+
+def _tail(ranking: dict[str, Any]) -> list[str]:
+    lines = []
+    untrusted = [score["label"] for score in ranking["scores"] if score["trust"] == "untrusted"]
+    if untrusted:
+        lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
+    if verified := ranking.get("verify"):
+        lines += _clipped(f"Fine-tuned: {verified['sentence']}", 2)
+    failures = ranking["failures"]
+    shown = failures if len(failures) <= 2 else failures[:1]
+    lines += [line for each in shown for line in _clipped(_failure(each), 1)]
+    if len(failures) > len(shown):
+        lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
+    if problems := ranking["images"]["problems"]:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        lines += [_cut(_printable(f"Images: {problems[0]}"), WIDTH - len(more)) + more]
+    return lines
+
+
+def _failure(each: dict[str, Any]) -> str:
+    return f"Failed: {each['name']}: {each['reason']}: {each['remedy']}"
+
+
+def _clipped(text: str, lines: int) -> list[str]:
+    """Wrapped to the width; what does not fit into so many lines is cut off."""
+    text = _printable(text)
+    # Where a letter takes two columns, half as many letters fit.
+    width = WIDTH * len(text) // max(_columns_of(text), 1)
+    found = wrap(text, max(width, WIDTH // 2), max_lines=lines, placeholder=" …")
+    return [_cut(line, WIDTH) for line in found]
+
+
+def _printable(text: str) -> str:
+    text = text.replace("\u00a0", " ")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _columns_of(text: str) -> int:
+    """How many columns a terminal takes; letters of East Asia take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _cut(text: str, width: int) -> str:
+    if _columns_of(text) <= width:
+        return text
+    while _columns_of(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _shortened(name: str, width: int) -> str:
+    """Without its middle if it is too long: names often differ at the end."""
+    if _columns_of(name) <= width:
+        return name
+    half = width // 2
+    start, end = _cut(name, half), _cut(name[::-1], half)[::-1]
+    return start + end.removeprefix("…")
+
+
+def _fitted(text: str, width: int) -> str:
+    text = _cut(text, width)
+    return text + " " * (width - _columns_of(text))

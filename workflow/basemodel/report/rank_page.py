@@ -1,0 +1,205 @@
+"""The page of `snakemake rank`: one HTML file that loads nothing else."""
+
+import base64
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from basemodel.files import shown
+from basemodel.report import rank_plots as plots
+from basemodel.report import rank_words as words
+from basemodel.report.rank_table import candidate_table
+
+TEMPLATES = Path(__file__).parent / "templates"  # input of the rule: they are not Python
+NEAREST = "kNN"  # shown beside the score that orders the table
+MATRIX = 20  # classes: a larger confusion matrix is only listed
+MISTAKES = 12  # the most frequent ones
+TRUST = {
+    "trusted": "compares the candidates",
+    "untrusted": "not to be trusted here",
+    "within": "compares within an architecture only",
+    "n/a": "not applicable",
+}
+PICTURE = re.compile(r"data:image/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]+")
+
+
+def page(ranking: dict[str, Any]) -> str:
+    """The whole page as HTML, the same for equal rankings.
+
+    `ranking`: the content of ranking.json. Names and texts in it are escaped; a thumbnail that is
+    not a data URL of an image is left out. The page's policy (CSP) forbids everything that is not
+    in the file: only the one script whose hash it names runs.
+    """
+    by = words.score_named(ranking, ranking["by"])
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    html = _template().render(
+        r=ranking,
+        by=by,
+        words=words,
+        plots=plots,
+        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+        sentences=words.sentences(ranking),
+        table=candidate_table(ranking, [ranking["by"], NEAREST]),
+        scatters=_scatters(ranking, by),
+        differences=_differences(ranking, by),
+        agreement=_agreement(ranking),
+        static=_static(ranking),
+        trust=[{**score, "verdict": TRUST[score["trust"]]} for score in ranking["scores"]],
+        hard=_hard(ranking),
+        confusion=_confusion(ranking),
+    )
+    return shown(html)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"breakable": _breakable, "code": _code}
+    return environment.get_template("page.html.j2")
+
+
+def _breakable(name: str) -> Markup:
+    """A text in which long names may be broken after separators, but numbers may not."""
+    parts = re.split(r"(?<=[:/_])(?=\w)|(?<=[.-])(?=[a-z])", name)
+    return Markup("<wbr>").join(escape(part) for part in parts)
+
+
+def _code(text: str) -> Markup:
+    """Commands between grave accents as <code>."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _scatters(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[str, Any]]:
+    axes = {
+        "multiply_adds": "multiply-adds for one image",
+        "images_per_second": "images per second, measured",
+    }
+    drawn = []
+    for field, title in axes.items():
+        scatter = by and plots.scatter(ranking["candidates"], by, field)
+        if scatter:
+            drawn.append({"title": title, **scatter})
+    return drawn
+
+
+def _differences(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """How far each candidate is behind the leader, and its small interval."""
+    behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
+    if not by:
+        return []
+    scale = plots.bar_scale([each["difference"] for each in behind], zero=True)
+    return [
+        {
+            "name": each["name"],
+            "tied": each.get("group") == 1,
+            "text": words.behind(by, each["difference"]),
+            "bar": plots.bar(each["difference"], scale),
+        }
+        for each in behind
+    ]
+
+
+def _agreement(ranking: dict[str, Any]) -> dict[str, Any] | None:
+    """Labels, and rows of ρ with the strength of their colour in per cent."""
+    names, rho = ranking["agreement"]["scores"], ranking["agreement"]["rho"]
+    if len(ranking["candidates"]) < 3 or not names:
+        return None
+    labels = [(words.score_named(ranking, name) or {"label": name})["label"] for name in names]
+    return {
+        "labels": labels,
+        "rows": [
+            {
+                "label": label,
+                "cells": [
+                    {
+                        "text": "–" if value is None else words.decimal(value, 2),
+                        "strength": round(60 * abs(value or 0)),
+                        "sign": "minus" if (value or 0) < 0 else "plus",
+                    }
+                    for value in row
+                ],
+            }
+            for label, row in zip(labels, rho, strict=True)
+        ],
+    }
+
+
+def _static(ranking: dict[str, Any]) -> dict[str, Any] | None:
+    """What the order without any image would have been, and where the leader is in it."""
+    names = {each["slug"]: each["name"] for each in ranking["candidates"]}
+    slugs = [slug for slug in ranking["static_order"]["slugs"] if slug in names]
+    if len(names) < 2 or not slugs:
+        return None
+    leader = ranking["candidates"][0]["slug"]
+    by = {"imagenet": "accuracy on ImageNet", "parameters": "number of parameters"}
+    return {
+        "by": by.get(ranking["static_order"]["by"], ranking["static_order"]["by"]),
+        "names": [names[slug] for slug in slugs],
+        "leader": slugs.index(leader) + 1 if leader in slugs else None,
+    }
+
+
+def _hard(ranking: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            **image,
+            "thumbnail": image["thumbnail"]
+            if PICTURE.fullmatch(image.get("thumbnail") or "")
+            else None,
+            "predicted": words.listed([f"{label} ({n})" for label, n in image["predicted"]]),
+        }
+        for image in ranking.get("hard_images") or []
+    ]
+
+
+def _confusion(ranking: dict[str, Any]) -> dict[str, Any] | None:
+    """The matrix if it is small, and the most frequent mistakes."""
+    confusion = ranking.get("confusion")
+    if not confusion:
+        return None
+    classes, counts = confusion["classes"], confusion["counts"]
+    totals = [sum(row) for row in counts]
+    mistakes = sorted(
+        (
+            (n, true, predicted)
+            for true, row in enumerate(counts)
+            for predicted, n in enumerate(row)
+            if n and true != predicted
+        ),
+        key=lambda mistake: (-mistake[0], mistake[1:]),
+    )
+    rows = [
+        {
+            "label": label,
+            "total": total,
+            "cells": [
+                {"n": n, "strength": round(60 * n / max(total, 1)), "right": i == j}
+                for j, n in enumerate(row)
+            ],
+        }
+        for i, (label, total, row) in enumerate(zip(classes, totals, counts, strict=True))
+    ]
+    return {
+        "candidate": confusion["candidate"],
+        "classes": classes,
+        "rows": rows if len(classes) <= MATRIX else [],
+        "mistakes": [
+            {"true": classes[t], "predicted": classes[p], "n": n, "total": totals[t]}
+            for n, t, p in mistakes[:MISTAKES]
+        ],
+        "left_out": max(len(mistakes) - MISTAKES, 0),
+    }
