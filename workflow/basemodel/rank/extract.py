@@ -41,7 +41,7 @@ def extract(
     where, threads = device(), torch.get_num_threads()
     network = load(candidate, models)
     costs = cost(network)
-    network.module.to(where)
+    network.module.to(where, memory_format=torch.channels_last)  # up to twice as fast
     loaded = perf_counter()
     passed = Pass(network, where, batch_size(costs, where), threads)
 

@@ -3,6 +3,7 @@
 import difflib
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,10 @@ from basemodel.rank.network import Look, Network
 from basemodel.rank.offline import REMEDY, offline
 from basemodel.seeds import seed_of
 
-IMAGENET = 1000
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
+
+IMAGENET = 1000  # classes
 # Between these, timm's number of classes is the width of a space that images share with texts.
 MANY = 10_000
 NO_MAPS = "it gives no single featuremap: metrics of featuremaps are not computed"
@@ -90,21 +94,35 @@ def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:
         raise Unusable(f"timm has no weights of {architecture}", "name another model")
 
 
-def cached(config) -> Path | None:
-    """The file of weights that a timm configuration means, if it is on this machine."""
+def cached(config: "PretrainedCfg") -> Path | None:
+    """The file of weights that timm's configuration of a model means, if it is on this machine."""
     from huggingface_hub import try_to_load_from_cache
 
     if config.hf_hub_id:
-        repository, _, revision = config.hf_hub_id.partition("@")
-        for name in [config.hf_hub_filename] if config.hf_hub_filename else WEIGHTS:
-            found = try_to_load_from_cache(repository, name, revision=revision or None)
+        name, revision = repository(config)
+        for file in file_names(config):
+            found = try_to_load_from_cache(name, file, revision=revision)
             if isinstance(found, str):
                 return Path(found)
-    if config.url:
-        path = Path(torch.hub.get_dir()) / "checkpoints" / config.url.rpartition("/")[2]
-        if path.is_file():
-            return path
+    if config.url and checkpoint(config.url).is_file():
+        return checkpoint(config.url)
     return None
+
+
+def repository(config: "PretrainedCfg") -> tuple[str, str | None]:
+    """The repository at Hugging Face, and its revision if not the newest is meant."""
+    name, _, revision = config.hf_hub_id.partition("@")
+    return name, revision or None
+
+
+def file_names(config: "PretrainedCfg") -> tuple[str, ...]:
+    """What the weights may be called there, the best first."""
+    return (config.hf_hub_filename,) if config.hf_hub_filename else WEIGHTS
+
+
+def checkpoint(url: str) -> Path:
+    """Where torch.hub keeps a file."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
 
 
 def _of_file(timm: ModuleType, candidate: Candidate) -> nn.Module:
