@@ -29,7 +29,7 @@ LEAST = 24  # pixels
 
 
 def photos(folder: Path, most: int | None = None) -> Path:
-    """Build the class folders, of at most `most` images each; skips the test without the package."""
+    """Build class folders of at most `most` images each; skips the test without the package."""
     stamps = Path(os.environ.get(STAMPS, INSTALLED))
     if not stamps.is_dir():
         pytest.skip("apt-get install tuxpaint-stamps-default: real photographs")

@@ -64,7 +64,8 @@ def load(candidate: Candidate) -> Network:
         facts |= {"weights": str(path), "sha256": files.sha256(path)}
         # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+        with files.downloaded(path):
+            module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     module = module.eval()
     of_model = timm.data.resolve_model_data_config(module)
     transform = timm.data.create_transform(**of_model, is_training=False)

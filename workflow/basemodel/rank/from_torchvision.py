@@ -59,7 +59,8 @@ def load(candidate: Candidate) -> Network:
         if not path.is_file():
             raise Unusable(f"the weights of {candidate.label} are not on this machine", REMEDY)
         facts |= {"weights": str(path), "sha256": files.sha256(path)}
-        module = get_model(name, weights=chosen)
+        with files.downloaded(path):
+            module = get_model(name, weights=chosen)
     transform = chosen.transforms()
     side = (transform.crop_size * 2)[:2]  # [side], or [height, width]
     last = _last_linear(module)

@@ -1,7 +1,8 @@
 """Weights from a file, put into a network. No pickle is run, whatever the file says."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -46,6 +47,19 @@ def read(path: str | Path) -> dict[str, Tensor]:
             "save the state_dict of a network, not something else",
         )
     return {_plain(name): value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+@contextmanager
+def downloaded(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a library loads this file of its own into Unusable."""
+    try:
+        yield
+    except Exception as error:
+        said = str(error).strip().split("\n")[0]
+        raise Unusable(
+            f"the weights in {path} cannot be loaded ({type(error).__name__}: {said})",
+            "delete this file; `snakemake rank_fetch` downloads it again",
+        ) from error
 
 
 def put(state: Mapping[str, Tensor], network: nn.Module, file: str, model: str) -> None:
