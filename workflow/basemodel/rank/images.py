@@ -108,7 +108,8 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
             good, bad = _good(root, files, most, pool.map)
             problems += bad
             if len(good) < least:
-                problems.append(f"class {shown(name)} is left out: {_images(good)} can be decoded")
+                which = "" if name is None else f"class {shown(name)} is left out: "
+                problems.append(f"{which}{_images(good)} can be decoded")
                 continue
             good_tests, bad = _good(root, divided.test.get(name, []), TEST_MOST, pool.map)
             problems += bad

@@ -1,6 +1,7 @@
 """Weights from a file, put into a network. No pickle is run, whatever the file says."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,10 @@ def put(state: Mapping[str, Tensor], network: nn.Module, file: str, model: str) 
             f"{shown(file)} is not for {model}: weights {'; '.join(wrong)}",
             "name the architecture that the weights are of",
         )
-    network.load_state_dict(state)
+    # torch keeps the versions of layers beside the tensors, where safetensors drops them.
+    current = OrderedDict(state)
+    current._metadata = wanted._metadata
+    network.load_state_dict(current)
 
 
 def sha256(path: str | Path) -> str:
