@@ -38,6 +38,7 @@ def alone(tmp_path, monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for name in ("HF_HUB_OFFLINE", "TORCH_FORCE_WEIGHTS_ONLY_LOAD"):
         monkeypatch.setenv(name, os.environ.get(name, "0"))  # put back what loading sets
 
@@ -197,6 +198,14 @@ class Program:
 def test_what_is_not_there_is_told_without_the_network(name, said, tmp_path):
     with pytest.raises(Unusable, match=said):
         load(parse(name), tmp_path)
+
+
+def test_loading_forbids_what_could_reach_the_network_or_run_code(tmp_path):
+    from huggingface_hub import constants
+
+    load(parse(TINY).control, tmp_path)
+    assert constants.HF_HUB_OFFLINE
+    assert os.environ["HF_HUB_OFFLINE"] == os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"
 
 
 def file_of(path, architecture="timm:test_resnet"):
