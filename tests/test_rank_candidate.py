@@ -116,6 +116,7 @@ def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
     assert card["remedy"].startswith("did you mean resnet1")
     assert card["candidate"] == "torchvision:resnet17"
     assert arrays == {}
+    assert [path.name for path in out.iterdir()] == ["card.json"]
 
 
 def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):
@@ -145,6 +146,24 @@ def test_a_crash_is_a_card(tmp_path, images, monkeypatch, number, reason):
     card, _ = ranked(tmp_path, images, parse("torchvision:resnet18"))
     assert re.fullmatch(reason + ".*", card["failed"])
     assert card["remedy"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(extracting, "checked", lambda *_: _full_array())
+    monkeypatch.setattr(extracting.Pass, "outputs", lambda *_: _dies_after_one())
+    card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").control)
+    assert card["failed"].startswith("killed")
+    [left] = (tmp_path / "results").glob("*/*")
+    assert left.name == "card.json"
+
+
+def _full_array():
+    return np.zeros((1, 4), np.float32)
+
+
+def _dies_after_one():
+    yield {"embeddings": None}
+    die(signal.SIGKILL)
 
 
 def die(number):

@@ -13,7 +13,7 @@ import torch  # before the fork  # noqa: F401
 
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
-from basemodel.rank.extract import ARRAYS, extract, failed
+from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.failures import Unusable
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate
@@ -23,12 +23,12 @@ candidate = Candidate(**snakemake.params.candidate)
 chosen = read_json(snakemake.input.images)
 files = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
 card = Path(snakemake.output.card)
-for name in ARRAYS:  # of an earlier run: Snakemake knows the card only
-    (card.parent / f"{name}.npy").unlink(missing_ok=True)
+clear(card.parent)  # of an earlier run: Snakemake knows the card only
 try:
     models, dtype = Path(snakemake.params.models), snakemake.params.dtype
     facts = isolated(extract, candidate, files, card.parent, models, dtype)
 except Unusable as error:
+    clear(card.parent)
     facts = failed(candidate, error)
     print(f"{candidate.label}: not ranked: {error}")
 write_json(card, facts)

@@ -12,6 +12,7 @@ import torch
 from basemodel import versions
 from basemodel.features.arrays import checked, write_arrays
 from basemodel.features.device import deterministic, device
+from basemodel.files import temporary
 from basemodel.rank.failures import Unusable
 from basemodel.rank.load import load
 from basemodel.rank.names import Candidate
@@ -83,6 +84,14 @@ def extract(
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         "threads": threads,
     }
+
+
+def clear(folder: Path) -> None:
+    """Remove the arrays in a folder, whole ones and what a killed process left of others."""
+    for name in ARRAYS:
+        path = folder / f"{name}.npy"
+        path.unlink(missing_ok=True)
+        temporary(path).unlink(missing_ok=True)
 
 
 def failed(candidate: Candidate, error: Unusable) -> dict[str, Any]:

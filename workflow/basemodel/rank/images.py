@@ -24,6 +24,7 @@ TESTS = ("test", "val")
 TEST_SHARE = 0.2  # of each class, if the folder has no split
 TEST_MOST = 100  # test images of a class
 LEAST = 2  # images of a class for the probe, or nothing could be held out in turn
+FOLDS = 5  # of the probe, for scores that are computed on images held out in turn
 UNLABELLED = 10  # without labels, as many images as of this number of classes
 
 
@@ -93,10 +94,16 @@ def divide(folder: str | Path) -> Folder:
 def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[str, Any]:
     """Choose the images, decoding each to check it; what is no image is replaced by another.
 
-    Returns what images.json holds: `folder`; `classes`: their names, empty without labels;
-    `probe` and `test`: lists of {file, label, sha256, width, height}, class after class, with
-    files relative to the folder and labels as numbers (None without labels); `counts`: the number
-    of training images per class that there are; `problems`. Raises DataError if there are too few.
+    Returns what images.json holds:
+
+    * folder: its absolute path; classes: their names, empty without labels;
+    * probe and test: lists of {file, label, sha256, width, height}, class after class; files are
+      relative to the folder, labels are numbers, None without labels;
+    * of the probe also fold, 0 to FOLDS - 1, stratified by class; None without labels;
+    * counts: how many training images of each class there are;
+    * problems: what the user should know, a line each.
+
+    Raises DataError if there are too few images.
     """
     divided = divide(folder)
     root, problems = Path(folder), divided.problems
@@ -115,7 +122,11 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
             problems += bad
             label = len(classes) if divided.labelled else None
             classes.append(name)
-            probe += [{**facts, "label": label} for facts in good]
+            folds = _folds(name, len(good), len(probe)) if divided.labelled else [None] * len(good)
+            probe += [
+                {**facts, "label": label, "fold": fold}
+                for facts, fold in zip(good, folds, strict=True)
+            ]
             test += [{**facts, "label": label} for facts in good_tests]
     if len(classes) < (2 if divided.labelled else 1):
         raise DataError(f"{root}: {'; '.join(problems)}: too few images")
@@ -174,6 +185,13 @@ def _held_out(classes: dict[str, list[str]], problems: list[str]) -> Folder:
 def _shuffled(name: str, files: list[str]) -> list[str]:
     order = np.random.default_rng(seed_of("rank", shown(name))).permutation(len(files))
     return [files[i] for i in order]
+
+
+def _folds(name: str, count: int, start: int) -> list[int]:
+    """A fold for each image of a class; classes begin with different ones, so that folds are of
+    about one size."""
+    order = np.random.default_rng(seed_of("folds", shown(name))).permutation(count)
+    return [int(start + place) % FOLDS for place in order]
 
 
 def _good(
