@@ -6,11 +6,13 @@ from pathlib import Path
 import basemodel
 
 ROOT = Path(basemodel.__file__).parent
-# Files that everything may use, the folders along the path of an image, and files that look at the
-# whole experiment.
+# Files that everything may use, the folders along the path of an image (and the schema, from which
+# errors of settings come), and files that look at the whole experiment.
 BELOW = ["files", "tables", "seeds", "sources", "begun", "fingerprint", "versions", "memory"]
-FOLDERS = ["data", "networks", "features", "training", "metrics", "statistics", "report"]
-ABOVE = ["schema", "settings", "comparability", "rates", "plan", "unlock"]
+FOLDERS = [
+    "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
+]  # fmt: skip
+ABOVE = ["settings", "comparability", "rates", "plan", "unlock"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 

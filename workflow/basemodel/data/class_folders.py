@@ -30,24 +30,29 @@ def images(root: Path, folder: str) -> tuple[list[str], list[str]]:
     classes = class_names(root / folder)
     taken, skipped = [], others(root, folder, without=classes)
     for name in classes:
-        of_class, inside = [], []
-        with os.scandir(root / folder / name) as entries:
-            for entry in entries:
-                path = f"{folder}/{name}/{entry.name}"
-                if entry.is_dir():
-                    inside += others(root, path)
-                elif not entry.name.startswith("."):
-                    is_image = entry.name.lower().endswith(SUFFIXES)
-                    (of_class if is_image else inside).append(path)
+        of_class, beside = inside(root, f"{folder}/{name}")
         if not of_class:
             raise DataError(
                 f"{root / folder / name}: no image in this class folder "
                 f"(looked for {', '.join(SUFFIXES)}, not in folders inside it); "
                 "add some or remove the folder"
             )
-        taken += sorted(of_class)
-        skipped += inside
+        taken += of_class
+        skipped += beside
     return taken, sorted(skipped)
+
+
+def inside(root: Path, folder: str) -> tuple[list[str], list[str]]:
+    """The image files directly in `root / folder`, sorted, and all other files in and below it."""
+    taken, rest = [], []
+    with os.scandir(root / folder) as entries:
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.is_dir():
+                rest += others(root, path)
+            elif not entry.name.startswith("."):
+                (taken if entry.name.lower().endswith(SUFFIXES) else rest).append(path)
+    return sorted(taken), rest
 
 
 def others(root: Path, folder: str, without: Collection[str] = ()) -> list[str]:

@@ -1,4 +1,4 @@
-"""Decode one image file, of any format and colour mode, to a square of pixels."""
+"""Decode one image file, of any format and colour mode, as it is or to a square of pixels."""
 
 from pathlib import Path
 
@@ -30,8 +30,21 @@ def square(path: str | Path, side: int) -> np.ndarray:
     """Scale an image's shorter side to `side` pixels and crop the centre: uint8 [side, side, 3].
 
     The pixels are those of torchvision's Resize(side) and CenterCrop(side) on the image as it is
-    meant to be seen: turned upright by its EXIF tag, 16-bit grey scaled to 8 bits, transparent
-    pixels over white. Raises Undecodable if the content is not an image, OSError if the file
+    meant to be seen. Raises as `picture` does.
+    """
+    return squared(picture(path), side)
+
+
+def squared(image: Image.Image, side: int) -> np.ndarray:
+    """What `square` makes of an image that is decoded already."""
+    return np.asarray(_crop(_resize(image, side), side))
+
+
+def picture(path: str | Path) -> Image.Image:
+    """An image as it is meant to be seen, mode RGB, in its own size.
+
+    It is turned upright by its EXIF tag, 16-bit grey is scaled to 8 bits, and transparent pixels
+    are put over white. Raises Undecodable if the content is not an image, OSError if the file
     cannot be read.
     """
     try:
@@ -49,9 +62,7 @@ def square(path: str | Path, side: int) -> np.ndarray:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
     if max(pixels.size) > LONGEST * min(pixels.size):
         raise Undecodable(f"{pixels.width} x {pixels.height} pixels are a line, not an image")
-    if upright is not None:
-        pixels = pixels.transpose(upright)
-    return np.asarray(_crop(_resize(pixels, side), side))
+    return pixels if upright is None else pixels.transpose(upright)
 
 
 def _orientation(image: Image.Image) -> int:

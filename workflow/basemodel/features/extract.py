@@ -1,9 +1,6 @@
 """What metrics are computed from: the outputs of one pass of probe images through a network."""
 
-import itertools
-import math
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,14 @@ from torch import Tensor, nn
 
 from basemodel import files, versions
 from basemodel.data import packed
+from basemodel.features.arrays import checked, write_arrays
 from basemodel.features.device import deterministic, device
 from basemodel.features.feeding import Streamed
 from basemodel.features.inference import apply
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.networks.weights import DIVERGED
 
+REMEDY = f"{DIVERGED} of the base model"
 # Maps a batch of prepared images [n, 3, side, side] to arrays, named as in metrics.INPUTS.
 Look = Callable[[Tensor], dict[str, Tensor]]
 
@@ -80,27 +79,11 @@ def write(
     def arrays(batch: Tensor) -> dict[str, np.ndarray]:
         given = look(preprocessing.centre_crop(batch))
         return {
-            name: _checked(name, given[name], dtype if name == "featuremaps" else "float32")
+            name: checked(name, given[name], dtype if name == "featuremaps" else "float32", REMEDY)
             for name in outputs
         }
 
-    batches = apply(arrays, probe, where)
-    first = next(batches)
-    shapes = {name: (len(probe), *array.shape[1:]) for name, array in first.items()}
-    with ExitStack() as stack:
-        open_files = {}
-        for name, path in outputs.items():
-            header = files.npy_header(shapes[name], first[name].dtype)
-            size = len(header) + math.prod(shapes[name]) * first[name].itemsize
-            # Written, not mapped: a process dies silently if the disk is full under a memory map.
-            part = stack.enter_context(files.whole(path, size))
-            open_files[name] = stack.enter_context(part.open("r+b"))
-            open_files[name].write(header)
-        for batch in itertools.chain([first], batches):
-            for name, array in batch.items():
-                open_files[name].write(array.tobytes())
-    print(", ".join(f"{name} {shape}" for name, shape in shapes.items()))
-    return shapes
+    return write_arrays(outputs, apply(arrays, probe, where), len(probe))
 
 
 def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]) -> None:
@@ -121,16 +104,3 @@ def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]
         job.params.dtype,
     )
     files.write_json(card, {"shapes": shapes, "versions": versions.of(versions.NETWORKS)})
-
-
-def _checked(name: str, tensor: Tensor, dtype: str) -> np.ndarray:
-    array = tensor.float().cpu().numpy()
-    if not np.isfinite(array).all():
-        raise FloatingPointError(f"{name} are not finite: {DIVERGED} of the base model")
-    limit = np.finfo(dtype).max
-    if np.abs(array).max() > limit:
-        raise OverflowError(
-            f"a featuremap has the value {np.abs(array).max():g}, and {dtype} ends at {limit:g}: "
-            "set probe.dtype to float32"
-        )
-    return array.astype(dtype, copy=False)

@@ -1,0 +1,284 @@
+"""One candidate's job: arrays and a card, or a card that says why there are none."""
+
+import faulthandler
+import hashlib
+import json
+import os
+import re
+import resource
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import jobs
+from basemodel import versions
+from basemodel.files import DiskFull, read_json
+from basemodel.rank import extract as extracting
+from basemodel.rank import passing
+from basemodel.rank.failures import Unusable
+from basemodel.rank.isolated import isolated
+from basemodel.rank.load import load
+from basemodel.rank.names import parse
+from basemodel.rank.network import Cost, Network
+from basemodel.rank.passing import Pass, batch_size
+
+TINY = "timm:test_resnet.r160_in1k"
+CPU = torch.device("cpu")
+IMAGES = 11
+TOO_LITTLE = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError(
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Images of two classes, and what rank_images.py says of them."""
+    rng = np.random.default_rng(0)
+    probe = []
+    for number in range(IMAGES):
+        file = f"{'ab'[number % 2]}/{number}.png"
+        (tmp_path / "in" / file).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (50, 40 + number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "in" / file)
+        probe.append({"file": file, "label": number % 2})
+    path = tmp_path / "images.json"
+    path.write_text(json.dumps({"folder": str(tmp_path / "in"), "probe": probe}))
+    return path
+
+
+def job(tmp_path, images, candidate):
+    out = tmp_path / "results" / candidate.slug
+    out.mkdir(parents=True, exist_ok=True)
+    params = {"candidate": asdict(candidate), "models": str(tmp_path), "dtype": "float32"}
+    return {"input": {"images": images}, "output": {"card": out / "card.json"}, "params": params}
+
+
+def ranked(tmp_path, images, candidate):
+    """Run the script; return the card and the arrays that it wrote."""
+    given = job(tmp_path, images, candidate)
+    jobs.run("rank_candidate.py", **given)
+    card = Path(given["output"]["card"])
+    return read_json(card), {path.stem: np.load(path) for path in card.parent.glob("*.npy")}
+
+
+def test_arrays_and_a_card(tmp_path, images):
+    pytest.importorskip("timm")
+    twin = parse(TINY).control
+    card, arrays = ranked(tmp_path, images, twin)
+    network = load(twin, tmp_path)
+    files = [tmp_path / "in" / facts["file"] for facts in json.loads(images.read_text())["probe"]]
+    with torch.inference_mode():
+        for row, file in enumerate(files):
+            expected = network.look(network.preprocess(Image.open(file))[None])
+            for name, array in arrays.items():
+                np.testing.assert_allclose(array[row], expected[name][0], rtol=1e-3, atol=1e-5)
+    assert card["failed"] is card["remedy"] is None
+    assert card["slug"] == card["control"] == "untrained-timm-test_resnet"
+    assert card["untrained"] is True
+    assert card["shapes"] == {name: list(array.shape) for name, array in arrays.items()}
+    assert set(arrays) == {"featuremaps", "embeddings", "probabilities"}
+    for name, checksum in card["arrays"].items():
+        content = (tmp_path / "results" / twin.slug / f"{name}.npy").read_bytes()
+        assert checksum == hashlib.sha256(content).hexdigest()
+    assert card["parameters"] == sum(p.numel() for p in network.module.parameters())
+    assert card["input"] == [3, 160, 160]
+    assert card["images"] == IMAGES
+    assert card["images_per_second"] > 0
+    assert 0 < card["seconds"]["network"] < card["seconds"]["all"]
+    assert card["versions"]["timm"] == versions.installed("timm")
+    again, _ = ranked(tmp_path, images, twin)
+    assert again["arrays"] == card["arrays"]
+
+
+def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
+    candidate = parse("torchvision:resnet17")
+    out = tmp_path / "results" / candidate.slug
+    out.mkdir(parents=True)
+    np.save(out / "embeddings.npy", np.zeros(3))  # of an earlier run
+    card, arrays = ranked(tmp_path, images, candidate)
+    assert card["failed"] == "torchvision has no model 'resnet17'"
+    assert card["remedy"].startswith("did you mean resnet1")
+    assert card["candidate"] == "torchvision:resnet17"
+    assert arrays == {}
+    assert [path.name for path in out.iterdir()] == ["card.json"]
+
+
+def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    card, _ = ranked(tmp_path, images, parse(TINY))
+    assert card["failed"].startswith("timm cannot be imported")
+    assert card["remedy"] == "pip install timm"
+
+
+def test_weights_that_make_no_finite_outputs(tmp_path, images):
+    timm = pytest.importorskip("timm")
+    state = timm.create_model("test_resnet").state_dict()
+    state["fc.bias"] = torch.full_like(state["fc.bias"], torch.nan)
+    save_file(state, tmp_path / "w.safetensors")
+    file = {"file": str(tmp_path / "w.safetensors"), "architecture": "timm:test_resnet"}
+    card, arrays = ranked(tmp_path, images, parse(file))
+    assert card["failed"].startswith("probabilities are not finite: the weights are damaged")
+    assert arrays == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(signal.SIGSEGV, "crashed .SIGSEGV."), (signal.SIGKILL, "killed, most likely .* memory")],
+)
+def test_a_crash_is_a_card(tmp_path, images, monkeypatch, number, reason):
+    monkeypatch.setattr(extracting, "load", lambda *_: die(number))
+    card, _ = ranked(tmp_path, images, parse("torchvision:resnet18"))
+    assert re.fullmatch(reason + ".*", card["failed"])
+    assert card["remedy"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(extracting, "checked", lambda *_: _full_array())
+    monkeypatch.setattr(extracting.Pass, "outputs", lambda *_: _dies_after_one())
+    card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").control)
+    assert card["failed"].startswith("killed")
+    [left] = (tmp_path / "results").glob("*/*")
+    assert left.name == "card.json"
+
+
+def _full_array():
+    return np.zeros((1, 4), np.float32)
+
+
+def _dies_after_one():
+    yield {"embeddings": None}
+    die(signal.SIGKILL)
+
+
+def die(number):
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # pytest's
+    os.kill(os.getpid(), number)
+
+
+def test_an_image_that_vanished_is_no_fault_of_the_candidate(tmp_path, images):
+    pytest.importorskip("timm")
+    (tmp_path / "in" / "a" / "4.png").unlink()
+    given = job(tmp_path, images, parse(TINY).control)
+    with pytest.raises(SystemExit, match=r"4.png could be decoded when .*: rank again"):
+        jobs.run("rank_candidate.py", **given)
+    assert list(Path(given["output"]["card"]).parent.iterdir()) == []
+
+
+def fails(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unusable("a", "b"), "a; b"),
+        (ZeroDivisionError("x\ny"), "ZeroDivisionError: x; its log"),
+        (MemoryError(), "out of memory; give the job more"),
+    ],
+)
+def test_errors_come_out_of_the_process(error, reason):
+    with pytest.raises(Unusable, match=reason):
+        isolated(fails, error)
+
+
+def test_a_full_disk_is_no_fault_of_the_candidate():
+    with pytest.raises(SystemExit, match="disk full"):
+        isolated(fails, DiskFull(28, "disk full"))
+
+
+def test_a_job_that_is_stopped_takes_its_process_along(tmp_path):
+    noted = tmp_path / "noted"
+    child = os.fork()
+    if not child:
+        try:
+            isolated(_note_and_sleep, noted)
+        finally:
+            os._exit(7)
+    while not (noted.exists() and noted.read_text()):
+        time.sleep(0.01)
+    process = int(noted.read_text())
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def _note_and_sleep(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def small(look, side=(4, 4)):
+    def preprocess(image):
+        return torch.full((3, *side), float(np.asarray(image).mean()))
+
+    return Network(torch.nn.Identity(), preprocess, look, side, None, {})
+
+
+def paths(images):
+    chosen = json.loads(images.read_text())
+    return [Path(chosen["folder"], facts["file"]) for facts in chosen["probe"]]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+@pytest.mark.parametrize("error", TOO_LITTLE, ids=["device", "cpu"])
+def test_with_too_little_memory_batches_are_halved(images, most, error):
+    sizes = []
+
+    def look(batch):
+        if len(batch) > most:
+            raise error
+        sizes.append(len(batch))
+        return {"embeddings": batch[:, :1, 0, 0]}
+
+    passed = Pass(small(look), CPU, 8, 1)
+    found = torch.cat([found["embeddings"] for found in passed.outputs(paths(images))])
+    means = [np.asarray(Image.open(path)).mean() for path in paths(images)]
+    np.testing.assert_allclose(found[:, 0], means, rtol=1e-6)
+    assert max(sizes) <= most
+    assert passed.batch <= most
+    assert passed.images_per_second() > 0
+
+
+def test_one_image_that_is_too_much_is_told(images):
+    def look(_):
+        raise torch.OutOfMemoryError("x")
+
+    with pytest.raises(Unusable, match="one image needs more memory than there is"):
+        list(Pass(small(look), CPU, 8, 1).outputs(paths(images)))
+
+
+def test_each_image_is_decoded_once(images, monkeypatch):
+    decoded = []
+    real = passing.picture
+    monkeypatch.setattr(passing, "picture", lambda path: decoded.append(path) or real(path))
+    passed = Pass(small(lambda batch: {"embeddings": batch[:, 0, 0]}), CPU, 4, 3)
+    assert [len(found["embeddings"]) for found in passed.outputs(paths(images))] == [4, 4, 3]
+    passed.images_per_second()
+    assert sorted(decoded) == sorted(paths(images))
+
+
+def test_batches_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(passing, "free_memory", lambda where: 10**9)
+    assert batch_size(Cost(1, 1, 1, 10**4), CPU) == passing.MOST["cpu"]
+    assert batch_size(Cost(1, 1, 1, 10**7), CPU) == 1
+    few = batch_size(Cost(1, 1, 1, 4 * 10**6), CPU)
+    assert 1 <= few < passing.MOST["cpu"]
+    assert few * 4 * 4 * 10**6 < 10**9

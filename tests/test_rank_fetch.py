@@ -1,0 +1,122 @@
+"""Downloading weights, listing what can be named, and published accuracies."""
+
+import runpy
+import sys
+
+import pytest
+import torch
+
+from basemodel.data.listing import DataError
+from basemodel.files import write_json
+from basemodel.networks.models import build, save_weights
+from basemodel.rank import catalogue, metadata
+from basemodel.rank import fetch as fetching
+from basemodel.rank.names import Candidate, candidates, parse
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_one_download_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
+    timm = pytest.importorskip("timm")
+    import huggingface_hub
+
+    def from_hub(repository, name, revision=None):
+        assert (repository, revision) == ("timm/test_vit.r160_in1k", None)
+        if name == "model.safetensors":
+            (tmp_path / name).write_bytes(b"x" * 2_000_000)
+            return str(tmp_path / name)
+        raise AssertionError(name)
+
+    def from_url(url, path, prefix=None, progress=True):
+        raise ConnectionError(f"{url} cannot be reached\nsecond line")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", from_hub)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", from_url)
+    wanted = [
+        "torchvision:vgg16",
+        "timm:test_vit.r160_in1k",
+        "torchvision:vgg61",
+        "base:resnet18/class02-01",
+        {"file": "w.pth", "architecture": "timm:test_vit"},
+    ]
+    assert fetching.fetch(candidates(wanted)) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert "torchvision:vgg16: the download failed, ConnectionError: https://" in lines[0]
+    assert lines[1] == "timm:test_vit.r160_in1k: downloaded, 2 MB"
+    assert "has no model 'vgg61'; did you mean vgg1" in lines[2]
+    assert "`snakemake pretrain_all` trains it" in lines[3]
+    assert "nothing to download" in lines[4]
+    assert timm
+
+
+def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch, capsys):
+    from basemodel.rank import from_torchvision
+
+    candidate = parse("torchvision:squeezenet1_1")
+    path = from_torchvision.cached(from_torchvision.weights_of(candidate))
+    path.parent.mkdir(parents=True)
+    path.touch()
+    monkeypatch.setattr(torch.hub, "download_url_to_file", None)
+    assert fetching.fetch([candidate]) == 0
+    assert capsys.readouterr().out == "torchvision:squeezenet1_1: is here\n"
+    assert [line.here for line in catalogue.listing(tmp_path, "squeezenet1_*")] == [False, True]
+
+
+def test_the_catalogue(tmp_path):
+    pytest.importorskip("timm")
+    network = {"architecture": "resnet18", "classes": 5, "width": 0.125, "stem": "small"}
+    module = build(**network, dropout=0)
+    save_weights(module, tmp_path / "resnet18" / "class02-01.safetensors")
+    write_json(tmp_path / "resnet18" / "class02-01.json", {"network": {**network, "dropout": 0}})
+    found = {line.candidate: line for line in catalogue.listing(tmp_path, "*resnet18*")}
+    assert found["timm:resnet18.a1_in1k"][1:] == (11_689_512, "apache-2.0", False)
+    assert found["torchvision:resnet18"][1:] == (11_689_512, None, False)
+    mine = sum(p.numel() for p in module.parameters())
+    assert found["base:resnet18/class02-01"][1:] == (mine, None, True)
+    assert found["timm:resnet18.fb_swsl_ig1b_ft_in1k"].licence == "cc-by-nc-4.0"
+    assert list(catalogue.listing(tmp_path, "timm:test_vit.*")) == [
+        ("timm:test_vit.r160_in1k", None, "apache-2.0", False)
+    ]
+    [*_, last] = catalogue.table(list(found.values())).splitlines()
+    assert last.split() == ["base:resnet18/class02-01", "0.2", "M", "here", "?"]
+    assert all(candidates([name]) for name in found)  # each can be named as it is printed
+
+
+def test_a_pattern_that_matches_nothing_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["catalogue", str(tmp_path), "no*such"])
+    monkeypatch.delitem(sys.modules, "basemodel.rank.catalogue")
+    with pytest.raises(SystemExit, match="no candidate matches 'no.such'; names begin with timm,"):
+        runpy.run_module("basemodel.rank.catalogue", run_name="__main__")
+
+
+def test_published_accuracies(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("model,img_size,top1\nresnet18.a1_in1k,288,71.501\nvit_x,224,80\n")
+    published = metadata.read(path)
+    assert metadata.accuracy(parse("timm:resnet18.a1_in1k"), published) == 71.501
+    assert metadata.accuracy(parse("timm:resnet18.tv_in1k"), published) is None
+    assert metadata.accuracy(Candidate("timm", "vit_x", untrained=True), published) is None
+    assert metadata.accuracy(parse("torchvision:vit_x"), published) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "No such file.*`rank.metadata` names it"),
+        ("", "needs the columns model and top1"),
+        ("model,accuracy\na,1\n", "needs the columns model and top1"),
+        ("model,top1\na,b\n", "top1 must be a percentage"),
+    ],
+)
+def test_files_without_accuracies_are_told(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "results.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        metadata.read(tmp_path / "results.csv")

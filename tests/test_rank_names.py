@@ -1,0 +1,162 @@
+"""Candidates' names: what users may write, and names of files made from them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from basemodel.rank import curated
+from basemodel.rank.names import NAME, Candidate, candidates, parse, with_controls
+from basemodel.schema import SettingsError
+
+names = st.from_regex(NAME, fullmatch=True).filter(str.isascii)
+files = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(
+    lambda text: f"{text}.safetensors"
+)
+written = st.one_of(
+    names.map("timm:{}".format),
+    names.map("torchvision:{}".format),
+    names.map("base:resnet18/{}".format),
+    names.map("base:vgg16/{}".format),
+    st.builds(
+        lambda file, name: {"file": file, "architecture": f"timm:{name}"}, files, names
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(written, unique_by=str, max_size=8))
+def test_slugs_are_unique_and_can_be_file_names(wanted):
+    # Of two files with as good as one name, pathlib may make the same suffix or none.
+    wanted = [w for w in wanted if isinstance(w, str) or Path(w["file"]).suffix == ".safetensors"]
+    found = candidates(wanted)
+    slugs = [candidate.slug for candidate in found]
+    assert len({slug.lower() for slug in slugs}) >= len({s.lower() for s in map(str, wanted)})
+    assert len(set(slugs)) == len(wanted)
+    assert all(NAME.fullmatch(slug) for slug in with_controls(found))
+
+
+def test_a_slug_can_be_read_and_stays_as_it_is():
+    """Results on users' disks carry these names."""
+    file = {"file": "my weights.pth", "architecture": "timm:tf_efficientnet_lite0"}
+    slugs = [
+        parse(setting).slug
+        for setting in ("timm:resnet18.a1_in1k", "base:resnet18/class10-03", file)
+    ]
+    assert slugs[:2] == ["timm-resnet18.a1_in1k", "base-resnet18-class10-03"]
+    assert re.fullmatch("file-my_weights-[0-9a-f]{8}", slugs[2])
+    again = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from basemodel.rank.names import parse\nprint(parse({file}).slug)",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert again.stdout.strip() == slugs[2]
+
+
+def test_weights_of_one_architecture_share_an_untrained_twin():
+    wanted = [
+        "timm:resnet18.a1_in1k",
+        "timm:resnet18.tv_in1k",
+        "torchvision:resnet18",
+        "base:resnet18/class10-03",
+        "base:resnet18/class02-01",
+        {"file": "w.pth", "architecture": "timm:resnet18"},
+    ]
+    found = with_controls(candidates(wanted))
+    controls = [slug for slug, candidate in found.items() if candidate.untrained]
+    assert controls == [
+        "untrained-timm-resnet18",
+        "untrained-torchvision-resnet18",
+        "untrained-base-resnet18",
+    ]
+    assert len(found) == len(wanted) + 3
+    assert found["untrained-timm-resnet18"].label == "untrained timm:resnet18"
+    twin = found["untrained-timm-resnet18"]
+    assert twin.control == twin
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("resnet18", "does not say where the model is from; write timm:NAME"),
+        ("tim:resnet18", "not from 'tim'; did you mean timm"),
+        ("timm:", "'' is not a name of timm; `snakemake rank_candidates` lists"),
+        ("timm:../up", "is not a name of timm"),
+        ("timm:a b", "is not a name of timm"),
+        ("base:resnet19/x", "no architecture 'resnet19'; did you mean resnet18"),
+        ("base:resnet18", "write base:ARCHITECTURE/SOURCE_TASK"),
+        (18, "18 is not the name of a model"),
+        (None, "None is not the name of a model"),
+        ({"fil": "w.pth", "architecture": "timm:x"}, "fil: there is no such setting; did you mean"),
+        ({"file": "w.pth"}, "architecture: is missing"),
+        ({"file": 3, "architecture": "timm:x"}, "file: is missing or not text"),
+        ({"file": "w.zip", "architecture": "timm:x"}, "does not end in .safetensors or .pth"),
+        ({"file": "w.pth", "architecture": "base:resnet18/a"}, "is for a model of timm or torch"),
+        ({"file": "w.pth", "architecture": "resnet18"}, "architecture: 'resnet18' does not say"),
+    ],
+)
+def test_what_cannot_be_a_candidate_is_told(setting, said):
+    with pytest.raises(SettingsError, match=re.escape(said)) as error:
+        candidates(["timm:resnet18", setting])
+    assert str(error.value).startswith("candidates.1: ")
+
+
+def test_a_candidate_named_twice_is_told():
+    with pytest.raises(
+        SettingsError, match="candidates.2: timm:a is there already, as candidate 0"
+    ):
+        candidates(["timm:a", "timm:b", "timm:a"])
+
+
+def test_one_candidate_without_brackets_is_told():
+    with pytest.raises(SettingsError, match="put it in brackets"):
+        candidates("timm:a")
+
+
+def test_the_snakefile_needs_neither_torch_nor_timm():
+    line = """
+import sys
+from basemodel.rank import curated, images, names
+curated.here()
+print(sorted({"torch", "timm", "torchvision", "huggingface_hub"} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr
+
+
+def test_of_the_curated_list_only_those_here_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    assert curated.here() == []
+    name = curated.TIMM[3]
+    snapshot = tmp_path / "hf" / "hub" / f"models--timm--{name}" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    assert curated.here() == []  # a download that did not end
+    (snapshot / "model.safetensors").touch()
+    checkpoints = tmp_path / "torch" / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / curated.TORCHVISION["densenet121"]).touch()
+    assert curated.here() == [Candidate("timm", name), Candidate("torchvision", "densenet121")]
+
+
+def test_the_libraries_keep_curated_weights_where_it_says(monkeypatch):
+    timm = pytest.importorskip("timm")
+    import huggingface_hub
+    import torch
+    from torchvision.models import get_model_weights
+
+    for name in curated.TIMM:
+        assert timm.models.get_pretrained_cfg(name).hf_hub_id == f"timm/{name}"
+    for name, file in curated.TORCHVISION.items():
+        assert get_model_weights(name).DEFAULT.url.endswith(f"/{file}")
+    assert curated.torch_checkpoints() == Path(torch.hub.get_dir()) / "checkpoints"
+    assert curated.hugging_face_cache() == Path(huggingface_hub.constants.HF_HUB_CACHE)

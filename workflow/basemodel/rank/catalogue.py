@@ -1,0 +1,106 @@
+"""What can be named as a candidate: parameters, licence, and whether the weights are here.
+
+    python -m basemodel.rank.catalogue MODELS ['resnet*']
+
+MODELS is the folder of base models. The pattern selects names, with or without the library. Without
+one, timm's and torchvision's models are listed in full. Counting timm's parameters means building
+the network, so it is done for those only whose weights are here, and for the curated ones.
+"""
+
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+from basemodel.files import read_json
+from basemodel.rank import curated
+from basemodel.rank.failures import Unusable
+from basemodel.rank.names import SOURCES
+
+
+class Line(NamedTuple):
+    candidate: str
+    parameters: int | None
+    licence: str | None
+    here: bool
+
+
+def listing(models: Path, pattern: str = "*") -> Iterator[Line]:
+    """All candidates but files, in the order timm, torchvision, base models."""
+    yield from _timm(pattern)
+    yield from _torchvision(pattern)
+    for card in sorted(models.glob("*/*.json")):
+        label = f"base:{card.parent.name}/{card.stem}"
+        weights = card.with_suffix(".safetensors")
+        if _wanted(label, pattern) and weights.is_file():
+            yield Line(label, _parameters_of_base(card), None, True)
+
+
+def _timm(pattern: str) -> Iterator[Line]:
+    from basemodel.rank import from_timm
+
+    try:
+        timm = from_timm.library()
+    except Unusable as error:
+        print(error, file=sys.stderr)
+        return
+    import torch
+
+    for name in timm.list_models(pretrained=True):
+        if not _wanted(f"timm:{name}", pattern):
+            continue
+        config = timm.models.get_pretrained_cfg(name)
+        here = from_timm.cached(config) is not None
+        parameters = None
+        if here or name in curated.TIMM:
+            with torch.device("meta"):  # shapes without values
+                network = timm.create_model(name)
+            parameters = sum(p.numel() for p in network.parameters())
+        yield Line(f"timm:{name}", parameters, config.license, here)
+
+
+def _torchvision(pattern: str) -> Iterator[Line]:
+    from basemodel.rank import from_torchvision as source
+
+    for name in source.names():
+        for weights in source.get_model_weights(name):
+            default = weights is source.get_model_weights(name).DEFAULT
+            label = f"torchvision:{name}" + ("" if default else f".{weights.name}")
+            if _wanted(label, pattern):
+                here = source.cached(weights).is_file()
+                yield Line(label, weights.meta["num_params"], None, here)
+
+
+def _parameters_of_base(card: Path) -> int:
+    import torch
+
+    from basemodel.networks.models import build
+
+    with torch.device("meta"):
+        return sum(p.numel() for p in build(**read_json(card)["network"]).parameters())
+
+
+def _wanted(label: str, pattern: str) -> bool:
+    return fnmatch(label, pattern) or fnmatch(label.partition(":")[2], pattern)
+
+
+def table(lines: list[Line]) -> str:
+    """The listing as text, in columns."""
+    widest = max([len(line.candidate) for line in lines], default=0)
+    rows = [f"{'candidate':{widest}}  parameters  weights  licence"]
+    for line in lines:
+        size = f"{line.parameters / 1e6:.1f} M" if line.parameters else "?"
+        here = "here" if line.here else "-"
+        rows.append(f"{line.candidate:{widest}}  {size:>10}  {here:7}  {line.licence or '?'}")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    folder, *patterns = sys.argv[1:]
+    found = list(listing(Path(folder), patterns[0] if patterns else "*"))
+    if not found:
+        sys.exit(f"no candidate matches {patterns[0]!r}; names begin with {', '.join(SOURCES)}")
+    print(table(found))
+    here = sum(line.here for line in found)
+    print(f"{len(found)} candidates, the weights of {here} of them on this machine")

@@ -1,0 +1,98 @@
+"""Download the weights of candidates: the only part of ranking that uses the network.
+
+    python -m basemodel.rank.fetch '["timm:resnet18.a1_in1k", "torchvision:densenet121"]'
+
+Without a list it downloads the curated ones. A line per candidate; one that fails stops no other.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+
+from basemodel.files import shown
+from basemodel.rank import curated
+from basemodel.rank.failures import Unusable
+from basemodel.rank.names import Candidate, candidates
+
+
+def fetch(wanted: Iterable[Candidate]) -> int:
+    """Download what is not here; return how many failed."""
+    failed = 0
+    for candidate in wanted:
+        try:
+            said = _fetch(candidate)
+        except Unusable as error:
+            failed, said = failed + 1, str(error)
+        except Exception as error:  # of the network: one failure must not stop the others
+            failed += 1
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            said = f"the download failed, {reason}; try again"
+        print(shown(f"{candidate.label}: {said}"), flush=True)
+    return failed
+
+
+def _fetch(candidate: Candidate) -> str:
+    if candidate.file:
+        return "a file of yours: nothing to download"
+    if candidate.source == "base":
+        return "a base model of this project: `snakemake pretrain_all` trains it"
+    if candidate.source == "torchvision":
+        return _from_torchvision(candidate)
+    return _from_timm(candidate)
+
+
+def _from_torchvision(candidate: Candidate) -> str:
+    import torch
+
+    from basemodel.rank import from_torchvision as source
+
+    name, known = candidate.model.partition(".")[0], source.names()
+    if name not in known:
+        raise Unusable(f"torchvision has no model {name!r}", source.nearest_of(name, known))
+    weights = source.weights_of(candidate)
+    path = source.cached(weights)
+    if path.is_file():
+        return "is here"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The name ends in the start of the file's SHA-256, which is compared.
+    prefix = path.stem.rpartition("-")[2]
+    torch.hub.download_url_to_file(weights.url, str(path), prefix, progress=False)
+    return f"downloaded, {path.stat().st_size / 1e6:,.0f} MB"
+
+
+def _from_timm(candidate: Candidate) -> str:
+    import timm
+    import torch
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    from basemodel.rank import from_timm as source
+
+    source.check_name(timm, candidate.model)
+    config = timm.models.get_pretrained_cfg(candidate.model)
+    if source.cached(config):
+        return "is here"
+    if not config.hf_hub_id:
+        url = config.url
+        path = source.checkpoint(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=False)
+        return f"downloaded, {path.stat().st_size / 1e6:,.0f} MB"
+    repository, revision = source.repository(config)
+    names = source.file_names(config)
+    for name in names:
+        try:
+            path = hf_hub_download(repository, name, revision=revision)
+        except EntryNotFoundError:
+            if name == names[-1]:
+                raise
+        else:
+            return f"downloaded, {os.stat(path).st_size / 1e6:,.0f} MB"  # noqa: PTH116
+    raise AssertionError("unreachable: the last name returns or raises")
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1]) if sys.argv[1:] else []
+    failed = fetch(candidates(settings) or curated.curated())
+    sys.exit(f"{failed} candidates could not be fetched: see above" if failed else 0)

@@ -1,0 +1,172 @@
+"""timm's models as candidates."""
+
+import difflib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from basemodel.rank import weights as files
+from basemodel.rank.failures import Unusable
+from basemodel.rank.names import Candidate
+from basemodel.rank.network import Look, Network
+from basemodel.rank.offline import REMEDY, offline
+from basemodel.seeds import seed_of
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
+
+IMAGENET = 1000  # classes
+# Between these, timm's number of classes is the width of a space that images share with texts.
+MANY = 10_000
+NO_MAPS = "it gives no single featuremap: metrics of featuremaps are not computed"
+WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
+
+
+def library() -> ModuleType:
+    """timm, kept from the network. Raises Unusable if it is not installed."""
+    offline()
+    try:
+        import timm
+    except ImportError as error:
+        raise Unusable(f"timm cannot be imported: {error}", "pip install timm") from error
+    return timm
+
+
+def load(candidate: Candidate) -> Network:
+    """The candidate; raises Unusable if timm has no such model or its weights are missing."""
+    timm = library()
+    name = candidate.model
+    if not candidate.untrained:
+        check_name(timm, name, weights=not candidate.file)
+    elif not timm.is_model(name):
+        raise Unusable(f"timm has no architecture {name!r}", _nearest(name, timm.list_models()))
+    config = timm.models.get_pretrained_cfg(name)
+    facts = {
+        "licence": None if candidate.untrained or candidate.file else config.license,
+        "source_classes": None,
+        "imagenet_top1": None,  # timm's are in a file that the user may have (rank.metadata)
+        "weights": None,
+        "sha256": None,
+    }
+    if candidate.untrained:
+        torch.manual_seed(seed_of("untrained", candidate.architecture))
+        module = timm.create_model(name)
+    elif candidate.file:
+        module = _of_file(timm, candidate)
+        facts |= {"weights": candidate.file, "sha256": files.sha256(candidate.file)}
+    else:
+        path = cached(config)
+        if path is None:
+            raise Unusable(f"the weights of {candidate.label} are not on this machine", REMEDY)
+        facts |= {"weights": str(path), "sha256": files.sha256(path)}
+        # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
+        overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
+        with files.downloaded(path):
+            module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+    module = module.eval()
+    of_model = timm.data.resolve_model_data_config(module)
+    transform = timm.data.create_transform(**of_model, is_training=False)
+    classes = module.num_classes
+    if candidate.source == "timm" and IMAGENET != classes < MANY:
+        classes = 0
+    facts["source_classes"] = classes or None
+    notes: list[str] = []
+    look = _look(module, bool(classes), notes)
+    last = module.get_classifier()
+    if isinstance(last, tuple):  # a distilled network has two
+        last = nn.ModuleList(last)
+    side = tuple(of_model["input_size"][1:])
+    return Network(module, transform, look, side, last, facts, notes)
+
+
+def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:
+    """Raise Unusable, with the nearest name, if timm has no such model, or no weights of it."""
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        known = timm.list_models(pretrained=True) if tag else timm.list_models()
+        raise Unusable(f"timm has no model {name!r}", _nearest(name, known))
+    tags = timm.list_models(f"{architecture}.*", pretrained=True)
+    if tag and name not in tags:
+        raise Unusable(f"timm has no weights {tag!r} of {architecture}", _nearest(name, tags))
+    if weights and not tags:
+        raise Unusable(f"timm has no weights of {architecture}", "name another model")
+
+
+def cached(config: "PretrainedCfg") -> Path | None:
+    """The file of weights that timm's configuration of a model means, if it is on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if config.hf_hub_id:
+        name, revision = repository(config)
+        for file in file_names(config):
+            found = try_to_load_from_cache(name, file, revision=revision)
+            if isinstance(found, str):
+                return Path(found)
+    if config.url and checkpoint(config.url).is_file():
+        return checkpoint(config.url)
+    return None
+
+
+def repository(config: "PretrainedCfg") -> tuple[str, str | None]:
+    """The repository at Hugging Face, and its revision if not the newest is meant."""
+    name, _, revision = config.hf_hub_id.partition("@")
+    return name, revision or None
+
+
+def file_names(config: "PretrainedCfg") -> tuple[str, ...]:
+    """What the weights may be called there, the best first."""
+    return (config.hf_hub_filename,) if config.hf_hub_filename else WEIGHTS
+
+
+def checkpoint(url: str) -> Path:
+    """Where torch.hub keeps a file."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+
+
+def _of_file(timm: ModuleType, candidate: Candidate) -> nn.Module:
+    """The network with the user's weights, which may tell apart any number of classes."""
+    state = files.read(candidate.file)
+    module = timm.create_model(candidate.model)
+    last = module.pretrained_cfg.get("classifier")
+    weight = state.get(f"{last}.weight") if isinstance(last, str) else None
+    if weight is not None and len(weight) != module.num_classes:
+        module = timm.create_model(candidate.model, num_classes=len(weight))
+    files.put(state, module, candidate.file, candidate.name)
+    return module
+
+
+def _look(module: nn.Module, classes: bool, notes: list[str]) -> Look:
+    """What the network gives in one pass up to its head; `notes` grows at the first images."""
+    tokens = False
+    before_pool: dict[str, Tensor] = {}
+    if type(module).__name__ == "VGG":  # its features end in a max-pool; the paper's map is before
+        module.features[-2].register_forward_hook(lambda _, __, out: before_pool.update(maps=out))
+
+    def look(images: Tensor) -> dict[str, Tensor]:
+        nonlocal tokens
+        maps = None
+        if not tokens:
+            features = module.forward_features(images)
+            tokens = isinstance(features, Tensor) and features.ndim == 3
+        if tokens and hasattr(module, "forward_intermediates"):
+            features, [maps] = module.forward_intermediates(images, indices=[-1], output_fmt="NCHW")
+        elif isinstance(features, Tensor) and features.ndim == 4:
+            nhwc = getattr(module, "output_fmt", "NCHW") == "NHWC"
+            maps = before_pool.pop("maps", features.permute(0, 3, 1, 2) if nhwc else features)
+        found = {} if maps is None else {"featuremaps": maps}
+        if maps is None and NO_MAPS not in notes:
+            notes.append(NO_MAPS)
+        found["embeddings"] = module.forward_head(features, pre_logits=True).flatten(1)
+        if classes:
+            found["probabilities"] = module.forward_head(features).softmax(1)
+        return found
+
+    return look
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else "`snakemake rank_candidates` lists them"

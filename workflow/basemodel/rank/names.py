@@ -1,0 +1,165 @@
+"""What a candidate is called: in the settings, in file names, and in tables.
+
+Whether there is such a model, and whether its weights are here, is found out in its job.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from basemodel.networks.catalog import ARCHITECTURES
+from basemodel.schema import SettingsError, nearest
+
+LIBRARIES = ("timm", "torchvision")
+SOURCES = (*LIBRARIES, "base")
+KEYS = ("file", "architecture")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
+FORMS = (
+    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, or "
+    "{file: WEIGHTS, architecture: timm:NAME}"
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that a user may start from, or the untrained twin of one.
+
+    `source`: timm, torchvision, base (a model of this project) or file (weights of the user's).
+    `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
+    the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0.
+    `file`: path of the weights, as the user wrote it; else empty. `untrained`: the architecture
+    as its library initialises it.
+    """
+
+    source: str
+    name: str
+    file: str = ""
+    untrained: bool = False
+
+    @property
+    def architecture(self) -> str:
+        """What all weights of one architecture share: timm:resnet18, base:resnet18."""
+        source, name = self._model
+        return f"{source}:{re.split('/' if source == 'base' else '[.]', name)[0]}"
+
+    @property
+    def label(self) -> str:
+        """The name in tables and messages."""
+        label = f"{self.file} ({self.name})" if self.file else f"{self.source}:{self.name}"
+        return f"untrained {label}" if self.untrained else label
+
+    @property
+    def slug(self) -> str:
+        """The name in file names and wildcards: unique, and the same in every run."""
+        if self.file:
+            content = f"{self.file}\x1f{self.name}".encode("utf-8", "surrogateescape")
+            stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", Path(self.file).stem)
+            return f"file-{stem}-{hashlib.sha256(content).hexdigest()[:8]}"
+        slug = f"{self.source}-{self.name.replace('/', '-')}"
+        return f"untrained-{slug}" if self.untrained else slug
+
+    @property
+    def control(self) -> "Candidate":
+        """The untrained twin of its architecture; a twin is its own."""
+        source, name = self.architecture.split(":")
+        return Candidate(source, name, untrained=True)
+
+    @property
+    def library(self) -> str:
+        """What builds its network: timm, torchvision or base."""
+        return self._model[0]
+
+    @property
+    def model(self) -> str:
+        """The name of its network in `library`, with the tag of its weights if it has one."""
+        return self._model[1]
+
+    @property
+    def _model(self) -> tuple[str, str]:
+        source, name = self.name.split(":") if self.file else (self.source, self.name)
+        return source, name
+
+
+def candidates(settings: Iterable[Any]) -> list[Candidate]:
+    """The candidates of a list in the settings. Raises SettingsError for the first wrong one."""
+    found: dict[Candidate, int] = {}
+    if isinstance(settings, str | dict):
+        raise SettingsError(f"candidates: {settings!r} is not a list; put it in brackets")
+    for number, setting in enumerate(settings):
+        try:
+            candidate = parse(setting)
+        except SettingsError as error:
+            raise SettingsError(f"candidates.{number}: {error}") from None
+        if candidate in found:
+            raise SettingsError(
+                f"candidates.{number}: {candidate.label} is there already, as candidate "
+                f"{found[candidate]}; remove one"
+            )
+        found[candidate] = number
+    return list(found)
+
+
+def with_controls(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
+    """All candidates by their slugs, followed by the untrained twin of each architecture."""
+    trained = list(candidates)
+    return {c.slug: c for c in [*trained, *(c.control for c in trained)]}
+
+
+def parse(setting: Any) -> Candidate:
+    """One candidate as the user writes it. Raises SettingsError if it is malformed."""
+    if isinstance(setting, dict):
+        return _of_file(setting)
+    if not isinstance(setting, str):
+        raise SettingsError(f"{setting!r} is not the name of a model; {FORMS}")
+    source, colon, name = setting.partition(":")
+    if not colon:
+        raise SettingsError(f"{setting!r} does not say where the model is from; {FORMS}")
+    if source not in SOURCES:
+        raise SettingsError(
+            f"{setting!r}: models are from {', '.join(SOURCES)} or a file, not from {source!r}; "
+            f"{nearest(source, list(SOURCES))}"
+        )
+    if source == "base":
+        return _base(setting, name)
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"{setting!r}: {name!r} is not a name of {source}; `snakemake rank_candidates` lists "
+            "them"
+        )
+    return Candidate(source, name)
+
+
+def _base(setting: str, name: str) -> Candidate:
+    architecture, _, task = name.partition("/")
+    if architecture not in ARCHITECTURES:
+        raise SettingsError(
+            f"{setting!r}: this project has no architecture {architecture!r}; "
+            f"{nearest(architecture, list(ARCHITECTURES))}"
+        )
+    if not NAME.fullmatch(task):
+        raise SettingsError(f"{setting!r}: write base:ARCHITECTURE/SOURCE_TASK")
+    return Candidate("base", name)
+
+
+def _of_file(setting: dict) -> Candidate:
+    for key in setting:
+        if key not in KEYS:
+            raise SettingsError(f"{key}: there is no such setting; {nearest(key, list(KEYS))}")
+    for key in KEYS:
+        if not isinstance(setting.get(key), str) or not setting[key]:
+            raise SettingsError(f"{key}: is missing or not text; {FORMS}")
+    file = setting["file"]
+    if Path(file).suffix not in (".safetensors", ".pth", ".pt", ".bin"):
+        raise SettingsError(f"file: {file!r} does not end in .safetensors or .pth")
+    try:
+        model = parse(setting["architecture"])
+    except SettingsError as error:
+        raise SettingsError(f"architecture: {error}") from None
+    if model.source not in LIBRARIES:
+        raise SettingsError(
+            f"architecture: {model.label}: a file of weights is for a model of timm or torchvision"
+        )
+    return replace(model, source="file", name=model.label, file=file)

@@ -1,0 +1,141 @@
+"""Passing image files through a candidate's network, each decoded once.
+
+Threads decode and prepare the next batches while the network computes.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from basemodel.data.decode import Undecodable, picture
+from basemodel.data.listing import DataError
+from basemodel.features.feeding import free_memory
+from basemodel.files import shown
+from basemodel.rank.failures import Unusable
+from basemodel.rank.network import Cost, Look, Network
+
+AHEAD = 2  # batches that are decoded in advance
+# Images at a time. On the CPU small batches stay in its caches: EfficientNet-Lite0 is twice as fast
+# with 4 as with 32.
+MOST = {"cpu": 8, "cuda": 128}
+# Memory of a batch: at once, a network holds a few outputs of its layers. A layer in the middle may
+# need several times as much (convolutions are unfolded), so this leaves room.
+COPIES = 8
+SHARE = 0.5  # of the free memory
+SECONDS = 0.3  # the speed is measured for at least this long
+
+
+def batch_size(cost: Cost, where: torch.device) -> int:
+    """Images at a time that fit into half of the free memory, at most MOST."""
+    image = 4 * COPIES * cost.largest
+    return max(1, min(MOST[where.type], int(SHARE * free_memory(where) / image)))
+
+
+class Pass:
+    """One pass; afterwards `seconds` is the time in the network, `batch` the images at a time."""
+
+    def __init__(self, network: Network, where: torch.device, batch: int, threads: int):
+        self._network, self._where, self._threads = network, where, max(1, threads)
+        self.batch = batch
+        self.seconds = 0.0
+        self._images = torch.empty(0)  # the first batch, on which the speed is measured
+
+    def outputs(self, files: Sequence[Path]) -> Iterator[dict[str, Tensor]]:
+        """What the network gives for the files, batch after batch, on its device.
+
+        Raises DataError for a file that is no image any more, Unusable if a single image needs
+        more memory than there is.
+        """
+        for images in self._prepared(files):
+            self._images = self._images if len(self._images) else images
+            # Smaller than planned after the device had too little memory.
+            for part in images.split(self.batch):
+                yield from self._look(part)
+
+    def images_per_second(self) -> float:
+        """The network's speed with nothing beside it, on images that are there: the best run."""
+        images = self._on_device(self._images[: self.batch])
+        best, spent = float("inf"), 0.0
+        while spent < SECONDS:
+            took = self._timed(self._network.look, images)[1]
+            best, spent = min(best, took), spent + took
+        return len(images) / best
+
+    def _prepared(self, files: Sequence[Path]) -> Iterator[Tensor]:
+        def prepare(path: Path) -> Tensor:
+            try:
+                image = picture(path)
+            except (Undecodable, OSError) as error:
+                raise DataError(
+                    f"{shown(str(path))} could be decoded when the images were chosen, and now "
+                    f"cannot ({error}): rank again"
+                ) from error
+            return self._network.preprocess(image)
+
+        size = self.batch
+        parts = iter([files[start : start + size] for start in range(0, len(files), size)])
+        with ThreadPoolExecutor(self._threads) as pool:
+            waiting: deque[list[Future[Tensor]]] = deque()
+
+            def start() -> None:
+                if part := next(parts, None):
+                    waiting.append([pool.submit(prepare, path) for path in part])
+
+            for _ in range(AHEAD):
+                start()
+            try:
+                while waiting:
+                    images = torch.stack([future.result() for future in waiting.popleft()])
+                    start()
+                    yield images
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _look(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """The outputs of these images; in halves if they need more memory than there is."""
+        try:
+            found, took = self._timed(self._network.look, self._on_device(images))
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            if len(images) == 1:
+                raise Unusable(
+                    "one image needs more memory than there is",
+                    "use a machine with more memory, or leave it out",
+                ) from None
+        else:
+            self.seconds += took
+            yield found
+            return
+        # Not in the handler: there, the failed attempt's tensors are still held.
+        self.batch = (len(images) + 1) // 2
+        if self._where.type == "cuda":
+            torch.cuda.empty_cache()
+        print(f"not enough memory for {len(images)} images at a time: {self.batch}", flush=True)
+        for part in images.split(self.batch):
+            yield from self._look(part)
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        return images.to(self._where, memory_format=torch.channels_last)
+
+    def _timed(self, look: Look, images: Tensor) -> tuple[dict[str, Tensor], float]:
+        started = perf_counter()
+        with torch.inference_mode():
+            found = look(images)
+        if self._where.type == "cuda":
+            torch.cuda.synchronize(self._where)
+        return found, perf_counter() - started
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch said so; on the CPU it does with a RuntimeError."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("not enough memory" in said or "can't allocate memory" in said)
+    )

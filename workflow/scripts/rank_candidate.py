@@ -1,0 +1,34 @@
+"""Pass the chosen images through one candidate; one that cannot be used only gets a card.
+
+input:  images: images.json of rank_images.py
+output: card: card.json. The arrays (rank.extract.ARRAYS) are written next to it, as far as the
+        network has them, and the card has their checksums.
+params: candidate: the fields of rank.names.Candidate; models: the folder of base models; dtype:
+        of the featuremaps
+"""
+
+from pathlib import Path
+
+import torch  # before the fork  # noqa: F401
+
+from basemodel.files import read_json, write_json
+from basemodel.fingerprint import verify
+from basemodel.rank.extract import clear, extract, failed
+from basemodel.rank.failures import Unusable
+from basemodel.rank.isolated import isolated
+from basemodel.rank.names import Candidate
+
+verify(snakemake.params.code)
+candidate = Candidate(**snakemake.params.candidate)
+chosen = read_json(snakemake.input.images)
+files = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
+card = Path(snakemake.output.card)
+clear(card.parent)  # of an earlier run: Snakemake knows the card only
+try:
+    models, dtype = Path(snakemake.params.models), snakemake.params.dtype
+    facts = isolated(extract, candidate, files, card.parent, models, dtype)
+except Unusable as error:
+    clear(card.parent)
+    facts = failed(candidate, error)
+    print(f"{candidate.label}: not ranked: {error}")
+write_json(card, facts)

@@ -1,0 +1,24 @@
+"""Choose the images that candidates are compared on, and check that they can be decoded.
+
+params: images: the user's folder; state: rank.images.state of it; images_per_class
+output: images.json, see rank.images.choose
+"""
+
+import json
+
+from basemodel.data.listing import DataError
+from basemodel.files import shown, write_text
+from basemodel.fingerprint import verify
+from basemodel.rank.images import choose
+
+verify(snakemake.params.code)
+try:
+    chosen = choose(snakemake.params.images, snakemake.params.images_per_class, snakemake.threads)
+except DataError as error:
+    raise SystemExit(f"images: {shown(str(error))}") from None
+# In ASCII, so that names that are not UTF-8 can be written, and read back as they are.
+write_text(snakemake.output[0], json.dumps(chosen, indent=1) + "\n")
+for problem in chosen["problems"]:
+    print(problem)
+classes = f"{len(chosen['classes'])} classes" if chosen["classes"] else "unlabelled"
+print(f"{len(chosen['probe'])} images, {classes}; {len(chosen['test'])} to test on")
