@@ -11,6 +11,7 @@ from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
 from basemodel.networks import catalog
+from basemodel.rank import names
 from basemodel.schema import SettingsError, nearest
 
 DIGITS = 174  # scans of the rarest digit in scikit-learn's set
@@ -23,6 +24,7 @@ def check(config: dict[str, Any]) -> None:
     _check_sizes(config)
     _check_networks(config)
     _check_repeats(config)
+    _check_ranking(config)
     _check_paths(config)
     _check_folder(Path(results(config)))
 
@@ -149,6 +151,14 @@ def _check_repeats(config: dict[str, Any]) -> None:
             "finetune.repeats: needs `trainable: last` without augmentation, whose features are "
             "computed once; set it to 0"
         )
+
+
+def _check_ranking(config: dict[str, Any]) -> None:
+    names.candidates(config["candidates"])
+    for setting, place in (("images", config["images"]), ("metadata", config["rank"]["metadata"])):
+        if place is not None and not Path(place).expanduser().exists():
+            where = "rank.metadata" if setting == "metadata" else setting
+            raise SettingsError(f"{where}: there is no {place}; write where it is")
 
 
 def _check_sizes(config: dict[str, Any]) -> None:

@@ -29,9 +29,15 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Compares architectures: it is an accuracy.
     """
+    guess = predict(embeddings, labels)
+    return {"value": math.nan if guess is None else float((guess == labels).mean())}
+
+
+def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """The guess for each image by its neighbours, int64 [N], labels' values; None of one class."""
     x, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
-        return {"value": math.nan}
+        return None
     norms = np.sqrt(np.einsum("id,id->i", x, x))
     x /= np.where(norms > 0, norms, 1)[:, None]
     similarity = np.round(x @ x.T, 12)
@@ -43,5 +49,4 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     closeness = np.where(near, similarity, 0) @ one_hot(y, classes)
     closeness[votes < votes.max(axis=1, keepdims=True)] = -np.inf
     # Rounded, so that sums in another order of images are equal
-    guess = np.round(closeness, 9).argmax(axis=1)
-    return {"value": float((guess == y).mean())}
+    return np.unique(labels)[np.round(closeness, 9).argmax(axis=1)]

@@ -163,3 +163,9 @@ def _of_file(setting: dict) -> Candidate:
             f"architecture: {model.label}: a file of weights is for a model of timm or torchvision"
         )
     return replace(model, source="file", name=model.label, file=file)
+
+
+def ranking_name(folder: str) -> str:
+    """The name of a ranking, from its folder's: safe in paths and wildcards."""
+    name = Path(folder).expanduser().absolute().name
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", name).lstrip("-.+") or "images"

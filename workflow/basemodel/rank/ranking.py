@@ -1,0 +1,240 @@
+"""The ranking: everything that the page, the terminal and the table say, in one dictionary.
+
+report.rank_words describes the dictionary.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from basemodel import metrics
+from basemodel.files import shown
+from basemodel.rank.groups import Compared, compare
+from basemodel.rank.mistakes import confusion, hard_images
+from basemodel.rank.values import PAIR, larger_is_better, trust, values
+from basemodel.statistics.spearman import spearman
+
+ACCURACIES = ("LinearProbe", "kNN")  # scores that are fractions of images
+
+
+def ranking(
+    chosen: Mapping[str, Any],
+    cards: Sequence[Mapping[str, Any]],
+    scored: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    by: str,
+    imagenet: Mapping[str, float],
+    facts: Mapping[str, Any],
+    seed: object,
+) -> dict[str, Any]:
+    """chosen: images.json; cards and scored: of candidates and then their controls, in one order;
+    names: the metrics; by: the score that orders the candidates; imagenet: top-1 accuracies in
+    percent by slug, where known; facts: name, settings, versions and command, passed on.
+    """
+    usable = [i for i, card in enumerate(cards) if not card["failed"]]
+    cards_used = [cards[i] for i in usable]
+    scored_used = [scored[i] for i in usable]
+    measured = values([each["scores"] for each in scored_used], names)
+    labels = [image["label"] for image in chosen["probe"]]
+    labelled = None not in labels
+    controls = [card["untrained"] for card in cards_used]
+    names_shown = [shown(card["candidate"]) for card in cards_used]
+    architectures = [card["architecture"] for card in cards_used]
+    trained = [i for i, control in enumerate(controls) if not control]
+
+    compared = None
+    if labelled and trained:
+        right = {
+            name: np.array([each["guesses"][name] for each in scored_used]) == np.array(labels)
+            for name in ACCURACIES
+        }
+        for name in ACCURACIES:
+            of_all = compare(right[name], np.array(labels), seed)
+            for i in range(len(cards_used)):
+                measured[name][i] |= {"low": of_all.low[i], "high": of_all.high[i]}
+        compared = compare(right[by][trained], np.array(labels), seed)
+
+    rows = [
+        _row(card, {name: measured[name][i] for name in measured}, imagenet.get(card["slug"]))
+        for i, card in enumerate(cards_used)
+    ]
+    candidates = _ordered([rows[i] for i in trained], compared)
+    leader = trained[compared.order[0]] if compared is not None else None
+    guessed = [scored_used[i]["guesses"].get(by) for i in trained] if labelled else []
+    return {
+        "name": facts["name"],
+        "folder": shown(chosen["folder"]),
+        "labelled": labelled,
+        "images": {
+            "probe": len(chosen["probe"]),
+            "test": len(chosen["test"]),
+            "classes": [
+                {"name": shown(name), "images": sum(label == number for label in labels)}
+                for number, name in enumerate(chosen["classes"])
+            ],
+            "problems": [shown(problem) for problem in chosen["problems"]],
+        },
+        "by": by if labelled else None,
+        "scores": [
+            _score(name, trust(name, measured[name], names_shown, architectures, controls))
+            for name in [by, *(name for name in measured if name != by)]
+        ],
+        "candidates": candidates,
+        "controls": [row for row, control in zip(rows, controls, strict=True) if control],
+        "failures": [
+            {
+                "name": shown(card["candidate"]),
+                "reason": shown(card["failed"]),
+                "remedy": shown(card["remedy"]),
+            }
+            for card in cards
+            if card["failed"]
+        ],
+        "static_order": _static(candidates),
+        "agreement": _agreement(candidates, measured),
+        "hard_images": hard_images(chosen, guessed) if labelled else [],
+        "confusion": (
+            confusion(chosen, scored_used[leader]["guesses"][by], names_shown[leader])
+            if leader is not None
+            else None
+        ),
+        "verify": None,
+        "timing": _timing(cards_used, scored_used),
+        **{key: facts[key] for key in ("settings", "versions", "command")},
+    }
+
+
+def _row(
+    card: Mapping[str, Any], scores: dict[str, dict[str, Any]], imagenet: float | None
+) -> dict[str, Any]:
+    known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
+    return {
+        "name": shown(card["candidate"]),
+        "slug": card["slug"],
+        "architecture": card["architecture"],
+        "control": card["untrained"],
+        "place": None,
+        "group": None,
+        "scores": {
+            name: {key: value for key, value in one.items() if key != "note" or value}
+            for name, one in scores.items()
+        },
+        "difference": None,
+        "parameters": card["parameters"],
+        "multiply_adds": card["multiply_adds"],
+        "images_per_second": card["images_per_second"],
+        "side": card["input"][-1],
+        "licence": card["licence"],
+        "imagenet": None if known is None else known / 100,
+        "source_classes": card["source_classes"],
+        "sha256": card["sha256"],
+        "notes": list(card["notes"]),
+    }
+
+
+def _ordered(rows: list[dict[str, Any]], compared: Compared | None) -> list[dict[str, Any]]:
+    """The trained candidates, best first; without labels as they were given."""
+    if compared is None:
+        return [row | {"place": place} for place, row in enumerate(rows, start=1)]
+    found = []
+    for place, i in enumerate(compared.order, start=1):
+        difference = None
+        if place > 1:
+            difference = {
+                "value": float(compared.behind[i]),
+                "low": float(compared.behind_low[i]),
+                "high": float(compared.behind_high[i]),
+            }
+        group = int(compared.group[i])
+        found.append(rows[i] | {"place": place, "group": group, "difference": difference})
+    return found
+
+
+def _score(name: str, trusted: tuple[str, str]) -> dict[str, Any]:
+    kind, why = trusted
+    if name == PAIR:
+        label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
+    else:
+        module = metrics.load(name)
+        label, words = module.LABEL, module.NAME
+    label = {"LinearProbe": "linear probe"}.get(name, label)
+    return {
+        "name": name,
+        "label": label,
+        "words": words,
+        "unit": "%" if name in ACCURACIES else "",
+        "larger_is_better": larger_is_better(name),
+        "trust": kind,
+        "why": why,
+    }
+
+
+def _static(candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """By ImageNet accuracy if all have one, else by size."""
+    by = "parameters"
+    if candidates and all(candidate["imagenet"] is not None for candidate in candidates):
+        by = "imagenet"
+    ordered = sorted(candidates, key=lambda candidate: -candidate[by])
+    return {"by": by, "slugs": [candidate["slug"] for candidate in ordered]}
+
+
+def _agreement(
+    candidates: Sequence[Mapping[str, Any]], measured: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Spearman's ρ between scores over the candidates for which both have a value."""
+    columns = {}
+    for name in measured:
+        sign = 1 if larger_is_better(name) else -1
+        column = [candidate["scores"][name]["value"] for candidate in candidates]
+        if any(value is not None for value in column):
+            columns[name] = np.array([np.nan if v is None else sign * v for v in column])
+    columns["parameters"] = np.array([float(c["parameters"]) for c in candidates])
+    rho = [[_rho(first, second) for second in columns.values()] for first in columns.values()]
+    return {"scores": list(columns), "rho": rho}
+
+
+def _rho(first: np.ndarray, second: np.ndarray) -> float | None:
+    both = ~(np.isnan(first) | np.isnan(second))
+    if both.sum() < 3:
+        return None
+    rho = float(spearman(first[both], second[both]))
+    return None if np.isnan(rho) else rho
+
+
+def _timing(
+    cards: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Seconds of all jobs together, and the share of them that networks computed."""
+    seconds = sum(card["seconds"]["all"] for card in cards) + sum(s["seconds"] for s in scored)
+    network = sum(card["seconds"]["network"] for card in cards)
+    devices = sorted({card["device"] for card in cards})
+    return {
+        "seconds": seconds,
+        "in_networks": network / seconds if seconds else None,
+        "device": ", ".join(devices),
+        "threads": max((card["threads"] for card in cards), default=None),
+    }
+
+
+def table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of ranking.csv: every candidate, control and failure, with every score."""
+    rows = []
+    for candidate in [*found["candidates"], *found["controls"]]:
+        row = {key: candidate[key] for key in ("place", "group", "name", "control")}
+        for end in ("value", "low", "high"):
+            row[f"behind_{end}"] = (candidate["difference"] or {}).get(end)
+        for name, score in candidate["scores"].items():
+            row |= {name: score["value"], f"{name}_low": score.get("low")}
+            row |= {f"{name}_high": score.get("high")}
+        for key in (
+            "parameters", "multiply_adds", "images_per_second", "side", "licence", "imagenet",
+            "source_classes", "sha256",
+        ):  # fmt: skip
+            row[key] = candidate[key]
+        rows.append(row | {"failed": None, "remedy": None})
+    for failure in found["failures"]:
+        rows.append(
+            {"name": failure["name"], "failed": failure["reason"], "remedy": failure["remedy"]}
+        )
+    return rows

@@ -1,0 +1,78 @@
+"""What is computed from one candidate's arrays: metrics, and guesses for held-out images."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from basemodel import metrics
+from basemodel.seeds import seed_of
+
+GUESSES = ("LinearProbe", "kNN")  # their accuracies are of guesses for images that were held out
+NEED_ZEROS = ("S5", "S6")
+HALVES = 10  # random half-samples of the images, without replacement
+MISSING = {
+    "labels": "needs labelled images",
+    "featuremaps": "the model gives no single featuremap",
+    "embeddings": "the model gives no embeddings",
+    "probabilities": "the model predicts no source classes",
+    "card": "known of this project's base models only",
+}
+NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
+
+
+def scored(
+    given: Mapping[str, np.ndarray], names: Iterable[str], seed: object
+) -> dict[str, dict[str, Any]]:
+    """Each metric of one candidate.
+
+    given: the arrays that there are, by their names in metrics.INPUTS. Of each metric: `terms`, as
+    its compute returns them, and `halves`, a list of terms on half-samples of the images, for
+    metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
+    stratified by class and the same for all candidates. Their spread is that of the score on all
+    images. (Drawing images twice, as a bootstrap does, spoils most metrics.)
+    """
+    return {name: _score(name, given, seed) for name in names}
+
+
+def guesses(given: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
+    """The label guessed for each image by each of GUESSES, while the image is held out.
+
+    Empty without labels or with one class only.
+    """
+    if "labels" not in given:
+        return {}
+    found = {
+        name: metrics.load(name).predict(given["embeddings"], given["labels"]) for name in GUESSES
+    }
+    return {name: guess.tolist() for name, guess in found.items() if guess is not None}
+
+
+def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
+    """Rows of random halves of n images, ascending; of an odd class one more or one less."""
+    rng = np.random.default_rng(seed_of("halves", n, seed))
+    labels = np.zeros(n) if labels is None else labels
+    found = []
+    for number in range(HALVES):
+        rows = []
+        for place, label in enumerate(np.unique(labels)):
+            of_class = rng.permutation(np.flatnonzero(labels == label))
+            extra = len(of_class) % 2 * ((number + place) % 2)
+            rows.append(of_class[: len(of_class) // 2 + extra])
+        found.append(np.sort(np.concatenate(rows)))
+    return found
+
+
+def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
+    wanted = metrics.inputs(name)
+    for what in wanted:
+        if what not in given:
+            return {"note": MISSING[what]}
+    terms = metrics.compute(name, given)
+    if name in NEED_ZEROS and not (given["featuremaps"] == 0).any():
+        return {"note": NO_ZEROS}
+    rows = []
+    if "featuremaps" not in wanted and name not in GUESSES:
+        rows = halves(given.get("labels"), len(given["embeddings"]), seed)
+    drawn = [metrics.compute(name, {key: given[key][part] for key in wanted}) for part in rows]
+    return {"terms": terms, "halves": drawn}

@@ -1,0 +1,112 @@
+"""The scores of all candidates beside each other, and which of them to trust."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from basemodel import metrics
+from basemodel.rank.scores import NO_ZEROS
+from basemodel.statistics import published
+from basemodel.statistics.pairs import scale
+
+PAIR = f"C_{published.FIRST[1:]},{published.SECOND[1:]}({published.ALPHA:g})"
+SIGMAS = 1.96  # of a normal 95 % interval
+
+
+def values(
+    scored: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Of each metric, and of the paper's pair: value, low, high and note of each candidate.
+
+    scored: `scores` of scripts/rank_scores.py of each candidate, controls included: metrics whose
+    terms are scaled by their extremes are scaled over all of them. Intervals are normal, from the
+    spread of the half-samples; None where there is no value or no half-sample.
+    """
+    found = {name: _of_metric(name, [each[name] for each in scored]) for name in names}
+    if {published.FIRST, published.SECOND} <= set(names):
+        found[PAIR] = _of_pair(found)
+    return found
+
+
+def larger_is_better(name: str) -> bool:
+    """The pair's metrics are turned before they are added."""
+    return name == PAIR or metrics.load(name).LARGER_IS_BETTER
+
+
+def trust(
+    name: str,
+    measured: Sequence[Mapping[str, Any]],
+    labels: Sequence[str],
+    architectures: Sequence[str],
+    controls: Sequence[bool],
+) -> tuple[str, str]:
+    """How far a score can be believed here, and why not.
+
+    All in one order of candidates: measured, from `values`; labels: their names; architectures;
+    controls: whether it is untrained. "n/a": no trained candidate has a value. "untrusted": an
+    untrained network is put above a trained candidate that it may be compared with (any, or if the
+    score cannot compare architectures, one of its own). "within": only candidates of one
+    architecture can be compared. "trusted": none of these.
+    """
+    known = [i for i, each in enumerate(measured) if each["value"] is not None]
+    if not any(not controls[i] for i in known):
+        notes = [each.get("note") for each, control in zip(measured, controls, strict=True)
+                 if not control and each.get("note")]  # fmt: skip
+        return "n/a", notes[0] if notes else "undefined for every candidate"
+    across = name == PAIR or metrics.compares_architectures(name)
+    sign = 1 if larger_is_better(name) else -1
+    for control in (i for i in known if controls[i]):
+        for trained in (i for i in known if not controls[i]):
+            if not across and architectures[trained] != architectures[control]:
+                continue
+            if sign * (measured[control]["value"] - measured[trained]["value"]) >= 0:
+                return "untrusted", f"puts {labels[control]} above {labels[trained]}"
+    if not across:
+        return "within", "compares candidates of one architecture only"
+    return "trusted", ""
+
+
+def _of_metric(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    have = [i for i, one in enumerate(each) if "terms" in one]
+    found: list[dict[str, Any]] = [
+        {"value": None, "low": None, "high": None, "note": one.get("note")} for one in each
+    ]
+    full = _pooled(name, [each[i]["terms"] for i in have])
+    halves = min((len(each[i]["halves"]) for i in have), default=0)
+    drawn = [_pooled(name, [each[i]["halves"][h] for i in have]) for h in range(halves)]
+    for place, i in enumerate(have):
+        value = full[place]
+        if not np.isfinite(value):
+            found[i]["note"] = "undefined for these images"
+            continue
+        found[i]["value"] = float(value)
+        spread = np.array([half[place] for half in drawn])
+        if len(spread) > 1 and np.isfinite(spread).all():
+            reach = SIGMAS * float(spread.std(ddof=1))
+            found[i] |= {"low": float(value) - reach, "high": float(value) + reach}
+    return found
+
+
+def _pooled(name: str, terms: Sequence[Mapping[str, float]]) -> list[float]:
+    return [row["value"] for row in metrics.table(name, [dict(one) for one in terms])]
+
+
+def _of_pair(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """(1−α)·S5 + α·S6, both turned and scaled by their extremes over the candidates."""
+    columns = np.array(
+        [
+            [np.nan if one["value"] is None else -one["value"] for one in found[name]]
+            for name in (published.FIRST, published.SECOND)
+        ]
+    )
+    columns[:, np.isnan(columns).any(axis=0)] = np.nan
+    pair = [None] * columns.shape[1]
+    if not np.isnan(columns).all():
+        first, second = scale(columns[:, None])[:, 0]
+        mixed = (1 - published.ALPHA) * first + published.ALPHA * second
+        pair = [None if np.isnan(value) else float(value) for value in mixed]
+    return [
+        {"value": value, "low": None, "high": None, "note": NO_ZEROS if value is None else None}
+        for value in pair
+    ]

@@ -1,0 +1,49 @@
+"""The ranking as a page, as a table and as text.
+
+input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
+        order; templates: of the page
+params: name, by, metrics, settings, command: what report.rank_words describes; metadata: the user's
+        table of ImageNet accuracies, or ""; seed
+output: json, csv, page (html), answer (txt)
+"""
+
+import pandas as pd
+
+from basemodel import versions
+from basemodel.files import read_json, write_json, write_text
+from basemodel.fingerprint import verify
+from basemodel.rank import metadata
+from basemodel.rank.names import Candidate
+from basemodel.rank.ranking import ranking, table
+from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_page import page
+from basemodel.tables import write_csv
+
+verify(snakemake.params.code)
+params = snakemake.params
+cards = [read_json(path) for path in snakemake.input.cards]
+imagenet = {}
+if params.metadata:
+    published = metadata.read(params.metadata)
+    for card in cards:
+        named = Candidate(card["source"], card["name"], card["file"] or "", card["untrained"])
+        imagenet[card["slug"]] = metadata.accuracy(named, published)
+found = ranking(
+    read_json(snakemake.input.images),
+    cards,
+    [read_json(path) for path in snakemake.input.scores],
+    params.metrics,
+    params.by,
+    imagenet,
+    {
+        "name": params.name,
+        "settings": params.settings,
+        "versions": versions.of((*versions.NETWORKS, "torchvision", "timm")),
+        "command": params.command,
+    },
+    params.seed,
+)
+write_json(snakemake.output.json, found)
+write_csv(snakemake.output.csv, pd.DataFrame(table(found)))
+write_text(snakemake.output.page, page(found))
+write_text(snakemake.output.answer, terminal(found))

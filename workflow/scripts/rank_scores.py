@@ -1,0 +1,32 @@
+"""The scores of one candidate, from the arrays that rank_candidate.py has written.
+
+input:  card: card.json, with the arrays beside it; images: images.json of rank_images.py
+params: metrics: list; seed
+output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); guesses, of
+        held-out images (rank.scores.guesses); seconds
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from basemodel.files import read_json, write_json
+from basemodel.fingerprint import verify
+from basemodel.rank.scores import guesses, scored
+
+verify(snakemake.params.code)
+started = time.perf_counter()
+card = read_json(snakemake.input.card)
+found = {"slug": card["slug"], "failed": card["failed"]}
+if not card["failed"]:
+    folder = Path(snakemake.input.card).parent
+    given = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in card["arrays"]}
+    labels = [image["label"] for image in read_json(snakemake.input.images)["probe"]]
+    if None not in labels:
+        given["labels"] = np.array(labels)
+    params = snakemake.params
+    found["scores"] = scored(given, params.metrics, params.seed)
+    found["guesses"] = guesses(given)
+found["seconds"] = time.perf_counter() - started
+write_json(snakemake.output[0], found)
