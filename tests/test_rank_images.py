@@ -215,7 +215,11 @@ def test_checksums_are_of_the_files(tmp_path):
 def test_the_state_of_a_folder_changes_with_its_files(tmp_path):
     classes(tmp_path, ant=2, beetle=2)
     first = state(tmp_path)
+    (tmp_path / ".DS_Store").touch()
     assert state(tmp_path) == first != ""
+    (tmp_path / "ant" / "odd\udce9").symlink_to("nowhere")
+    assert state(tmp_path) != first
+    (tmp_path / "ant" / "odd\udce9").unlink()
     file = tmp_path / "ant" / "000.png"
     os.utime(file, ns=(1, 1))
     touched = state(tmp_path)

@@ -45,19 +45,23 @@ class Folder:
 
 
 def state(folder: str | Path) -> str:
-    """A digest of the names, sizes and times of all files, for a rule's parameter: no file is
-    opened. Empty if there is no such folder."""
-    digest, folder = hashlib.sha256(), Path(folder).expanduser()
-    for path, folders, files in os.walk(folder):
+    """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
+
+    No file is opened. Empty if there is no such folder.
+    """
+    digest, root = hashlib.sha256(), Path(folder).expanduser()
+    for path, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            place = os.path.join(path, name)  # noqa: PTH118 (as bytes: any name)
-            facts = os.stat(place) if os.path.exists(place) else None  # noqa: PTH110, PTH116
-            told = (facts.st_size, facts.st_mtime_ns) if facts else None
-            digest.update(
-                f"{os.path.relpath(place, folder)}\0{told}\0".encode(errors="surrogateescape")
-            )
-    return digest.hexdigest()[:16] if Path(folder).is_dir() else ""
+        for name in sorted(name for name in files if not name.startswith(".")):
+            place = Path(path, name)
+            try:
+                facts = place.stat()
+                told = f"{facts.st_size} {facts.st_mtime_ns}"
+            except OSError:  # a link that leads nowhere
+                told = ""
+            told = f"{place.relative_to(root)}\0{told}\0"
+            digest.update(told.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16] if root.is_dir() else ""
 
 
 def divide(folder: str | Path) -> Folder:
