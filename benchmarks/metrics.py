@@ -10,8 +10,9 @@ For each metric it prints seconds and peak memory, to be compared with
 
 Later metrics are computed from random embeddings of the architecture's width, and from source
 probabilities of 1,000 classes; `halves` are the seconds on either half of the images, which a run
-computes as well. Then it compares each metric of the same maps in float32 and in float16. Maps are random, rectified
-and sparse like those of networks; --dump names a real file of featuremaps for the second table.
+computes as well. Then it compares each metric of the same maps in float32 and in float16. Maps are
+random, rectified and sparse like those of networks; --dump names a real file of featuremaps for
+the second table.
 
 Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE LABELS]
 """
