@@ -8,8 +8,11 @@ For each metric it prints seconds and peak memory, to be compared with
 * `formula`: the seconds of a plain NumPy loop that follows the formula, measured on a few images
   and scaled to all.
 
-Then it compares each metric of the same maps in float32 and in float16. Maps are random, rectified
-and sparse like those of networks; --dump names a real file of featuremaps for the second table.
+Later metrics are computed from random embeddings of the architecture's width, and from source
+probabilities of 1,000 classes; `halves` are the seconds on either half of the images, which a run
+computes as well. Then it compares each metric of the same maps in float32 and in float16. Maps are
+random, rectified and sparse like those of networks; --dump names a real file of featuremaps for
+the second table.
 
 Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE LABELS]
 """
@@ -30,7 +33,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from training import keep, machine
 
 SHAPES = {"alexnet": (256, 13, 13), "vgg16": (512, 14, 14), "resnet18": (512, 7, 7)}
+WIDTHS = {"alexnet": 4096, "vgg16": 4096, "resnet18": 512}  # of the embeddings
+SOURCE_CLASSES = 1000
 NAMES = ["S1", "S2", "S3", "S4", "S5", "S6"]
+LATER = [
+    name
+    for name in metrics.available()
+    if name not in NAMES and not {"featuremaps", "card"} & set(metrics.inputs(name))
+]
 FEW = 20  # images that plain loops go through; S4's, with its 130,816 pairs an image, one
 
 
@@ -144,6 +154,8 @@ def costs(architecture, options, folder):
             f"{formula:8.1f} {formula / seconds:9.1f}",
             flush=True,
         )
+    total += sum(seconds_on(part, labels[rows], NAMES) for part, rows in in_halves(maps))
+    total += later(architecture, labels, read + total)
     elements = int(np.prod(shape))
     differences(maps, labels)
     path.unlink()
@@ -152,6 +164,41 @@ def costs(architecture, options, folder):
         "elements": elements,
         "seconds": total / options.images,
     }
+
+
+def in_halves(maps):
+    """What rules/scores.smk's `halves` are: every second image."""
+    return [(maps[start::2], slice(start, None, 2)) for start in (0, 1)]
+
+
+def seconds_on(maps, labels, names):
+    began = time.perf_counter()
+    for name in names:
+        value(name, maps, labels)
+    return time.perf_counter() - began
+
+
+def later(architecture, labels, before):
+    """Print the seconds of the later metrics; returns their sum, with halves."""
+    rng = np.random.default_rng(1)
+    given = {
+        "embeddings": rng.standard_normal((len(labels), WIDTHS[architecture]), dtype="f4"),
+        "probabilities": rng.dirichlet(np.ones(SOURCE_CLASSES), len(labels)).astype("f4"),
+    }
+    given["embeddings"] += rng.standard_normal((labels.max() + 1, WIDTHS[architecture]))[labels]
+    total = 0.0
+    print("\nmetric        seconds   halves")
+    for name in LATER:
+        spent = []
+        for rows in (slice(None), slice(0, None, 2), slice(1, None, 2)):
+            part = {what: array[rows] for what, array in given.items()} | {"labels": labels[rows]}
+            began = time.perf_counter()
+            metrics.compute(name, part)
+            spent.append(time.perf_counter() - began)
+        total += sum(spent)
+        print(f"{name:12} {spent[0]:8.2f} {spent[1] + spent[2]:8.2f}", flush=True)
+    print(f"all later    {total:8.2f}   ({total / before:.1f} x reading and S1 to S6 with halves)")
+    return total
 
 
 def differences(maps, labels):

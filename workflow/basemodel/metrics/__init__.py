@@ -17,8 +17,8 @@ It may also have
   the terms alone, without "value"; over_pool is given each of them as float64 [models]. A model
   with NaN among its terms has the value NaN and must not affect the others.
 
-To add a metric, add a file here and name it in the configuration. Files whose names begin with an
-underscore are not metrics, but code that several of them share.
+To add a metric, add a file here: the setting `other_metrics: all` takes it. Files whose names begin
+with an underscore are not metrics, but code that several of them share.
 """
 
 import ast
