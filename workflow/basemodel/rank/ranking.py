@@ -82,15 +82,7 @@ def ranking(
         ],
         "candidates": candidates,
         "controls": [row for row, control in zip(rows, controls, strict=True) if control],
-        "failures": [
-            {
-                "name": shown(card["candidate"]),
-                "reason": shown(card["failed"]),
-                "remedy": shown(card["remedy"]),
-            }
-            for card in cards
-            if card["failed"]
-        ],
+        "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
         "hard_images": hard_images(chosen, guessed) if labelled else [],
@@ -103,6 +95,20 @@ def ranking(
         "timing": _timing(cards_used, scored_used),
         **{key: facts[key] for key in ("settings", "versions", "command")},
     }
+
+
+def _failures(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """A twin that fails like all candidates of its architecture is not named again."""
+    used = {card["architecture"] for card in cards if not card["untrained"] and not card["failed"]}
+    return [
+        {
+            "name": shown(card["candidate"]),
+            "reason": shown(card["failed"]),
+            "remedy": shown(card["remedy"]),
+        }
+        for card in cards
+        if card["failed"] and (not card["untrained"] or card["architecture"] in used)
+    ]
 
 
 def _row(

@@ -117,8 +117,10 @@ def sentences(ranking: dict[str, Any]) -> list[str]:
     if not candidates:
         return ["No candidate could be ranked.", *_failed(ranking)]
     if not ranking["labelled"]:
+        if by is None or len(candidates) == 1:
+            return [NO_LABELS]
         first = f"By {by['label']}, which needs no labels, {candidates[0]['name']} comes first."
-        return [NO_LABELS, *([first] if by and len(candidates) > 1 else [])]
+        return [NO_LABELS, first]
     leader = candidates[0]
     if len(candidates) == 1:
         start = f"Only {leader['name']} could be ranked{_reached(by, leader)}."

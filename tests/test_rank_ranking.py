@@ -1,0 +1,330 @@
+"""From cards and scores to the ranking: order, trust, notes, table; whatever is missing."""
+
+import copy
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jobs
+from basemodel.files import read_json, write_json
+from basemodel.metrics import LinearProbe, kNN
+from basemodel.rank.mistakes import confusion, hard_images
+from basemodel.rank.names import parse, ranking_name
+from basemodel.rank.ranking import ranking, table
+from basemodel.rank.scores import HALVES, guesses, halves, scored
+from basemodel.rank.values import PAIR, trust, values
+from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_page import page
+
+METRICS = ["LinearProbe", "kNN", "LogME", "NCTI", "LEEP", "S3", "S5", "S6"]
+CLASSES, EACH = 4, 12
+LABELS = np.repeat(np.arange(CLASSES), EACH)
+FACTS = {"name": "beetles", "settings": {}, "versions": {}, "command": "snakemake rank"}
+
+
+def arrays(strength: float, seed: int, zeros: bool = True) -> dict[str, np.ndarray]:
+    """Outputs of a network that tells the classes apart the better, the larger `strength` is."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(CLASSES, 20))
+    embeddings = strength * centres[LABELS] + rng.normal(size=(len(LABELS), 20))
+    maps = embeddings[:, :, None, None] + 0.3 * rng.normal(size=(len(LABELS), 20, 3, 3))
+    return {
+        "embeddings": embeddings.astype("f4"),
+        "featuremaps": (np.maximum(maps, 0) if zeros else np.exp(maps)).astype("f4"),
+        "probabilities": rng.dirichlet(np.ones(5), len(LABELS)).astype("f4"),
+        "labels": LABELS,
+    }
+
+
+def card(name: str, untrained: bool = False, **changes) -> dict:
+    candidate = parse(name)
+    candidate = candidate.control if untrained else candidate
+    return {
+        "slug": candidate.slug, "candidate": candidate.label, "source": candidate.source,
+        "name": candidate.name, "file": None, "architecture": candidate.architecture,
+        "untrained": untrained, "failed": None, "remedy": None, "input": [3, 224, 224],
+        "parameters": 1000, "multiply_adds": 5, "licence": "mit", "source_classes": 5,
+        "imagenet_top1": None, "sha256": "ab", "notes": [], "images_per_second": 9.0,
+        "seconds": {"loading": 0.1, "network": 2.0, "all": 2.5}, "device": "cpu", "threads": 1,
+    } | changes  # fmt: skip
+
+
+def chosen(folder, labelled: bool = True) -> dict:
+    probe = []
+    for place, label in enumerate(LABELS):
+        file = f"{place}.png"
+        if not (folder / file).exists():
+            Image.new("RGB", (200, 150), (5 * place, 0, 0)).save(folder / file)
+        probe.append({"file": file, "label": int(label) if labelled else None})
+    return {
+        "folder": str(folder), "classes": list("abcd") if labelled else [], "probe": probe,
+        "test": probe[:3], "problems": [], "counts": [EACH] * CLASSES,
+    }  # fmt: skip
+
+
+MODELS = [
+    ("timm:good.a", False, 3.0), ("timm:fair.a", False, 1.0), ("torchvision:poor", False, 0.5),
+    ("timm:good.a", True, 0.1), ("timm:fair.a", True, 0.1), ("torchvision:poor", True, 0.1),
+]  # fmt: skip
+
+
+def experiment(labelled=True, zeros=True, models=MODELS):
+    cards, scores = [], []
+    for seed, (name, untrained, strength) in enumerate(models):
+        cards.append(card(name, untrained, parameters=1000 * (seed + 1)))
+        given = arrays(strength, seed, zeros)
+        if not labelled:
+            del given["labels"]
+        found = {"scores": scored(given, METRICS, 0), "guesses": guesses(given), "seconds": 0.5}
+        scores.append(found)
+    return cards, scores
+
+
+def ranked(folder, cards, scores, labelled=True, imagenet=None):
+    return ranking(
+        chosen(folder, labelled), cards, scores, METRICS, "LinearProbe", imagenet or {}, FACTS, 0
+    )
+
+
+def test_candidates_are_ordered_by_the_probe_and_controls_stand_apart(tmp_path):
+    found = ranked(tmp_path, *experiment())
+    assert [c["name"] for c in found["candidates"]] == [
+        "timm:good.a", "timm:fair.a", "torchvision:poor"
+    ]  # fmt: skip
+    assert [c["place"] for c in found["candidates"]] == [1, 2, 3]
+    assert [c["group"] for c in found["candidates"]][0] == 1
+    assert found["candidates"][0]["difference"] is None
+    assert found["candidates"][1]["difference"]["low"] > 0
+    assert all(control["control"] for control in found["controls"]) and len(found["controls"]) == 3
+    probe = found["candidates"][0]["scores"]["LinearProbe"]
+    assert probe["low"] <= probe["value"] <= probe["high"]
+    expected = LinearProbe.compute(arrays(3.0, 0)["embeddings"], LABELS)["value"]
+    assert probe["value"] == expected
+    by = {score["name"]: score for score in found["scores"]}
+    assert by["LinearProbe"]["trust"] == by["LogME"]["trust"] == "trusted"
+    assert found["scores"][0]["name"] == "LinearProbe"
+    assert found["timing"]["in_networks"] == pytest.approx(2 * 6 / (6 * 3.0))
+    assert found["static_order"]["by"] == "parameters"
+    assert found["static_order"]["slugs"][0] == "torchvision-poor"  # the largest
+    assert found["confusion"]["candidate"] == "timm:good.a"
+    assert np.sum(found["confusion"]["counts"]) == len(LABELS)
+    assert "Start from timm:good.a" in terminal(found)
+    assert "timm:fair.a" in page(found)
+
+
+def test_a_score_that_puts_an_untrained_network_first_is_not_trusted(tmp_path):
+    models = [*MODELS[:3], ("timm:good.a", True, 2.0), *MODELS[4:]]
+    found = ranked(tmp_path, *experiment(models=models))
+    by = {score["name"]: score for score in found["scores"]}
+    assert by["LogME"]["trust"] == "untrusted"
+    assert by["LogME"]["why"] == "puts untrained timm:good above timm:fair.a"
+
+
+def test_trust_by_hand():
+    def of(name, *each):
+        numbers, architectures, controls = zip(*each, strict=True)
+        measured = [
+            {"value": value, "note": "none" if value is None else None} for value in numbers
+        ]
+        labels = [f"{'un' * c}trained {a}" for a, c in zip(architectures, controls, strict=True)]
+        return trust(name, measured, labels, architectures, controls)
+
+    assert of("LogME", (2, "a", False), (1, "a", True)) == ("trusted", "")
+    assert of("LogME", (2, "a", False), (2, "a", True))[0] == "untrusted"  # as good is no better
+    assert of("LogME", (2, "a", False), (3, "b", True))[0] == "untrusted"
+    # S1 is not compared with another architecture
+    assert of("S1", (2, "a", False), (3, "b", True))[0] == "within"
+    assert of("S1", (2, "a", False), (3, "a", True)) == (
+        "untrusted", "puts untrained a above trained a"
+    )  # fmt: skip
+    # Smaller is better
+    assert of("S5", (0.2, "a", False), (0.3, "a", True))[0] == "trusted"
+    assert of("S5", (0.2, "a", False), (0.1, "a", True))[0] == "untrusted"
+    assert of("S5", (None, "a", False), (0.1, "a", True)) == ("n/a", "none")
+
+
+def test_without_zeros_the_paper_pair_is_not_applicable(tmp_path):
+    found = ranked(tmp_path, *experiment(zeros=False))
+    by = {score["name"]: score for score in found["scores"]}
+    for name in ("S5", "S6", PAIR):
+        assert by[name]["trust"] == "n/a" and "no exact zeros" in by[name]["why"]
+        assert found["candidates"][0]["scores"][name]["value"] is None
+
+
+def test_the_pair_is_scaled_over_the_candidates_that_have_it():
+    each = [{"terms": {"value": v}, "halves": []} for v in (0.2, 0.6, 0.4)]
+    none = {"note": "not applicable"}
+    scored = [{"S5": one, "S6": one} for one in each] + [{"S5": none, "S6": none}]
+    found = [one["value"] for one in values(scored, ["S5", "S6"])[PAIR]]
+    assert found == [pytest.approx(1), pytest.approx(-1), pytest.approx(0), None]
+
+
+def test_without_labels_only_what_needs_none_is_there(tmp_path):
+    found = ranked(tmp_path, *experiment(labelled=False), labelled=False)
+    assert not found["labelled"] and found["confusion"] is None and found["hard_images"] == []
+    scores = found["candidates"][0]["scores"]
+    assert scores["S5"]["value"] is not None
+    assert scores["LogME"] == {
+        "value": None, "low": None, "high": None, "note": "needs labelled images"
+    }  # fmt: skip
+    assert found["candidates"][0]["group"] is None
+    assert "no labels" in terminal(found) and page(found)
+
+
+def test_a_failure_is_a_line_and_the_rest_is_ranked(tmp_path):
+    cards, scores = experiment()
+    cards[1] |= {"failed": "no such model", "remedy": "did you mean fair.b?"}
+    found = ranked(tmp_path, cards, scores)
+    assert [c["name"] for c in found["candidates"]] == ["timm:good.a", "torchvision:poor"]
+    assert found["failures"] == [
+        {"name": "timm:fair.a", "reason": "no such model", "remedy": "did you mean fair.b?"}
+    ]
+    rows = table(found)
+    assert rows[-1] == {
+        "name": "timm:fair.a", "failed": "no such model", "remedy": "did you mean fair.b?"
+    }  # fmt: skip
+    assert rows[0]["LinearProbe"] == found["candidates"][0]["scores"]["LinearProbe"]["value"]
+
+
+def test_all_failed(tmp_path):
+    cards, scores = experiment()
+    for one in cards:
+        one |= {"failed": "no weights", "remedy": "snakemake rank_fetch"}
+    found = ranked(tmp_path, cards, scores)
+    assert found["candidates"] == []
+    # Of a model that cannot be had, its twin fails as well: that is said once
+    assert len(found["failures"]) == 3
+    assert "No candidate could be ranked." in terminal(found) and page(found)
+
+
+def test_imagenet_orders_if_all_candidates_have_it(tmp_path):
+    cards, scores = experiment()
+    known = {one["slug"]: 70.0 + i for i, one in enumerate(cards[:3])}
+    found = ranked(tmp_path, cards, scores, imagenet=known)
+    assert found["static_order"] == {
+        "by": "imagenet", "slugs": ["torchvision-poor", "timm-fair.a", "timm-good.a"]
+    }  # fmt: skip
+    assert found["candidates"][0]["imagenet"] == pytest.approx(0.70)
+    found = ranked(tmp_path, cards, scores, imagenet={cards[0]["slug"]: 70.0})
+    assert found["static_order"]["by"] == "parameters"
+
+
+def test_agreement_is_spearmans_rho_over_candidates(tmp_path):
+    found = ranked(tmp_path, *experiment())
+    names, rho = found["agreement"]["scores"], np.array(found["agreement"]["rho"])
+    assert names[-1] == "parameters"
+    i = names.index("LinearProbe")
+    assert rho[i, i] == 1 and rho[i, names.index("LogME")] == 1
+    assert rho[i, -1] == -1  # the larger, the worse, in this made example
+
+
+# One candidate's scores ---------------------------------------------------------------------
+
+
+def test_scores_are_the_metrics_and_their_halves():
+    given = arrays(1.0, 0)
+    found = scored(given, METRICS, 0)
+    assert (
+        found["LogME"]["terms"]["value"]
+        > scored(arrays(0.1, 0), ["LogME"], 0)["LogME"]["terms"]["value"]
+    )
+    assert len(found["LogME"]["halves"]) == HALVES and found["S3"]["halves"] == []
+    assert "value" not in found["NCTI"]["terms"]  # scaled when all are known
+    del given["probabilities"]
+    assert scored(given, ["LEEP"], 0)["LEEP"] == {"note": "the model predicts no source classes"}
+
+
+def test_guesses_are_those_of_the_metrics():
+    given = arrays(1.0, 0)
+    found = guesses(given)
+    for module in (LinearProbe, kNN):
+        right = np.mean(np.array(found[module.__name__.split(".")[-1]]) == LABELS)
+        assert right == module.compute(given["embeddings"], LABELS)["value"]
+
+
+@pytest.mark.parametrize("sizes", [[6, 6], [5, 7, 2], [2, 2, 3]])
+def test_halves_are_stratified_and_without_replacement(sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    found = halves(labels, len(labels), 0)
+    assert len({tuple(rows) for rows in found}) > 1
+    for rows in found:
+        assert len(set(rows)) == len(rows)
+        for label, size in enumerate(sizes):
+            assert (labels[rows] == label).sum() in (size // 2, -(-size // 2))
+
+
+# Images that are hard -----------------------------------------------------------------------
+
+
+def test_images_that_nobody_gets_right_are_shown_with_what_they_are_taken_for(tmp_path):
+    images = chosen(tmp_path)
+    right = LABELS.tolist()
+    first, second = right.copy(), right.copy()
+    first[0], second[0] = 2, 2  # agreed on
+    first[13], second[13] = 0, 3
+    first[20] = 3  # right by the second
+    found = hard_images(images, [first, second])
+    assert [one["file"] for one in found] == ["0.png", "13.png"]
+    assert found[0]["predicted"] == [["c", 2]] and found[0]["label"] == "a"
+    assert found[0]["thumbnail"].startswith("data:image/jpeg;base64,")
+    counts = np.array(confusion(images, first, "x")["counts"])
+    assert counts[0, 2] == 1 and counts[1, 0] == 1 and np.trace(counts) == len(LABELS) - 3
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("/a/beetles", "beetles"), ("beetles/", "beetles"), ("/a/Käfer 1", "K_fer_1"), ("/", "images"),
+     ("/a/-x", "x")],
+)  # fmt: skip
+def test_a_ranking_is_called_after_its_folder(folder, name):
+    assert ranking_name(folder) == name
+
+
+# The scripts --------------------------------------------------------------------------------
+
+
+def test_scripts(tmp_path):
+    cards, _ = experiment()
+    write_json(tmp_path / "images.json", chosen(tmp_path))
+    outputs = []
+    for seed, (one, (_, _, strength)) in enumerate(zip(cards, MODELS, strict=True)):
+        folder = tmp_path / one["slug"]
+        folder.mkdir()
+        given = arrays(strength, seed)
+        names = ["embeddings", "featuremaps", "probabilities"]
+        for name in names:
+            np.save(folder / f"{name}.npy", given[name])
+        one = copy.deepcopy(one) | {"arrays": dict.fromkeys(names, "sha")}
+        if seed == 2:
+            one |= {"failed": "crashed", "remedy": "leave it out"}
+        write_json(folder / "card.json", one)
+        outputs.append(folder / "scores.json")
+        jobs.run(
+            "rank_scores.py",
+            input={"card": folder / "card.json", "images": tmp_path / "images.json"},
+            output=[outputs[-1]],
+            params={"metrics": METRICS, "seed": 0},
+        )
+    assert read_json(outputs[2])["failed"] == "crashed" and "scores" not in read_json(outputs[2])
+    jobs.run(
+        "rank_report.py",
+        input={
+            "images": tmp_path / "images.json",
+            "cards": [path.with_name("card.json") for path in outputs],
+            "scores": outputs,
+        },
+        output={
+            name: tmp_path / f"out.{name}" for name in ("json", "csv", "page", "answer")
+        },
+        params={
+            "name": "beetles", "by": "LinearProbe", "metrics": METRICS, "metadata": "",
+            "settings": {}, "command": "snakemake rank", "seed": 0,
+        },
+    )  # fmt: skip
+    found = read_json(tmp_path / "out.json")
+    assert [c["name"] for c in found["candidates"]] == ["timm:good.a", "timm:fair.a"]
+    assert found["failures"][0]["name"] == "torchvision:poor"
+    assert "Start from timm:good.a" in (tmp_path / "out.answer").read_text()
+    assert "<html" in (tmp_path / "out.page").read_text()
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 6
