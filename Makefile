@@ -5,11 +5,16 @@ CORES ?= all
 INSTALLED := .venv/.installed
 OWN := . $(wildcard plugins/*)
 
-.PHONY: run test install lint
+.PHONY: run rank test install lint
 
 run: $(INSTALLED)
 	.venv/bin/python -m basemodel.unlock
 	.venv/bin/snakemake --cores $(CORES)
+
+# make rank IMAGES=folder: which pre-trained model to start from, for these images.
+rank: $(INSTALLED)
+	@test -n "$(IMAGES)" || { echo "Name a folder: make rank IMAGES=folder"; exit 1; }
+	.venv/bin/snakemake rank --cores $(CORES) --config "images=$(IMAGES)"
 
 test: $(INSTALLED)
 	.venv/bin/python -m pytest

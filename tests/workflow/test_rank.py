@@ -1,0 +1,151 @@
+"""`snakemake rank` as a user runs it, on base models of the smoke experiment and a bad name."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import miniatures
+
+TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
+BAD = "timm:no_such_model"
+
+
+def overlay(project, candidates, **more):
+    file = project.folder / "rank.yaml"
+    settings = {
+        "images": str(project.folder / "beetles"),
+        "candidates": candidates,
+        "rank": {"images_per_class": 6, "verify": 1, "seeds": 2, "epochs": 1, "trainable": "last"},
+    } | more
+    file.write_text(json.dumps(settings))
+    return (str(file),)
+
+
+@pytest.fixture(scope="module")
+def ranked(finished):
+    """The finished experiment with a folder of images, ranked once; the folder is for this only."""
+    for label in range(3):
+        for number in range(10):
+            path = finished.folder / "beetles" / f"class {label}" / f"{number}.png"
+            miniatures.image(path, label, number)
+    run = finished.snakemake("rank", overlay=overlay(finished, [*TRAINED, BAD]))
+    assert run.returncode == 0, run.stdout + run.stderr
+    return finished, run
+
+
+def of(project):
+    return project.results / "rank" / "beetles"
+
+
+def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
+    project, run = ranked
+    printed = run.stdout + run.stderr
+    found = json.loads((of(project) / "ranking.json").read_text())
+    leader = found["candidates"][0]["name"]
+    assert f"Start from {leader}" in printed
+    assert f"{BAD}: timm has no model 'no_such_model'" in printed
+    assert len(found["candidates"]) == 3 and len(found["controls"]) == 2
+    assert [failure["name"] for failure in found["failures"]] == [BAD]
+    page = (of(project) / "report.html").read_text()
+    assert leader in page and "no_such_model" in page
+    rows = (of(project) / "ranking.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3 + 2 + 1
+    assert re.search(r"^The page: .*rank/beetles/report\.html$", printed, re.MULTILINE)
+
+
+def would_run(project, candidates, *targets, **more):
+    run = project.snakemake("-n", *targets, overlay=overlay(project, candidates, **more))
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
+    return {rule: int(count) for rule, count in table if rule != "rank"}
+
+
+def test_only_what_failed_is_tried_again(ranked):
+    project, _ = ranked
+    again = {"rank_candidate": 2, "rank_scores": 2, "rank_report": 1}  # and its twin
+    assert would_run(project, [*TRAINED, BAD], "rank") == again
+    assert would_run(project, TRAINED, "rank") == {"rank_report": 1}
+
+
+def test_a_new_candidate_costs_its_own_jobs(ranked):
+    project, _ = ranked
+    more = [*TRAINED, "base:vgg16/class5-1"]
+    assert would_run(project, more, "rank") == {
+        "rank_candidate": 2, "rank_scores": 2, "rank_report": 1
+    }  # fmt: skip
+
+
+def test_a_metric_passes_no_image_through_a_network(ranked):
+    project, _ = ranked
+    file = project.folder / "workflow/basemodel/metrics/LogME.py"
+    text = file.read_text()
+    try:
+        file.write_text(f"{text}\nUNUSED = 1\n")
+        assert would_run(project, TRAINED, "rank") == {"rank_scores": 5, "rank_report": 1}
+    finally:
+        file.write_text(text)
+
+
+def test_changed_images_are_ranked_again_and_touched_ones_are_not(ranked):
+    project, _ = ranked
+    image = project.folder / "beetles" / "class 0" / "0.png"
+    content, later = image.read_bytes(), image.stat().st_mtime + 100
+    os.utime(image, (later, later))
+    assert would_run(project, TRAINED, "rank").get("rank_images") == 1  # looked at again
+    run = project.snakemake("rank", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0 and "rank_candidate complete" not in run.stdout + run.stderr
+    miniatures.image(image, 0, 77)
+    run = project.snakemake("rank", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0 and "rank_candidate complete: 5 jobs" in run.stdout + run.stderr
+    image.write_bytes(content)
+
+
+def test_verifying_fine_tunes_the_shortlist(ranked):
+    project, _ = ranked
+    run = project.snakemake("rank_verify", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads((of(project) / "verified" / "ranking.json").read_text())
+    rows = found["verify"]["rows"]
+    assert 1 <= len(rows) <= 2 and all(len(row["accuracies"]) == 2 for row in rows)
+    assert found["verify"]["sentence"] in run.stdout.replace("\n", " ") or found["verify"]["rows"]
+
+
+def test_fewer_than_two_candidates_are_an_error(ranked):
+    project, _ = ranked
+    run = project.snakemake("rank", overlay=overlay(project, [TRAINED[0], BAD]))
+    assert run.returncode == 1
+    assert "Fewer than two candidates could be used" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"images": None}, "config: images: names no folder; add --config images=FOLDER"),
+        ({"images": "/nowhere"}, "config: images: there is no /nowhere; write where it is"),
+        ({"candidates": ["resnet18"]}, "config: candidates.0: 'resnet18' does not say where"),
+        ({"rank": {"by": "LogME"}}, "config: rank.by: 'LogME' is not one of"),
+    ],
+)
+def test_bad_settings_are_one_line(ranked, settings, said):
+    project, _ = ranked
+    run = project.snakemake("-n", "rank", overlay=overlay(project, TRAINED, **settings))
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert said in run.stdout + run.stderr
+
+
+def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
+    project, _ = ranked
+    run = subprocess.run(
+        project.command("-n", "rank", overlay=overlay(project, [])),
+        cwd=project.folder,
+        env=project.environment()
+        | {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path), "TORCH_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert "`snakemake rank_fetch --cores 1` downloads them" in run.stdout + run.stderr
+    assert list(tmp_path.iterdir()) == []
