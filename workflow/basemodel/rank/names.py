@@ -48,7 +48,8 @@ class Candidate:
     @property
     def label(self) -> str:
         """The name in tables and messages."""
-        label = f"{self.file} ({self.name})" if self.file else f"{self.source}:{self.name}"
+        file = f"{Path(self.file).name} ({self.name})"
+        label = file if self.file else f"{self.source}:{self.name}"
         return f"untrained {label}" if self.untrained else label
 
     @property

@@ -63,7 +63,7 @@ def trust(
             if sign * (measured[control]["value"] - measured[trained]["value"]) >= 0:
                 return "untrusted", f"puts {labels[control]} above {labels[trained]}"
     if not across:
-        return "within", "compares candidates of one architecture only"
+        return "within", "other architectures have values on another scale"
     return "trusted", ""
 
 
