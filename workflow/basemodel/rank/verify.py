@@ -14,9 +14,11 @@ from basemodel.seeds import seed_of
 RESAMPLES = 2000
 LEVEL = 95  # per cent
 SPACE = "\u00a0"  # between a number and its unit
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 Result = dict[str, Any]  # what rank.tuning.tune or rank.tuning.failed returns
 Row = dict[str, Any]
+Titles = list[str]  # how a candidate was chosen
 
 
 def shortlist(order: list[str], static: str | None, k: int) -> list[str]:
@@ -50,17 +52,17 @@ def verdict(
     * sentence.
 
     difference, regret, low and high are None if the first choice failed, or all others did.
-    Raises ValueError if a candidate of the shortlist has no results, or if some were tested on
-    other images or trained with other seeds than others.
+    Raises ValueError if a candidate of the shortlist has no results, or if the numbers of test
+    images or of seeds are not the same for all.
     """
     wanted = shortlist(order, static, k)
     grouped = {slug: _of(slug, results) for slug in wanted}
-    titles = {slug: _title(slug, order, static, by, static_by) for slug in wanted}
+    titles = {slug: _chosen_as(slug, order, static, by, static_by) for slug in wanted}
     rows = [_row(slug, titles[slug], grouped[slug]) for slug in wanted]
     compared = [row for row in rows if row["failed"] is None]
     correct = {row["slug"]: _correct(grouped[row["slug"]]) for row in compared}
     if len({of.shape for of in correct.values()}) > 1:
-        raise ValueError("candidates were tested on different images, or with different seeds")
+        raise ValueError("candidates have different numbers of test images or of seeds")
     found: dict[str, Any] = dict.fromkeys(("regret", "difference", "low", "high"))
     first = rows[0]
     others = [row for row in compared if row is not first]
@@ -102,16 +104,17 @@ def _of(slug: str, results: list[Result]) -> list[Result]:
     return found
 
 
-def _title(slug: str, order: list[str], static: str | None, by: str, static_by: str) -> str:
-    """ "2nd by linear probe, 1st by parameters"."""
+def _chosen_as(slug: str, order: list[str], static: str | None, by: str, static_by: str) -> Titles:
+    """ "2nd by linear probe" and "1st by parameters", or one of them."""
     places = [f"{_ordinal(order.index(slug) + 1)} by {by}"] if slug in order else []
-    return ", ".join(places + ([f"1st by {static_by}"] if slug == static else []))
+    return places + ([f"1st by {static_by}"] if slug == static else [])
 
 
-def _row(slug: str, title: str, results: list[Result]) -> Row:
+def _row(slug: str, titles: Titles, results: list[Result]) -> Row:
     done = [result["accuracy"] for result in results if not result.get("failed")]
     why = next((result for result in results if result.get("failed")), None)
     failed = str(Unusable(why["failed"], why["remedy"])) if why else None
+    title = ", ".join(titles)
     return {
         "name": results[0]["candidate"],
         "slug": slug,
@@ -123,10 +126,10 @@ def _row(slug: str, title: str, results: list[Result]) -> Row:
 
 
 def _correct(results: list[Result]) -> np.ndarray:
-    """bool [seeds, tests]; ragged if the seeds' tests differ, which is refused."""
+    """Which test images were right, bool [seeds, tests]."""
     rows = [result["correct"] for result in results]
     if len({len(row) for row in rows}) > 1:
-        raise ValueError(f"{results[0]['candidate']} was tested on different images")
+        raise ValueError(f"{results[0]['candidate']} has different numbers of test images")
     return np.array([[digit == "1" for digit in row] for row in rows])
 
 
@@ -137,7 +140,7 @@ def _mean(row: Row) -> float:
 def _sentence(
     rows: list[Row],
     found: dict[str, Any],
-    titles: dict[str, str],
+    titles: dict[str, Titles],
     static: str | None,
     seeds: int,
 ) -> str:
@@ -153,35 +156,35 @@ def _sentence(
     else:
         said = (
             f"Of the {len(compared)} that were fine-tuned with {runs}, {best['name']}, "
-            f"{_firsts(titles[best['slug']])}, was best ({of_best})"
+            f"{_the(titles[best['slug']])}, was best ({of_best})"
         )
         said += _cost_of_first(rows, found, titles, best)
         if static not in (None, first["slug"], best["slug"]):
             other = next(row for row in rows if row["slug"] == static)
             if other["mean"] is not None:
                 points = _points(best["mean"] - other["mean"])
-                said += f"; {other['name']}, {_firsts(titles[static])}, lost {points}"
+                said += f"; {other['name']}, {_the(titles[static])}, lost {points}"
     return ". ".join([said, *lost]) + "."
 
 
 def _cost_of_first(
-    rows: list[Row], found: dict[str, Any], titles: dict[str, str], best: Row
+    rows: list[Row], found: dict[str, Any], titles: dict[str, Titles], best: Row
 ) -> str:
     """How the first choice compares with the best of the others, if it could be fine-tuned."""
     if found["difference"] is None:
         return ""
     first, low, high = rows[0], found["low"], found["high"]
     if best is not first:
-        of_first = f"{first['name']}, {_firsts(titles[first['slug']])},"
+        of_first = f"{first['name']}, {_the(titles[first['slug']])},"
         bounds = f"{_number(low)} to {_number(high)}"
         return f"; {of_first} lost {_points(found['regret'])} ({bounds})"
     points, bounds = _points(-found["difference"]), f"{_number(-high)} to {_number(-low)}"
     return f", {points} ahead of the next ({bounds})"
 
 
-def _firsts(title: str) -> str:
-    """The title in a sentence: "the 1st by linear probe and the 1st by parameters"."""
-    return " and ".join(f"the {part}" for part in title.split(", "))
+def _the(titles: Titles) -> str:
+    """As in a sentence: "the 1st by linear probe and the 1st by parameters"."""
+    return " and ".join(f"the {title}" for title in titles)
 
 
 def _points(fraction: float) -> str:
@@ -195,6 +198,5 @@ def _number(fraction: float) -> str:
 
 
 def _ordinal(number: int) -> str:
-    if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else ENDINGS.get(number % 10, 'th')}"
