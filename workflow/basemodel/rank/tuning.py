@@ -18,7 +18,7 @@ from basemodel.features.device import device, seed_everything
 from basemodel.features.feeding import free_memory
 from basemodel.networks.models import initialise
 from basemodel.networks.weights import DIVERGED
-from basemodel.rank.extract import BROKEN, of
+from basemodel.rank.extract import of
 from basemodel.rank.failures import Unusable
 from basemodel.rank.load import load
 from basemodel.rank.names import Candidate
@@ -184,7 +184,7 @@ def _right(last: nn.Linear, embeddings: Tensor, labels: list[int]) -> list[bool]
     with torch.inference_mode():
         logits = last.eval()(embeddings).cpu()
     if not logits.isfinite().all():
-        raise Unusable(f"its answers to test images are not finite: {BROKEN}", DIVERGED)
+        raise Unusable("its answers to test images are not finite", DIVERGED)
     return (logits.argmax(1) == torch.tensor(labels)).tolist()
 
 
