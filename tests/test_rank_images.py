@@ -79,6 +79,16 @@ def test_images_with_a_split(tmp_path):
     ]
 
 
+def test_of_images_with_train_alone_some_are_held_out(tmp_path, monkeypatch):
+    classes(tmp_path / "train", ant=10, beetle=10)
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    chosen = choose(f"~/{tmp_path.name}", 30)
+    assert chosen["classes"] == ["ant", "beetle"]
+    assert (len(chosen["probe"]), len(chosen["test"])) == (16, 4)
+    assert Path(chosen["folder"], chosen["probe"][0]["file"]).is_file()
+    assert state(f"~/{tmp_path.name}") == state(tmp_path) != ""
+
+
 def test_the_choice_depends_on_names_alone(tmp_path):
     first = choose(classes(tmp_path / "a", ant=30, beetle=30), 10)
     classes(tmp_path / "b", beetle=30, cricket=7)  # made in another order, another class beside it
@@ -205,7 +215,11 @@ def test_checksums_are_of_the_files(tmp_path):
 def test_the_state_of_a_folder_changes_with_its_files(tmp_path):
     classes(tmp_path, ant=2, beetle=2)
     first = state(tmp_path)
+    (tmp_path / ".DS_Store").touch()
     assert state(tmp_path) == first != ""
+    (tmp_path / "ant" / "odd\udce9").symlink_to("nowhere")
+    assert state(tmp_path) != first
+    (tmp_path / "ant" / "odd\udce9").unlink()
     file = tmp_path / "ant" / "000.png"
     os.utime(file, ns=(1, 1))
     touched = state(tmp_path)

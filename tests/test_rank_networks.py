@@ -118,6 +118,8 @@ def test_costs_are_those_that_the_libraries_publish(tmp_path):
             counted = cost(load(parse(f"torchvision:{name}").control, tmp_path))
             assert counted.parameters == meta["num_params"]
             assert counted.multiply_adds / 1e9 == pytest.approx(meta["_ops"], abs=2e-3)
+        pit = cost(load(parse("timm:pit_ti_224").control, tmp_path))
+        assert pit.multiply_adds / 1e9 == pytest.approx(0.7, abs=0.05)  # as in its paper
         lite = cost(load(parse("timm:tf_efficientnet_lite0").control, tmp_path))
     assert lite.parameters - lite.parameters_without_classifier == 1280 * 1000 + 1000
     assert lite.multiply_adds / 1e9 == pytest.approx(0.385, abs=1e-3)

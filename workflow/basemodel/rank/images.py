@@ -1,7 +1,7 @@
 """Which of a user's images the candidates are compared on.
 
-The folder holds class folders, or train/ and test/ (or val/) of class folders; or else its images
-are unlabelled. Every choice depends on the names of classes and files alone.
+The folder holds class folders, or train/ and perhaps test/ (or val/) of class folders; or else its
+images are unlabelled. Every choice depends on the names of classes and files alone.
 """
 
 import hashlib
@@ -45,19 +45,23 @@ class Folder:
 
 
 def state(folder: str | Path) -> str:
-    """A digest of the names, sizes and times of all files, for a rule's parameter: no file is
-    opened. Empty if there is no such folder."""
-    digest = hashlib.sha256()
-    for path, folders, files in os.walk(folder):
+    """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
+
+    No file is opened. Empty if there is no such folder.
+    """
+    digest, root = hashlib.sha256(), Path(folder).expanduser()
+    for path, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            place = os.path.join(path, name)  # noqa: PTH118 (as bytes: any name)
-            facts = os.stat(place) if os.path.exists(place) else None  # noqa: PTH110, PTH116
-            told = (facts.st_size, facts.st_mtime_ns) if facts else None
-            digest.update(
-                f"{os.path.relpath(place, folder)}\0{told}\0".encode(errors="surrogateescape")
-            )
-    return digest.hexdigest()[:16] if Path(folder).is_dir() else ""
+        for name in sorted(name for name in files if not name.startswith(".")):
+            place = Path(path, name)
+            try:
+                facts = place.stat()
+                told = f"{facts.st_size} {facts.st_mtime_ns}"
+            except OSError:  # a link that leads nowhere
+                told = ""
+            told = f"{place.relative_to(root)}\0{told}\0"
+            digest.update(told.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16] if root.is_dir() else ""
 
 
 def divide(folder: str | Path) -> Folder:
@@ -66,12 +70,12 @@ def divide(folder: str | Path) -> Folder:
     Test images are in none of the training images, whatever else changes. Raises DataError if
     there is no such folder or no image in it.
     """
-    root = Path(folder)
+    root = Path(folder).expanduser()
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder; `images` names it")
     test = next((name for name in TESTS if (root / name).is_dir()), None)
-    split = test is not None and (root / "train").is_dir()
-    found, problems = _classes(root, "train" if split else ".")
+    inner = (root / "train").is_dir() and any(path.is_dir() for path in (root / "train").iterdir())
+    found, problems = _classes(root, "train" if inner else ".")
     small = [name for name, files in found.items() if len(files) < LEAST]
     problems += [
         f"class {shown(name)} is left out: it has only {_images(found[name])}" for name in small
@@ -79,7 +83,7 @@ def divide(folder: str | Path) -> Folder:
     kept = {name: files for name, files in found.items() if name not in small}
     if len(kept) < 2:
         return _unlabelled(root, [*problems, f"{_number(len(kept))} with at least {LEAST} images"])
-    if not split:
+    if not (inner and test):
         return _held_out(kept, problems)
     tests, more = _classes(root, test)
     problems += more
@@ -106,7 +110,7 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
     Raises DataError if there are too few images.
     """
     divided = divide(folder)
-    root, problems = Path(folder), divided.problems
+    root, problems = Path(folder).expanduser(), divided.problems
     least = LEAST if divided.labelled else 1
     most = images_per_class * (1 if divided.labelled else UNLABELLED)
     classes, probe, test = [], [], []

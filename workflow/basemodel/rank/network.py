@@ -65,6 +65,7 @@ def cost(network: Network) -> Cost:
 
     try:
         shapes = copy.deepcopy(network.module).to("meta").eval()
+        shapes.requires_grad_(False)  # the counter refuses parameters as a layer's input otherwise
         for module in shapes.modules():
             module.register_forward_hook(measure)
         counter = FlopCounterMode(display=False)
