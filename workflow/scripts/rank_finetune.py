@@ -1,0 +1,29 @@
+"""Fine-tune one candidate on the user's images with one seed, and test it on held-out ones.
+
+input:  images: images.json of rank_images.py; card: card.json of rank_candidate.py, read by nothing
+        here: it changes when the weights do
+output: a JSON, see rank.tuning.tune; of a candidate that cannot be used, the reason and the remedy
+params: candidate: the fields of rank.names.Candidate; models: the folder of base models; settings
+        of the training; seed
+"""
+
+import torch  # before the fork  # noqa: F401
+
+from basemodel.files import read_json, write_json
+from basemodel.fingerprint import verify
+from basemodel.rank.failures import Unusable
+from basemodel.rank.isolated import isolated
+from basemodel.rank.names import Candidate
+from basemodel.rank.tuning import failed, tune
+
+verify(snakemake.params.code)
+candidate, seed = Candidate(**snakemake.params.candidate), snakemake.params.seed
+chosen = read_json(snakemake.input.images)
+models, settings = snakemake.params.models, snakemake.params.settings
+try:
+    result = isolated(tune, candidate, chosen, models, settings, seed)
+    print(f"{candidate.label}, seed {seed}: test accuracy {result['accuracy']:.4f}")
+except Unusable as error:
+    result = failed(candidate, seed, error)
+    print(f"{candidate.label}, seed {seed}: not fine-tuned: {error}")
+write_json(snakemake.output[0], result)
