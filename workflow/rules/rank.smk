@@ -3,7 +3,7 @@
 
 from dataclasses import asdict
 
-from basemodel.rank import curated, names
+from basemodel.rank import curated, names, verify
 from basemodel.rank.images import state as state_of_images
 
 RANK = config["rank"]
@@ -71,8 +71,10 @@ def try_again(wildcards):
 def shortlist(wildcards):
     """What rank_verify fine-tunes, by slug: known only when the ranking is."""
     found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
-    first = [candidate["slug"] for candidate in found["candidates"]][: RANK["verify"]]
-    return list(dict.fromkeys([*first, *found["static_order"]["slugs"][:1]]))
+    if not found["labelled"] or not found["candidates"]:
+        raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
+    order = [candidate["slug"] for candidate in found["candidates"]]
+    return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
 
 
 rule rank:

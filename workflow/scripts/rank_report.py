@@ -1,8 +1,8 @@
 """The ranking as a page, as a table and as text.
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
-        order; templates: of the page
-params: name, by, metrics, settings, command: what report.rank_words describes; metadata: the user's
+        order; templates: of the page; fine_tunings (if there are any): json of rank_finetune.py
+params: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what report.rank_words describes; metadata: the user's
         table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
@@ -15,9 +15,12 @@ from basemodel.fingerprint import verify
 from basemodel.rank import metadata
 from basemodel.rank.names import Candidate
 from basemodel.rank.ranking import ranking, table
+from basemodel.rank.verify import verdict
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_page import page
 from basemodel.tables import write_csv
+
+STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}
 
 verify(snakemake.params.code)
 params = snakemake.params
@@ -43,6 +46,15 @@ found = ranking(
     },
     params.seed,
 )
+if results := snakemake.input.get("fine_tunings"):
+    found["verify"] = verdict(
+        [candidate["slug"] for candidate in found["candidates"]],
+        next(iter(found["static_order"]["slugs"]), None),
+        [read_json(path) for path in results],
+        params.verify,
+        by=next(score["label"] for score in found["scores"] if score["name"] == params.by),
+        static_by=STATIC[found["static_order"]["by"]],
+    )
 write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(table(found)))
 write_text(snakemake.output.page, page(found))
