@@ -2,8 +2,8 @@
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
         order; templates: of the page; fine_tunings (if there are any): json of rank_finetune.py
-params: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what report.rank_words describes; metadata: the user's
-        table of ImageNet accuracies, or ""; seed
+params: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
+        report.rank_words describes; metadata: the user's table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
 
