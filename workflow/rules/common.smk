@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 from basemodel import begun, metrics, settings, unlock, versions
@@ -87,6 +88,10 @@ def inputs_of(metric, pattern, card=None, **values):
     return {
         what: expand(card if what == "card" else pattern, what=what, **values) for what in wanted
     }
+
+
+def cells(names, architectures, targets):
+    return [list(cell) for cell in product(names, architectures, targets)]
 
 
 def pixels(dataset):

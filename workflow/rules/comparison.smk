@@ -26,7 +26,7 @@ rule comparison:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=metric_files(ALL_METRICS),
+        metrics=ALL_METRIC_FILES,
     output:
         scores="<results>/tables/scores.csv",
         rho="<results>/tables/rho.csv",
@@ -41,7 +41,7 @@ rule comparison:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("comparison.py", *module_names(ALL_METRICS)),
-        cells=cells(ALL_METRICS),
+        cells=ALL_CELLS,
         architectures=ARCHITECTURES,
         targets=TARGETS,
         metrics=ALL_METRICS,
@@ -55,7 +55,7 @@ rule held_out:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=metric_files(METRICS),
+        metrics=METRIC_FILES,
         curves="<results>/tables/pair_curves.npy",
     output:
         held_out="<results>/tables/held_out.csv",
@@ -67,7 +67,7 @@ rule held_out:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("held_out.py", *module_names(METRICS)),
-        cells=cells(METRICS),
+        cells=CELLS,
         alpha_step=config["correlation"]["alpha_step"],
         architectures=ARCHITECTURES,
         targets=TARGETS,

@@ -54,7 +54,7 @@ rule figure3:
 rule figure1:
     input:
         accuracies="<results>/tables/normal_training.csv",
-        metrics=epoch_metric_files(NORMAL_METRICS),
+        metrics=[EPOCH_METRIC.format(metric=m, architecture=a) for m, a in NORMAL_CELLS],
     output:
         svg=report(
             "<results>/figures/figure1.svg", caption="../report/figure1.rst", category="Figures"
@@ -68,7 +68,7 @@ rule figure1:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure1.py", *module_names(NORMAL_METRICS)),
-        cells=epoch_cells(NORMAL_METRICS),
+        cells=NORMAL_CELLS,
         architectures=ARCHITECTURES,
         metrics=NORMAL_METRICS,
         dpi=config["figures"]["dpi"],

@@ -5,15 +5,9 @@ NORMAL_METRICS = list(dict.fromkeys([*METRICS, "feature_norm"]))  # it may be on
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
 
 
-def epoch_cells(names):
-    return [[metric, architecture] for metric in names for architecture in ARCHITECTURES]
-
-
-def epoch_metric_files(names):
-    return [
-        f"<results>/normal/{architecture}/metrics/{metric}.csv"
-        for metric, architecture in epoch_cells(names)
-    ]
+NORMAL_CELLS = [list(cell) for cell in product(NORMAL_METRICS, ARCHITECTURES)]
+EPOCH_CELLS = [list(cell) for cell in product(EPOCH_METRICS, ARCHITECTURES)]
+EPOCH_METRIC = "<results>/normal/{architecture}/metrics/{metric}.csv"
 
 
 rule normal:
@@ -120,7 +114,7 @@ rule epoch_accuracies:
 
 rule epoch_metrics:
     input:
-        epoch_metric_files(EPOCH_METRICS),
+        [EPOCH_METRIC.format(metric=m, architecture=a) for m, a in EPOCH_CELLS],
     output:
         "<results>/tables/epoch_metrics.csv",
     log:
@@ -130,6 +124,6 @@ rule epoch_metrics:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("epoch_metrics.py"),
-        cells=epoch_cells(EPOCH_METRICS),
+        cells=EPOCH_CELLS,
     script:
         "../scripts/epoch_metrics.py"

@@ -3,20 +3,10 @@
 
 # One job scores all base models of one architecture on one target: metrics are cheap to compute
 # again, and a new target is scored without touching the others.
-def cells(names):
-    return [
-        [metric, architecture, target]
-        for metric in names
-        for architecture in ARCHITECTURES
-        for target in TARGETS
-    ]
-
-
-def metric_files(names):
-    return [
-        f"<results>/metrics/{metric}/{architecture}/{target}.csv"
-        for metric, architecture, target in cells(names)
-    ]
+CELLS = cells(METRICS, ARCHITECTURES, TARGETS)
+ALL_CELLS = cells(ALL_METRICS, ARCHITECTURES, TARGETS)
+METRIC_FILES = [f"<results>/metrics/{'/'.join(cell)}.csv" for cell in CELLS]
+ALL_METRIC_FILES = [f"<results>/metrics/{'/'.join(cell)}.csv" for cell in ALL_CELLS]
 
 
 rule metric:
@@ -78,7 +68,7 @@ rule correlation:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=metric_files(METRICS),
+        metrics=METRIC_FILES,
     output:
         correlation="<results>/tables/correlation.csv",
         pairs="<results>/tables/pairs.csv",
@@ -91,7 +81,7 @@ rule correlation:
     params:
         # The script asks each metric's module whether larger is better.
         code=fingerprint("correlation.py", *module_names(METRICS)),
-        cells=cells(METRICS),
+        cells=CELLS,
         alpha_step=config["correlation"]["alpha_step"],
         architectures=ARCHITECTURES,
         targets=TARGETS,

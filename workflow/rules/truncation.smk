@@ -4,24 +4,9 @@ CUT_ARCHITECTURES = config["truncation"]["architectures"]
 # A cut network predicts no source classes, and has no card of its own.
 CUT_METRICS = without(["probabilities", "card"], METRICS)
 OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
-
-
-def cut_cells(names):
-    return [
-        [metric, architecture, target]
-        for metric in names
-        for architecture in CUT_ARCHITECTURES
-        for target in TARGETS
-    ]
-
-
-def cut_metric_files(names):
-    return [
-        f"<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
-        for metric, architecture, target in cut_cells(names)
-    ]
-
-
+CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
+OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
+CUT_METRIC = "<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
 CUT_FINE_TUNINGS = [
     f"<results>/truncation/{architecture}/finetune/{layer}/{target}.json"
     for architecture in CUT_ARCHITECTURES
@@ -136,7 +121,7 @@ rule costs:
 rule cuts:
     input:
         fine_tunings=CUT_FINE_TUNINGS,
-        metrics=cut_metric_files(CUT_METRICS),
+        metrics=[CUT_METRIC.format(metric=m, architecture=a, target=t) for m, a, t in CUT_CELLS],
         costs="<results>/truncation/costs.csv",
     output:
         accuracies="<results>/tables/cut_accuracies.csv",
@@ -150,7 +135,7 @@ rule cuts:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *module_names(CUT_METRICS)),
-        cells=cut_cells(CUT_METRICS),
+        cells=CUT_CELLS,
     script:
         "../scripts/cuts.py"
 
@@ -159,7 +144,9 @@ rule cuts:
 rule other_cuts:
     input:
         fine_tunings=CUT_FINE_TUNINGS,
-        metrics=cut_metric_files(OTHER_CUT_METRICS),
+        metrics=[
+            CUT_METRIC.format(metric=m, architecture=a, target=t) for m, a, t in OTHER_CUT_CELLS
+        ],
         costs="<results>/truncation/costs.csv",
     output:
         metrics="<results>/tables/other_cut_metrics.csv",
@@ -172,6 +159,6 @@ rule other_cuts:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *module_names(OTHER_CUT_METRICS)),
-        cells=cut_cells(OTHER_CUT_METRICS),
+        cells=OTHER_CUT_CELLS,
     script:
         "../scripts/cuts.py"
