@@ -1,0 +1,98 @@
+# What the rules of `snakemake rank` share.
+
+from dataclasses import asdict
+
+from basemodel.rank import curated, names, verify
+from basemodel.rank.images import state as state_of_images
+
+RANK = config["rank"]
+RANKING = names.ranking_name(config["images"]) if config["images"] else "images"
+RANKED = f"<results>/rank/{RANKING}"
+# The user's candidates, or well-known ones whose weights are here; then their untrained twins.
+CANDIDATES = names.candidates(config["candidates"]) or curated.here()
+WITH_CONTROLS = names.with_controls(CANDIDATES)
+# What is known of base models only says nothing of other candidates.
+RANK_METRICS = without(["card"], ALL_METRICS)
+RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
+RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
+RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
+# How rank_verify fine-tunes: the paper's optimizer and rate.
+RANK_TUNING = {
+    "trainable": RANK["trainable"],
+    "epochs": RANK["epochs"],
+    "batch": 16,
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "momentum": 0.9,
+    "weight_decay": 0,
+    "warmup_epochs": 1,
+    "step_epochs": RANK["epochs"],
+    "gamma": 1,
+    "initialisation": "torchvision",
+    "precision": "auto",
+    "compile": False,
+}
+
+
+def images_to_rank(wildcards):
+    """Adds no tracked input, but is called exactly when something is to be ranked."""
+    if not config["images"]:
+        raise SystemExit("config: images: names no folder; add --config images=FOLDER")
+    if not CANDIDATES:
+        raise SystemExit(
+            "config: candidates: none is named, and of the well-known models none has its weights "
+            "on this machine; `snakemake rank_fetch --cores 1` downloads them, or name your own"
+        )
+    return []
+
+
+def weights_of(wildcards):
+    """The state of a file that may change: it is a parameter, so that the candidate runs again."""
+    candidate = WITH_CONTROLS[wildcards.candidate]
+    if candidate.file:
+        path = Path(candidate.file).expanduser()
+    elif candidate.source == "base" and not candidate.untrained:
+        path = Path(config["results"], "models", f"{candidate.name}.safetensors")
+    else:
+        return ""
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else "missing"
+
+
+def try_again(wildcards):
+    """Adds no tracked input, but forces a rerun of a candidate that failed."""
+    card = Path(RANKED.replace("<results>", config["results"]), "candidates", wildcards.candidate)
+    if workflow.is_main_process and (card / "card.json").exists():
+        if json.loads((card / "card.json").read_text(encoding="utf-8"))["failed"]:
+            workflow.dag.forcefiles.add(str(card / "card.json"))
+    return []
+
+
+def shortlist(wildcards):
+    """What rank_verify fine-tunes, by slug: known only when the ranking is."""
+    found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
+    if not found["labelled"] or not found["candidates"]:
+        raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
+    order = [candidate["slug"] for candidate in found["candidates"]]
+    return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
+
+
+RANK_INPUTS = {
+    "images": f"{RANKED}/images.json",
+    "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_CONTROLS),
+    "scores": expand(f"{RANKED}/candidates/{{candidate}}/scores.json", candidate=WITH_CONTROLS),
+    "templates": sorted(
+        map(str, Path(workflow.basedir).glob("workflow/basemodel/report/templates/*"))
+    ),
+}
+RANK_PARAMS = {
+    "code": fingerprint("rank_report.py", *module_names(RANK_METRICS)),
+    "name": RANKING,
+    "by": RANK_BY,
+    "metrics": RANK_METRICS,
+    "metadata": as_it_is(RANK["metadata"] or ""),
+    "settings": as_it_is(
+        {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")}
+    ),
+    "command": as_it_is(f"snakemake rank --cores --config images={config['images']}"),
+    "seed": config["seed"],
+}
