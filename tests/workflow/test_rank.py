@@ -31,7 +31,7 @@ def ranked(finished):
         for number in range(10):
             path = finished.folder / "beetles" / f"class {label}" / f"{number}.png"
             miniatures.image(path, label, number)
-    run = finished.snakemake("rank", overlay=overlay(finished, [*TRAINED, BAD]))
+    run = finished.snakemake("--", "rank", overlay=overlay(finished, [*TRAINED, BAD]))
     assert run.returncode == 0, run.stdout + run.stderr
     return finished, run
 
@@ -57,7 +57,7 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
 
 
 def would_run(project, candidates, *targets, **more):
-    run = project.snakemake("-n", *targets, overlay=overlay(project, candidates, **more))
+    run = project.snakemake("-n", "--", *targets, overlay=overlay(project, candidates, **more))
     assert run.returncode == 0, run.stdout + run.stderr
     table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
     return {rule: int(count) for rule, count in table if rule != "rank"}
@@ -95,17 +95,17 @@ def test_changed_images_are_ranked_again_and_touched_ones_are_not(ranked):
     content, later = image.read_bytes(), image.stat().st_mtime + 100
     os.utime(image, (later, later))
     assert would_run(project, TRAINED, "rank").get("rank_images") == 1  # looked at again
-    run = project.snakemake("rank", overlay=overlay(project, TRAINED))
+    run = project.snakemake("--", "rank", overlay=overlay(project, TRAINED))
     assert run.returncode == 0 and "rank_candidate complete" not in run.stdout + run.stderr
     miniatures.image(image, 0, 77)
-    run = project.snakemake("rank", overlay=overlay(project, TRAINED))
+    run = project.snakemake("--", "rank", overlay=overlay(project, TRAINED))
     assert run.returncode == 0 and "rank_candidate complete: 5 jobs" in run.stdout + run.stderr
     image.write_bytes(content)
 
 
 def test_verifying_fine_tunes_the_shortlist(ranked):
     project, _ = ranked
-    run = project.snakemake("rank_verify", overlay=overlay(project, TRAINED))
+    run = project.snakemake("--", "rank_verify", overlay=overlay(project, TRAINED))
     assert run.returncode == 0, run.stdout + run.stderr
     found = json.loads((of(project) / "verified" / "ranking.json").read_text())
     rows = found["verify"]["rows"]
@@ -115,7 +115,7 @@ def test_verifying_fine_tunes_the_shortlist(ranked):
 
 def test_fewer_than_two_candidates_are_an_error(ranked):
     project, _ = ranked
-    run = project.snakemake("rank", overlay=overlay(project, [TRAINED[0], BAD]))
+    run = project.snakemake("--", "rank", overlay=overlay(project, [TRAINED[0], BAD]))
     assert run.returncode == 1
     assert "Fewer than two candidates could be used" in run.stdout + run.stderr
 
@@ -131,7 +131,7 @@ def test_fewer_than_two_candidates_are_an_error(ranked):
 )
 def test_bad_settings_are_one_line(ranked, settings, said):
     project, _ = ranked
-    run = project.snakemake("-n", "rank", overlay=overlay(project, TRAINED, **settings))
+    run = project.snakemake("-n", "--", "rank", overlay=overlay(project, TRAINED, **settings))
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert said in run.stdout + run.stderr
 
@@ -139,7 +139,7 @@ def test_bad_settings_are_one_line(ranked, settings, said):
 def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
     project, _ = ranked
     run = subprocess.run(
-        project.command("-n", "rank", overlay=overlay(project, [])),
+        project.command("-n", "--", "rank", overlay=overlay(project, [])),
         cwd=project.folder,
         env=project.environment()
         | {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path), "TORCH_HOME": str(tmp_path)},
