@@ -48,8 +48,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """The name in tables and messages."""
-        file = f"{Path(self.file).name} ({self.name})"
-        label = file if self.file else f"{self.source}:{self.name}"
+        label = f"{self.source}:{Path(self.file).stem if self.file else self.name}"
         return f"untrained {label}" if self.untrained else label
 
     @property
