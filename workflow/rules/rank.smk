@@ -39,7 +39,7 @@ rule rank_candidates:
         "../../envs/environment.yaml"
     params:
         python=as_it_is(PYTHON),
-        models="<results>/models",
+        models=as_it_is(f"{config['results']}/models"),
         find=as_it_is(RANK["find"]),
     shell:
         "{params.python:q} -m basemodel.rank.catalogue {params.models:q} {params.find:q} 2>&1 "
@@ -93,7 +93,7 @@ rule rank_candidate:
     params:
         code=fingerprint("rank_candidate.py"),
         candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
-        models="<results>/models",
+        models=as_it_is(f"{config['results']}/models"),
         weights=weights_of,
         dtype=config["probe"]["dtype"],
     script:
@@ -155,7 +155,7 @@ rule rank_finetune:
     params:
         code=fingerprint("rank_finetune.py"),
         candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
-        models="<results>/models",
+        models=as_it_is(f"{config['results']}/models"),
         settings=RANK_TUNING,
         seed=lambda wildcards: int(wildcards.seed),
     script:
