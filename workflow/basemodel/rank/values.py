@@ -60,8 +60,10 @@ def trust(
         for trained in (i for i in known if not controls[i]):
             if not across and architectures[trained] != architectures[control]:
                 continue
-            if sign * (measured[control]["value"] - measured[trained]["value"]) >= 0:
-                return "untrusted", f"puts {labels[control]} above {labels[trained]}"
+            better = sign * (measured[control]["value"] - measured[trained]["value"])
+            if better >= 0:
+                where = "above" if better > 0 else "level with"
+                return "untrusted", f"puts {labels[control]} {where} {labels[trained]}"
     if not across:
         return "within", "other architectures have values on another scale"
     return "trusted", ""
