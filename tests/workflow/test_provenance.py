@@ -219,7 +219,7 @@ def test_mixed_versions_are_said_and_run_again_if_the_settings_say_so(mixed, tmp
     (line,) = [line for line in said.splitlines() if "several versions of packages" in line]
     assert "torch 2.4.0: 1 fine tunings" in line
     summary = (mixed.results / "summary.txt").read_text(encoding="utf-8")
-    assert "4. MADE WITH SEVERAL VERSIONS OF PACKAGES" in summary
+    assert "5. MADE WITH SEVERAL VERSIONS OF PACKAGES" in summary
     assert "\ntorch 2.4.0: 1 fine tunings\n" in summary
 
 
