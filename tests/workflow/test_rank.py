@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 
 import miniatures
+from projects import Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
 BAD = "timm:no_such_model"
@@ -25,15 +27,17 @@ def overlay(project, candidates, **more):
 
 
 @pytest.fixture(scope="module")
-def ranked(finished):
-    """The finished experiment with a folder of images, ranked once; the folder is for this only."""
+def ranked(finished, tmp_path_factory):
+    """A copy of the finished experiment with a folder of images, ranked once."""
+    project = Project(tmp_path_factory.mktemp("ranked") / "project")
+    shutil.copytree(finished.folder, project.folder, symlinks=True)
     for label in range(3):
         for number in range(10):
-            path = finished.folder / "beetles" / f"class {label}" / f"{number}.png"
+            path = project.folder / "beetles" / f"class {label}" / f"{number}.png"
             miniatures.image(path, label, number)
-    run = finished.snakemake("--", "rank", overlay=overlay(finished, [*TRAINED, BAD]))
+    run = project.snakemake("--", "rank", overlay=overlay(project, [*TRAINED, BAD]))
     assert run.returncode == 0, run.stdout + run.stderr
-    return finished, run
+    return project, run
 
 
 def of(project):
