@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 
 import jobs
 from basemodel import versions
@@ -29,6 +30,7 @@ from basemodel.rank.load import load
 from basemodel.rank.names import parse
 from basemodel.rank.network import Cost, Network
 from basemodel.rank.passing import Pass, batch_size
+from basemodel.rank.preparation import Preparation, place
 
 TINY = "timm:test_resnet.r160_in1k"
 CPU = torch.device("cpu")
@@ -56,7 +58,8 @@ def images(tmp_path):
         (tmp_path / "in" / file).parent.mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 256, (50, 40 + number, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "in" / file)
-        probe.append({"file": file, "label": number % 2})
+        sha256 = hashlib.sha256((tmp_path / "in" / file).read_bytes()).hexdigest()
+        probe.append({"file": file, "label": number % 2, "sha256": sha256})
     path = tmp_path / "images.json"
     path.write_text(json.dumps({"folder": str(tmp_path / "in"), "probe": probe}))
     return path
@@ -66,6 +69,7 @@ def job(tmp_path, images, candidate):
     out = tmp_path / "results" / candidate.slug
     out.mkdir(parents=True, exist_ok=True)
     params = {"candidate": asdict(candidate), "models": str(tmp_path), "dtype": "float32"}
+    params["cropped"] = str(tmp_path / "cropped")
     return {"input": {"images": images}, "output": {"card": out / "card.json"}, "params": params}
 
 
@@ -85,7 +89,7 @@ def test_arrays_and_a_card(tmp_path, images):
     files = [tmp_path / "in" / facts["file"] for facts in json.loads(images.read_text())["probe"]]
     with torch.inference_mode():
         for row, file in enumerate(files):
-            expected = network.look(network.preprocess(Image.open(file))[None])
+            expected = network.look(network.preparation(Image.open(file))[None])
             for name, array in arrays.items():
                 np.testing.assert_allclose(array[row], expected[name][0], rtol=1e-3, atol=1e-5)
     assert card["failed"] is card["remedy"] is None
@@ -226,10 +230,11 @@ def _note_and_sleep(path):
 
 
 def small(look, side=(4, 4)):
-    def preprocess(image):
-        return torch.full((3, *side), float(np.asarray(image).mean()))
+    def crop(image):
+        return torch.full((3, *side), round(np.asarray(image).mean()), dtype=torch.uint8)
 
-    return Network(torch.nn.Identity(), preprocess, look, side, None, {})
+    preparation = Preparation(crop, f"the mean {side}", Tensor.float)
+    return Network(torch.nn.Identity(), preparation, look, side, None, {})
 
 
 def paths(images):
@@ -250,11 +255,14 @@ def test_with_too_little_memory_batches_are_halved(images, most, error):
 
     passed = Pass(small(look), CPU, 8, 1)
     found = torch.cat([found["embeddings"] for found in passed.outputs(paths(images))])
-    means = [np.asarray(Image.open(path)).mean() for path in paths(images)]
-    np.testing.assert_allclose(found[:, 0], means, rtol=1e-6)
+    assert found[:, 0].tolist() == means_of(images)
     assert max(sizes) <= most
     assert passed.batch <= most
     assert passed.images_per_second() > 0
+
+
+def means_of(images):
+    return [round(np.asarray(Image.open(path)).mean()) for path in paths(images)]
 
 
 def test_one_image_that_is_too_much_is_told(images):
@@ -273,6 +281,39 @@ def test_each_image_is_decoded_once(images, monkeypatch):
     assert [len(found["embeddings"]) for found in passed.outputs(paths(images))] == [4, 4, 3]
     passed.images_per_second()
     assert sorted(decoded) == sorted(paths(images))
+
+
+def test_cropped_images_are_kept_for_candidates_that_crop_alike(tmp_path, images):
+    def found(place):
+        passed = Pass(small(lambda batch: {"embeddings": batch[:, :1, 0, 0]}), CPU, 4, 2, place)
+        return [x for found in passed.outputs(paths(images)) for x in found["embeddings"].flatten()]
+
+    kept = tmp_path / "kept" / "cropped.npy"
+    means = means_of(images)
+    assert found(kept) == means
+    assert list(kept.parent.iterdir()) == [kept]
+    np.save(kept, np.load(kept) + 1)  # so that it shows where they come from
+    assert found(kept) == [mean + 1 for mean in means]
+
+
+def test_images_of_an_unfinished_pass_are_not_kept(tmp_path, images):
+    def look(batch):
+        raise torch.OutOfMemoryError("x")
+
+    with pytest.raises(Unusable):
+        list(Pass(small(look), CPU, 4, 2, tmp_path / "kept" / "x.npy").outputs(paths(images)))
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_where_cropped_images_are_kept_depends_on_the_images_and_the_cropping(tmp_path):
+    one, other = (small(None, side).preparation for side in ((4, 4), (4, 5)))
+    places = {
+        place(tmp_path, preparation, shas)
+        for preparation in (one, other)
+        for shas in (["a", "b"], ["b", "a"], ["ab"])
+    }
+    assert len(places) == 6
+    assert place(tmp_path, one, ["a", "b"]) in places
 
 
 def test_batches_fit_into_memory(monkeypatch):

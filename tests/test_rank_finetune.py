@@ -21,6 +21,7 @@ from basemodel.rank.images import choose
 from basemodel.rank.load import load
 from basemodel.rank.names import parse
 from basemodel.rank.network import Network
+from basemodel.rank.preparation import Preparation
 from basemodel.rank.tuning import tune
 
 SETTINGS = {
@@ -143,12 +144,11 @@ def small(side=4, embeds=True):
         maps = module(images)
         return {"embeddings": maps.mean((2, 3))} if embeds else {"featuremaps": maps}
 
-    def preprocess(image):
-        return (
-            torch.from_numpy(np.asarray(image.resize((side, side))).copy()).permute(2, 0, 1) / 1.0
-        )
+    def crop(image):
+        return torch.from_numpy(np.asarray(image.resize((side, side))).copy()).permute(2, 0, 1)
 
-    return Network(module, preprocess, look, (side, side), None, {})
+    preparation = Preparation(crop, "resized", torch.Tensor.float)
+    return Network(module, preparation, look, (side, side), None, {})
 
 
 BASE = parse("base:resnet18/x")

@@ -56,7 +56,7 @@ def noise(width=97, height=64):
 
 def seen(network, *images):
     with torch.inference_mode():
-        return network.look(torch.stack([network.preprocess(image) for image in images]))
+        return network.look(torch.stack([network.preparation(image) for image in images]))
 
 
 def in_hub(folder, candidate, state):
@@ -218,7 +218,7 @@ def test_a_base_model(tmp_path):
     assert same(network, module.state_dict())
     noise().save(tmp_path / "a.png")
     packed = torch.from_numpy(square(tmp_path / "a.png", 40).copy())[None]
-    assert torch.equal(network.preprocess(noise())[None], preprocessing.centre_crop(packed))
+    assert torch.equal(network.preparation(noise())[None], preprocessing.centre_crop(packed))
     assert seen(network, noise())["probabilities"].shape == (1, 5)
     twin = load(parse("base:resnet18/class02-01").control, tmp_path)
     assert not same(twin, module.state_dict())
@@ -240,6 +240,6 @@ def test_real_weights_see_what_timms_own_loading_sees(tmp_path):
     for network in (load(candidate, tmp_path), load(mine, tmp_path)):
         found = seen(network, photo())
         with torch.inference_mode():
-            answer = theirs(network.preprocess(photo())[None]).softmax(1)
+            answer = theirs(network.preparation(photo())[None]).softmax(1)
         assert torch.equal(found["probabilities"], answer)
         assert int(answer.argmax()) == 698  # a palace

@@ -33,7 +33,7 @@ def noise(width=97, height=64):
 
 def seen(network, *images):
     with torch.inference_mode():
-        return network.look(torch.stack([network.preprocess(image) for image in images]))
+        return network.look(torch.stack([network.preparation(image) for image in images]))
 
 
 # What networks of different kinds give. Shapes need no values.
@@ -79,7 +79,7 @@ def test_what_a_network_gives_belongs_together(name, tmp_path):
     network = load(parse(name).control, tmp_path)
     images = [noise(), noise(160, 200)]
     found = seen(network, *images)
-    batch = torch.stack([network.preprocess(image) for image in images])
+    batch = torch.stack([network.preparation(image) for image in images])
     with torch.inference_mode():
         answers = network.module(batch).softmax(1)
         last = network.module.get_classifier()(found["embeddings"]).softmax(1)
@@ -107,8 +107,21 @@ def test_each_network_has_its_own_preprocessing(tmp_path):
         "torchvision:squeezenet1_1": (256, 224, *imagenet, linear),
     }.items():
         network = load(parse(name).control, tmp_path)
-        given = network.preprocess(photo()).numpy()
+        given = network.preparation(photo()).numpy()
         np.testing.assert_allclose(given, by_hand(photo(), *expected), atol=1e-5)
+
+
+def test_images_are_prepared_as_the_libraries_do_to_the_last_bit(tmp_path):
+    timm = pytest.importorskip("timm")
+    for name in ("tf_efficientnet_lite0", "vit_tiny_patch16_224", "test_byobnet"):
+        network = load(parse(f"timm:{name}").control, tmp_path)
+        config = timm.data.resolve_model_data_config(network.module)
+        theirs = timm.data.create_transform(**config, is_training=False)
+        assert torch.equal(network.preparation(photo()), theirs(photo()))
+    for name in ("squeezenet1_1", "efficientnet_b0", "swin_t"):
+        network = load(parse(f"torchvision:{name}").control, tmp_path)
+        theirs = from_torchvision.get_model_weights(name).DEFAULT.transforms()
+        assert torch.equal(network.preparation(photo()), theirs(photo()))
 
 
 def test_costs_are_those_that_the_libraries_publish(tmp_path):

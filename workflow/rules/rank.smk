@@ -95,6 +95,7 @@ rule rank_candidate:
         candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
         models=as_it_is(f"{config['results']}/models"),
         weights=weights_of,
+        cropped=as_it_is(RANK_CROPPED),
         dtype=config["probe"]["dtype"],
     script:
         "../scripts/rank_candidate.py"

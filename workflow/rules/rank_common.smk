@@ -15,6 +15,8 @@ WITH_CONTROLS = names.with_controls(CANDIDATES)
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
+# Images as candidates crop them, until all candidates have passed them.
+RANK_CROPPED = f"{config['results']}/rank/{RANKING}/cropped"
 RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
 # How rank_verify fine-tunes: the paper's optimizer and rate.
 RANK_TUNING = {
@@ -95,4 +97,5 @@ RANK_PARAMS = {
     ),
     "command": as_it_is(f"snakemake rank --cores --config images={config['images']}"),
     "seed": config["seed"],
+    "cropped": as_it_is(RANK_CROPPED),
 }

@@ -3,8 +3,8 @@
 input:  images: images.json of rank_images.py
 output: card: card.json. The arrays (rank.extract.ARRAYS) are written next to it, as far as the
         network has them, and the card has their checksums.
-params: candidate: the fields of rank.names.Candidate; models: the folder of base models; dtype:
-        of the featuremaps
+params: candidate: the fields of rank.names.Candidate; models: the folder of base models; cropped:
+        the folder of cropped images; dtype: of the featuremaps
 """
 
 from pathlib import Path
@@ -21,12 +21,12 @@ from basemodel.rank.names import Candidate
 verify(snakemake.params.code)
 candidate = Candidate(**snakemake.params.candidate)
 chosen = read_json(snakemake.input.images)
-files = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
 card = Path(snakemake.output.card)
 clear(card.parent)  # of an earlier run: Snakemake knows the card only
 try:
-    models, dtype = Path(snakemake.params.models), snakemake.params.dtype
-    facts = isolated(extract, candidate, files, card.parent, models, dtype)
+    models, cropped = Path(snakemake.params.models), Path(snakemake.params.cropped)
+    dtype = snakemake.params.dtype
+    facts = isolated(extract, candidate, chosen, card.parent, models, cropped, dtype)
 except Unusable as error:
     clear(card.parent)
     facts = failed(candidate, error)

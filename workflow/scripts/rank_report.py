@@ -2,10 +2,13 @@
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
         order; templates: of the page; fine_tunings (if there are any): json of rank_finetune.py
-params: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
+params: cropped: the folder of cropped images, which no candidate needs any more: it is removed;
+        verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
         report.rank_words describes; metadata: the user's table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
+
+import shutil
 
 import pandas as pd
 
@@ -59,3 +62,4 @@ write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(table(found)))
 write_text(snakemake.output.page, page(found))
 write_text(snakemake.output.answer, terminal(found))
+shutil.rmtree(params.cropped, ignore_errors=True)

@@ -34,9 +34,13 @@ class Preprocessing:
 
     def centre_crop(self, images: Tensor) -> Tensor:
         """uint8 [n, H, W, 3] -> normalised float32 [n, 3, crop, crop], cropped at the centre."""
+        return self.normalise(self.centre(images))
+
+    def centre(self, images: Tensor) -> Tensor:
+        """uint8 [n, H, W, 3] -> a view of the centres, uint8 [n, 3, crop, crop]."""
         top, left = (images.shape[1] - self.crop) // 2, (images.shape[2] - self.crop) // 2
         middle = images[:, top : top + self.crop, left : left + self.crop]
-        return self.normalise(middle.permute(0, 3, 1, 2))
+        return middle.permute(0, 3, 1, 2)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Values 0..255, [n, 3, H, W] -> float32, standardised by the means and deviations."""

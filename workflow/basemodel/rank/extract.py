@@ -1,7 +1,5 @@
 """From a candidate and image files to arrays and a card."""
 
-import hashlib
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +16,8 @@ from basemodel.rank.load import load
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import cost
 from basemodel.rank.passing import Pass, batch_size
+from basemodel.rank.preparation import place
+from basemodel.rank.weights import sha256
 
 ARRAYS = ("featuremaps", "embeddings", "probabilities")
 PACKAGES = {
@@ -28,12 +28,18 @@ PACKAGES = {
 
 
 def extract(
-    candidate: Candidate, images: Sequence[Path], folder: Path, models: Path, dtype: str
+    candidate: Candidate,
+    chosen: dict[str, Any],
+    folder: Path,
+    models: Path,
+    cropped: Path,
+    dtype: str,
 ) -> dict[str, Any]:
     """Write ARRAYS, as far as the network has them, as .npy files in `folder`; return the card.
 
     featuremaps: `dtype` [n, C, H, W]; embeddings: float32 [n, D]; probabilities: float32 [n, Z],
-    of the source classes. Rows are in the order of `images`. `models`: the folder of base models.
+    of the source classes. Rows are in the order of the probe in `chosen`, which is images.json.
+    `models`: the folder of base models; `cropped`: the folder of images that others have cropped.
     Raises Unusable if the candidate cannot be used, listing.DataError if an image cannot be
     decoded any more, files.DiskFull.
     """
@@ -44,7 +50,10 @@ def extract(
     costs = cost(network)
     network.module.to(where, memory_format=torch.channels_last)  # up to twice as fast
     loaded = perf_counter()
-    passed = Pass(network, where, batch_size(costs, where), threads)
+    images = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
+    known = [image["sha256"] for image in chosen["probe"]]
+    kept = place(cropped, network.preparation, known)
+    passed = Pass(network, where, batch_size(costs, where), threads, kept)
 
     def arrays():
         for found in passed.outputs(images):
@@ -73,7 +82,7 @@ def extract(
         "notes": network.notes,
         "images": len(images),
         "shapes": shapes,
-        "arrays": {name: _sha256(paths[name]) for name in shapes},
+        "arrays": {name: sha256(paths[name]) for name in shapes},
         "images_per_second": speed,
         "seconds": {
             "loading": loaded - started,
@@ -122,11 +131,6 @@ def _versions(candidate: Candidate) -> dict[str, str]:
         return versions.of(packages)
     except PackageNotFoundError:  # timm, which is then why the candidate fails
         return versions.of(packages[:-1])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 BROKEN = "the weights are damaged, or are those of another architecture"

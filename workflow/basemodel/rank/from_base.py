@@ -15,6 +15,7 @@ from basemodel.networks.preprocessing import Preprocessing
 from basemodel.rank.failures import Unusable
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import Network
+from basemodel.rank.preparation import Preparation
 from basemodel.rank.weights import sha256
 from basemodel.schema import nearest
 from basemodel.seeds import seed_of
@@ -44,13 +45,13 @@ def load(candidate: Candidate, models: Path) -> Network:
         facts = {"weights": str(weights), "sha256": sha256(weights)}
     preprocessing = Preprocessing.from_card(card)
 
-    def preprocess(image: Image.Image) -> Tensor:
+    def crop(image: Image.Image) -> Tensor:
         packed = torch.from_numpy(squared(image, preprocessing.size).copy())
-        return preprocessing.centre_crop(packed[None])[0]
+        return preprocessing.centre(packed[None])[0]
 
     return Network(
         module,
-        preprocess,
+        Preparation(crop, f"base {preprocessing}", preprocessing.normalise),
         whole_network(module),
         (preprocessing.crop, preprocessing.crop),
         module.last,

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from basemodel.rank.failures import Unusable
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import Look, Network
 from basemodel.rank.offline import REMEDY, offline
+from basemodel.rank.preparation import Preparation, normalised
 from basemodel.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def load(candidate: Candidate) -> Network:
             module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     module = module.eval()
     of_model = timm.data.resolve_model_data_config(module)
-    transform = timm.data.create_transform(**of_model, is_training=False)
     classes = module.num_classes
     if candidate.source == "timm" and IMAGENET != classes < MANY:
         classes = 0
@@ -79,7 +79,12 @@ def load(candidate: Candidate) -> Network:
     if isinstance(last, tuple):  # a distilled network has two
         last = nn.ModuleList(last)
     side = tuple(of_model["input_size"][1:])
-    return Network(module, transform, look, side, last, facts, notes)
+    return Network(module, _preparation(timm, of_model), look, side, last, facts, notes)
+
+
+def _preparation(timm: ModuleType, of_model: dict[str, Any]) -> Preparation:
+    transform = timm.data.create_transform(**of_model, is_training=False, normalize=False)
+    return Preparation(transform, str(transform), normalised(of_model["mean"], of_model["std"]))
 
 
 def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:

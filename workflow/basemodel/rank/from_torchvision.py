@@ -4,14 +4,18 @@ from pathlib import Path
 
 import torch
 import torchvision
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.transforms import functional
+from torchvision.transforms._presets import ImageClassification
 
 from basemodel.rank import weights as files
 from basemodel.rank.failures import Unusable
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import Look, Network
 from basemodel.rank.offline import REMEDY, offline
+from basemodel.rank.preparation import Preparation, normalised
 from basemodel.schema import nearest
 from basemodel.seeds import seed_of
 
@@ -66,7 +70,19 @@ def load(candidate: Candidate) -> Network:
     last = _last_linear(module)
     notes = [] if last else ["it has no fully connected layer: embeddings are means of featuremaps"]
     look = _look(module.eval(), name, last, notes)
-    return Network(module, transform, look, tuple(side), last, facts, notes)
+    return Network(module, _preparation(transform), look, tuple(side), last, facts, notes)
+
+
+def _preparation(transform: ImageClassification) -> Preparation:
+    """That of torchvision's transform, taken apart before it makes the image a float tensor."""
+    resized = {"interpolation": transform.interpolation, "antialias": transform.antialias}
+
+    def crop(image: Image.Image) -> Tensor:
+        image = functional.resize(image, transform.resize_size, **resized)
+        return functional.pil_to_tensor(functional.center_crop(image, transform.crop_size))
+
+    words = f"torchvision {transform.resize_size} {transform.crop_size} {resized}"
+    return Preparation(crop, words, normalised(transform.mean, transform.std))
 
 
 def names() -> list[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from basemodel.rank.preparation import Preparation
 
 # Prepared images [n, 3, H, W] -> those of featuremaps [n, C, H, W], embeddings [n, D] and
 # probabilities of the source classes [n, Z] that the network has.
@@ -19,14 +20,14 @@ Look = Callable[[Tensor], dict[str, Tensor]]
 class Network:
     """`module` is on the CPU and in evaluation mode; `look` goes with it to another device.
 
-    `preprocess`: an upright RGB image of any size -> float32 [3, H, W], as the network was made
-    for; `side`: (H, W) in pixels. `classifier`: the last layer, None if it has none of its own.
-    `facts`: what its library says (licence, source classes, accuracy on ImageNet, file and SHA-256
-    of the weights); `notes`: what the user should know, a line each.
+    `preparation`: how it takes images, of `side` (H, W) in pixels. `classifier`: the last layer,
+    None if it has none of its own. `facts`: what its library says (licence, source classes,
+    accuracy on ImageNet, file and SHA-256 of the weights); `notes`: what the user should know, a
+    line each.
     """
 
     module: nn.Module
-    preprocess: Callable[[Image.Image], Tensor]
+    preparation: Preparation
     look: Look
     side: tuple[int, int]
     classifier: nn.Module | None

@@ -1,6 +1,6 @@
-"""Passing image files through a candidate's network, each decoded once.
+"""Passing image files through a candidate's network, each decoded once at most.
 
-Threads decode and prepare the next batches while the network computes.
+Threads decode and crop the next batches while the network computes.
 """
 
 from collections import deque
@@ -18,6 +18,7 @@ from basemodel.features.feeding import free_memory
 from basemodel.files import shown
 from basemodel.rank.failures import Unusable
 from basemodel.rank.network import Cost, Look, Network
+from basemodel.rank.preparation import keep, kept
 
 AHEAD = 2  # batches that are decoded in advance
 # Images at a time. On the CPU small batches stay in its caches: EfficientNet-Lite0 is twice as fast
@@ -27,7 +28,7 @@ MOST = {"cpu": 8, "cuda": 128}
 # need several times as much (convolutions are unfolded), so this leaves room.
 COPIES = 8
 SHARE = 0.5  # of the free memory
-SECONDS = 0.3  # the speed is measured for at least this long
+SECONDS = 0.3  # the speed is that of the best batch within at least this time
 
 
 def batch_size(cost: Cost, where: torch.device) -> int:
@@ -37,12 +38,24 @@ def batch_size(cost: Cost, where: torch.device) -> int:
 
 
 class Pass:
-    """One pass; afterwards `seconds` is the time in the network, `batch` the images at a time."""
+    """One pass; afterwards `seconds` is the time in the network, `batch` the images at a time.
 
-    def __init__(self, network: Network, where: torch.device, batch: int, threads: int):
+    `place`: where the cropped images are found, or kept if they are not there yet.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        where: torch.device,
+        batch: int,
+        threads: int,
+        place: Path | None = None,
+    ):
         self._network, self._where, self._threads = network, where, max(1, threads)
+        self._place = place
         self.batch = batch
         self.seconds = 0.0
+        self._best = float("inf")  # seconds per image
         self._images = torch.empty(0)  # the first batch, on which the speed is measured
 
     def outputs(self, files: Sequence[Path]) -> Iterator[dict[str, Tensor]]:
@@ -51,22 +64,29 @@ class Pass:
         Raises DataError for a file that is no image any more, Unusable if a single image needs
         more memory than there is.
         """
-        for images in self._prepared(files):
+        for images in self._cropped(files):
             self._images = self._images if len(self._images) else images
             # Smaller than planned after the device had too little memory.
             for part in images.split(self.batch):
                 yield from self._look(part)
 
     def images_per_second(self) -> float:
-        """The network's speed with nothing beside it, on images that are there: the best run."""
-        images = self._on_device(self._images[: self.batch])
-        best, spent = float("inf"), 0.0
+        """The network's speed: that of the best batch, which is least disturbed by others."""
+        images, spent = self._on_device(self._images[: self.batch]), self.seconds
         while spent < SECONDS:
-            took = self._timed(self._network.look, images)[1]
-            best, spent = min(best, took), spent + took
-        return len(images) / best
+            spent += self._timed(self._network.look, images)[1]
+        return 1 / self._best
 
-    def _prepared(self, files: Sequence[Path]) -> Iterator[Tensor]:
+    def _cropped(self, files: Sequence[Path]) -> Iterator[Tensor]:
+        """The files' images, uint8 [n, 3, H, W], on the CPU."""
+        if self._place is None:
+            return self._decoded(files)
+        if self._place.is_file():
+            return kept(self._place, self.batch)
+        shape = len(files), 3, *self._network.side
+        return keep(self._place, self._decoded(files), shape)
+
+    def _decoded(self, files: Sequence[Path]) -> Iterator[Tensor]:
         def prepare(path: Path) -> Tensor:
             try:
                 image = picture(path)
@@ -75,7 +95,7 @@ class Pass:
                     f"{shown(str(path))} could be decoded when the images were chosen, and now "
                     f"cannot ({error}): rank again"
                 ) from error
-            return self._network.preprocess(image)
+            return self._network.preparation.crop(image)
 
         size = self.batch
         parts = iter([files[start : start + size] for start in range(0, len(files), size)])
@@ -121,7 +141,8 @@ class Pass:
             yield from self._look(part)
 
     def _on_device(self, images: Tensor) -> Tensor:
-        return images.to(self._where, memory_format=torch.channels_last)
+        prepared = self._network.preparation.normalise(images.to(self._where))
+        return prepared.contiguous(memory_format=torch.channels_last)
 
     def _timed(self, look: Look, images: Tensor) -> tuple[dict[str, Tensor], float]:
         started = perf_counter()
@@ -129,7 +150,9 @@ class Pass:
             found = look(images)
         if self._where.type == "cuda":
             torch.cuda.synchronize(self._where)
-        return found, perf_counter() - started
+        took = perf_counter() - started
+        self._best = min(self._best, took / len(images))
+        return found, took
 
 
 def out_of_memory(error: BaseException) -> bool:
