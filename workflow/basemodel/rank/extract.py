@@ -15,7 +15,7 @@ from basemodel.rank.failures import Unusable
 from basemodel.rank.load import load
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import cost
-from basemodel.rank.passing import Pass, batch_size
+from basemodel.rank.passing import Pass, batch_size, keep_freed_memory
 from basemodel.rank.preparation import place
 from basemodel.rank.weights import sha256
 
@@ -45,6 +45,7 @@ def extract(
     """
     started = perf_counter()
     deterministic()
+    keep_freed_memory()
     where, threads = device(), torch.get_num_threads()
     network = load(candidate, models)
     costs = cost(network)

@@ -23,7 +23,7 @@ from basemodel.rank.failures import Unusable
 from basemodel.rank.load import load
 from basemodel.rank.names import Candidate
 from basemodel.rank.network import Look, Network, cost
-from basemodel.rank.passing import Pass, batch_size, out_of_memory
+from basemodel.rank.passing import Pass, batch_size, keep_freed_memory, out_of_memory
 from basemodel.seeds import seed_of
 from basemodel.training.loop import fit
 
@@ -71,6 +71,7 @@ def tune(
         raise DataError("fine-tuning needs labels: put the images into one folder per class")
     if not chosen["test"]:
         raise DataError("no image to test on: add images, or a folder test/ of class folders")
+    keep_freed_memory()
     network, where = load(candidate, models), device()
     batch = batch_size(cost(network), where)
     generator = seed_everything(seed_of("rank_verify", candidate.slug, seed))
