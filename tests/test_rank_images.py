@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -49,19 +48,6 @@ def test_images_without_a_split(tmp_path):
         assert all(Path(file).parent == Path(name) for file in probe[name])
     assert chosen["problems"] == []
     assert (chosen["probe"][0]["width"], chosen["probe"][0]["height"]) == (40, 30)
-
-
-def test_folds_are_stratified_and_of_one_size(tmp_path):
-    chosen = choose(classes(tmp_path, ant=8, beetle=30, cricket=3), 13)
-    folds = {}
-    for facts in chosen["probe"]:
-        folds.setdefault(chosen["classes"][facts["label"]], []).append(facts["fold"])
-    assert sorted(Counter(folds["ant"]).values()) == [1, 1, 1, 1, 2]
-    assert sorted(Counter(folds["beetle"]).values()) == [2, 2, 3, 3, 3]
-    assert len(set(folds["cricket"])) == 2  # so that each can be learned without the other
-    sizes = Counter(facts["fold"] for facts in chosen["probe"]).values()
-    assert max(sizes) - min(sizes) <= 1
-    assert folds["beetle"] != sorted(folds["beetle"])
 
 
 def test_images_with_a_split(tmp_path):

@@ -287,6 +287,7 @@ def test_a_ranking_is_called_after_its_folder(folder, name):
 def test_scripts(tmp_path):
     cards, _ = experiment()
     write_json(tmp_path / "images.json", chosen(tmp_path))
+    (tmp_path / "cropped").mkdir()
     outputs = []
     for seed, (one, (_, _, strength)) in enumerate(zip(cards, MODELS, strict=True)):
         folder = tmp_path / one["slug"]
@@ -319,9 +320,10 @@ def test_scripts(tmp_path):
         },
         params={
             "name": "beetles", "by": "LinearProbe", "metrics": METRICS, "metadata": "",
-            "settings": {}, "command": "snakemake rank", "seed": 0,
+            "settings": {}, "command": "snakemake rank", "seed": 0, "cropped": tmp_path / "cropped",
         },
     )  # fmt: skip
+    assert not (tmp_path / "cropped").exists()  # no candidate needs it any more
     found = read_json(tmp_path / "out.json")
     assert [c["name"] for c in found["candidates"]] == ["timm:good.a", "timm:fair.a"]
     assert found["failures"][0]["name"] == "torchvision:poor"

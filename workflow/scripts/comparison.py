@@ -19,24 +19,13 @@ from basemodel.fingerprint import verify
 from basemodel.statistics import comparison
 from basemodel.statistics.pools import across_architectures, cells
 from basemodel.statistics.regret import mean_regret_table, regret_table
-from basemodel.statistics.scores import gather
-from basemodel.tables import read_csv, write_csv
+from basemodel.statistics.scores import of_job
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 params = snakemake.params
-values = {
-    tuple(cell): read_csv(path)
-    for cell, path in zip(params.cells, snakemake.input.metrics, strict=True)
-}
-scores = gather(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    values,
-    params.architectures,
-    params.targets,
-    params.metrics,
-)
+scores, values = of_job(snakemake)
 
 tables = {"rho": [], "mean_rho": [], "differences": [], "regret": []}
 one = cells(scores, values, params.metrics)

@@ -15,24 +15,13 @@ import numpy as np
 from basemodel.files import write_npy
 from basemodel.fingerprint import verify
 from basemodel.statistics.pairs import alpha_grid, scale, search
-from basemodel.statistics.scores import by_cell, cell_names, gather, oriented, rho_table
-from basemodel.tables import read_csv, write_csv
+from basemodel.statistics.scores import by_cell, cell_names, of_job, oriented, rho_table
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 params = snakemake.params
-values = {
-    tuple(cell): read_csv(path)
-    for cell, path in zip(params.cells, snakemake.input.metrics, strict=True)
-}
-scores = gather(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    values,
-    params.architectures,
-    params.targets,
-    params.metrics,
-)
+scores, _ = of_job(snakemake)
 pairs, curves = search(
     scale(np.stack([oriented(scores, metric) for metric in params.metrics])),
     by_cell(scores, "accuracy"),

@@ -12,24 +12,13 @@ import numpy as np
 from basemodel.fingerprint import verify
 from basemodel.statistics.held_out import evaluate
 from basemodel.statistics.pairs import alpha_grid, scale
-from basemodel.statistics.scores import by_cell, cell_names, gather, oriented
-from basemodel.tables import read_csv, write_csv
+from basemodel.statistics.scores import by_cell, cell_names, of_job, oriented
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 params = snakemake.params
-values = {
-    tuple(cell): read_csv(path)
-    for cell, path in zip(params.cells, snakemake.input.metrics, strict=True)
-}
-scores = gather(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    values,
-    params.architectures,
-    params.targets,
-    params.metrics,
-)
+scores, _ = of_job(snakemake)
 folds, optimism = evaluate(
     scale(np.stack([oriented(scores, metric) for metric in params.metrics])),
     by_cell(scores, "accuracy"),

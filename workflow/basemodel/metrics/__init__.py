@@ -81,16 +81,25 @@ def table(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float
 
     The models are the pool that `over_pool` is relative to; a metric without it is left as it is.
     """
-    over_pool = getattr(load(name), "over_pool", None)
-    if over_pool is None or not models:
+    if not depends_on_pool(name) or not models:
         return list(models)
     terms = {term: np.array([model[term] for model in models], float) for term in models[0]}
     # A model without all of its terms is not part of the pool
     whole = ~np.isnan(list(terms.values())).any(axis=0)
     values = np.full(len(models), np.nan)
     if whole.any():
-        values[whole] = over_pool({term: array[whole] for term, array in terms.items()})
+        values[whole] = load(name).over_pool({term: array[whole] for term, array in terms.items()})
     return [{"value": float(v), **model} for v, model in zip(values, models, strict=True)]
+
+
+def depends_on_pool(name: str) -> bool:
+    """Whether a model's value depends on the models that it is compared with."""
+    return hasattr(load(name), "over_pool")
+
+
+def sign(name: str) -> int:
+    """What turns the metric so that larger is better: 1 or -1."""
+    return 1 if load(name).LARGER_IS_BETTER else -1
 
 
 def compares_architectures(name: str) -> bool:

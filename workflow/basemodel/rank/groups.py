@@ -42,11 +42,8 @@ def compare(correct: np.ndarray, labels: np.ndarray, seed: object) -> Compared:
     same images: with the standard errors of the draws, the quantile of the largest deviation over
     all pairs (max-t) takes the place of 1.96. Two candidates with the same answers differ by 0.
     """
-    counts = draws(labels, seed)
-    drawn = counts @ correct.T / correct.shape[1]
+    drawn = _accuracies(correct, labels, seed)
     accuracy = correct.mean(axis=1)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     order = np.argsort(-accuracy, kind="stable")
 
     differences = drawn[:, :, None] - drawn[:, None, :]
@@ -58,10 +55,25 @@ def compare(correct: np.ndarray, labels: np.ndarray, seed: object) -> Compared:
 
     leader = order[0]
     return Compared(
-        order, accuracy, low, high,
+        order, accuracy, *_ends(drawn),
         observed[leader], observed[leader] - reach[leader], observed[leader] + reach[leader],
         _groups(order, observed, reach),
     )  # fmt: skip
+
+
+def intervals(correct: np.ndarray, labels: np.ndarray, seed: object) -> np.ndarray:
+    """The ends of each candidate's own interval, float64 [2, candidates]; as in `compare`."""
+    return _ends(_accuracies(correct, labels, seed))
+
+
+def _accuracies(correct: np.ndarray, labels: np.ndarray, seed: object) -> np.ndarray:
+    """Of each candidate in each draw, float64 [DRAWS, candidates]."""
+    return draws(labels, seed) @ correct.T / correct.shape[1]
+
+
+def _ends(drawn: np.ndarray) -> np.ndarray:
+    tail = (1 - LEVEL) / 2
+    return np.quantile(drawn, [tail, 1 - tail], axis=0)
 
 
 def draws(labels: np.ndarray, seed: object) -> np.ndarray:

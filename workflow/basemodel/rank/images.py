@@ -24,7 +24,6 @@ TESTS = ("test", "val")
 TEST_SHARE = 0.2  # of each class, if the folder has no split
 TEST_MOST = 100  # test images of a class
 LEAST = 2  # images of a class for the probe, or nothing could be held out in turn
-FOLDS = 5  # of the probe, for scores that are computed on images held out in turn
 UNLABELLED = 10  # without labels, as many images as of this number of classes
 
 
@@ -103,7 +102,6 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
     * folder: its absolute path; classes: their names, empty without labels;
     * probe and test: lists of {file, label, sha256, width, height}, class after class; files are
       relative to the folder, labels are numbers, None without labels;
-    * of the probe also fold, 0 to FOLDS - 1, stratified by class; None without labels;
     * counts: how many training images of each class there are;
     * problems: what the user should know, a line each.
 
@@ -126,11 +124,7 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
             problems += bad
             label = len(classes) if divided.labelled else None
             classes.append(name)
-            folds = _folds(name, len(good), len(probe)) if divided.labelled else [None] * len(good)
-            probe += [
-                {**facts, "label": label, "fold": fold}
-                for facts, fold in zip(good, folds, strict=True)
-            ]
+            probe += [{**facts, "label": label} for facts in good]
             test += [{**facts, "label": label} for facts in good_tests]
     if len(classes) < (2 if divided.labelled else 1):
         raise DataError(f"{root}: {'; '.join(problems)}: too few images")
@@ -189,13 +183,6 @@ def _held_out(classes: dict[str, list[str]], problems: list[str]) -> Folder:
 def _shuffled(name: str, files: list[str]) -> list[str]:
     order = np.random.default_rng(seed_of("rank", shown(name))).permutation(len(files))
     return [files[i] for i in order]
-
-
-def _folds(name: str, count: int, start: int) -> list[int]:
-    """A fold for each image of a class; classes begin with different ones, so that folds are of
-    about one size."""
-    order = np.random.default_rng(seed_of("folds", shown(name))).permutation(count)
-    return [int(start + place) % FOLDS for place in order]
 
 
 def _good(

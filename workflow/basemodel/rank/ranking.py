@@ -10,12 +10,11 @@ import numpy as np
 
 from basemodel import metrics
 from basemodel.files import shown
-from basemodel.rank.groups import Compared, compare
+from basemodel.rank.groups import Compared, compare, intervals
 from basemodel.rank.mistakes import confusion, hard_images
+from basemodel.rank.scores import GUESSES
 from basemodel.rank.values import PAIR, larger_is_better, trust, values
 from basemodel.statistics.spearman import spearman
-
-ACCURACIES = ("LinearProbe", "kNN")  # scores that are fractions of images
 
 
 def ranking(
@@ -47,12 +46,12 @@ def ranking(
     if labelled and trained:
         right = {
             name: np.array([each["guesses"][name] for each in scored_used]) == np.array(labels)
-            for name in ACCURACIES
+            for name in GUESSES
         }
-        for name in ACCURACIES:
-            of_all = compare(right[name], np.array(labels), seed)
-            for i in range(len(cards_used)):
-                measured[name][i] |= {"low": of_all.low[i], "high": of_all.high[i]}
+        for name in GUESSES:
+            ends = intervals(right[name], np.array(labels), seed)
+            for one, low, high in zip(measured[name], *ends, strict=True):
+                one |= {"low": float(low), "high": float(high)}
         compared = compare(right[by][trained], np.array(labels), seed)
 
     rows = [
@@ -169,7 +168,7 @@ def _score(name: str, trusted: tuple[str, str]) -> dict[str, Any]:
         "name": name,
         "label": label,
         "words": words,
-        "unit": "%" if name in ACCURACIES else "",
+        "unit": "%" if name in GUESSES else "",
         "larger_is_better": larger_is_better(name),
         "trust": kind,
         "why": why,

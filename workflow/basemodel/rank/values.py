@@ -31,7 +31,7 @@ def values(
 
 def larger_is_better(name: str) -> bool:
     """The pair's metrics are turned before they are added."""
-    return name == PAIR or metrics.load(name).LARGER_IS_BETTER
+    return name == PAIR or metrics.sign(name) > 0
 
 
 def trust(

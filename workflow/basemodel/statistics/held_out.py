@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.bootstrap import as_it_is, draw_counts, rho_draws
+from basemodel.statistics.bootstrap import as_it_is, draw_counts, mean_of_defined, rho_draws
 from basemodel.statistics.means import mean_interval
-from basemodel.statistics.pairs import first_best, mean_over_cells
+from basemodel.statistics.pairs import first_best
 
 LEFT_OUT = {"target": 1, "architecture": 0}  # where it is in a cell's name
 FOLD_COLUMNS = [
@@ -43,13 +43,13 @@ def choose(curves: np.ndarray, singles: np.ndarray, chosen_on: np.ndarray) -> Ch
     cells]; chosen_on: bool [cells]. Of equal pairs the first, of equal α the smallest, as in
     pairs.search. Undefined cells are left out of means.
     """
-    means = mean_over_cells(curves[..., chosen_on])
+    means = mean_of_defined(curves[..., chosen_on])
     if means.size == 0 or np.isnan(means).all():
         return None
     pair = first_best(np.fmax.reduce(means, axis=1))
     alpha = first_best(means[pair])
     halves = np.array(list(combinations(range(len(singles)), 2))[pair])
-    of_single = mean_over_cells(singles[:, chosen_on])
+    of_single = mean_of_defined(singles[:, chosen_on])
     half = halves[first_best(of_single[halves])]
     return Choice(pair, alpha, int(half), first_best(of_single))
 
@@ -111,7 +111,7 @@ def evaluate(
                 continue  # nothing is left to choose on
             choice = choose(curves, singles[..., 0], ~out)
             held_out[:, out] = of_choice(choice, out)
-            means = [mean_over_cells(of_choice(choice, where)[..., 0]) for where in (~out, out)]
+            means = [mean_of_defined(of_choice(choice, where)[..., 0]) for where in (~out, out)]
             row = {"left_out": left_out, "name": name} | _names(choice, metrics, halves, alphas)
             for number, what in ((0, ""), (1, "half_"), (3, "metric_")):
                 row[f"{what}chosen_rho"] = means[0][number]

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from basemodel.statistics.bootstrap import mean_of_defined
 from basemodel.statistics.spearman import centred_ranks, rho_of_ranks, spearman
 
 TIE = 1e-12  # means closer than this count as equal: they differ by rounding
@@ -74,7 +75,7 @@ def search(
     rho = curves(scaled, accuracy, alphas)
     rows = []
     for (first, second), curve in zip(combinations(metrics, 2), rho, strict=True):
-        best = first_best(mean_over_cells(curve))
+        best = first_best(mean_of_defined(curve))
         rows.append(_row(first, second, alphas[best], curve[best], cells))
     for metric, single in zip(metrics, spearman(scaled, accuracy), strict=True):
         rows.append(_row(metric, "", 0.0, single, cells))
@@ -87,13 +88,6 @@ def best_row(table: pd.DataFrame) -> pd.Series | None:
     if pairs["mean_rho"].notna().sum() == 0:
         return None
     return pairs.iloc[first_best(pairs["mean_rho"].to_numpy())]
-
-
-def mean_over_cells(rho: np.ndarray) -> np.ndarray:
-    """Mean over the last axis, over cells whose ρ is defined; NaN where none is."""
-    defined = ~np.isnan(rho)
-    with np.errstate(invalid="ignore"):  # without cells, 0/0 is NaN
-        return np.where(defined, rho, 0).sum(axis=-1) / defined.sum(axis=-1)
 
 
 def first_best(means: np.ndarray) -> int:

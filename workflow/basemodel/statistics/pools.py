@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from basemodel import metrics as metric_modules
+from basemodel.metrics import depends_on_pool, sign, table
 from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 from basemodel.statistics.scores import by_cell
 
@@ -53,8 +53,8 @@ def cells(
     values: for each (metric, architecture, target) a table with subset, value and what else the
     metric returns. Halves are NaN where it has no value_even or value_odd.
     """
-    table = scores[["architecture", "target"]].drop_duplicates()
-    names = list(table.itertuples(index=False, name=None))
+    cells = scores[["architecture", "target"]].drop_duplicates()
+    names = list(cells.itertuples(index=False, name=None))
     subsets = list(dict.fromkeys(scores["subset"]))
     return Pools(
         scope=ONE,
@@ -63,10 +63,10 @@ def cells(
         copies=1,
         policies=scores["policy"].to_numpy()[: len(subsets)],
         accuracy=by_cell(scores, "accuracy"),
-        metrics={m: _sign(m) * by_cell(scores, m) for m in metrics},
+        metrics={m: sign(m) * by_cell(scores, m) for m in metrics},
         halves={
             m: tuple(
-                _sign(m) * np.stack([_term(values[m, *cell], half, subsets) for cell in names])
+                sign(m) * np.stack([_term(values[m, *cell], half, subsets) for cell in names])
                 for half in HALVES
             )
             for m in metrics
@@ -95,16 +95,13 @@ def across_architectures(
 
     metrics = {metric: joined(value) for metric, value in one.metrics.items()}
     halves = {metric: tuple(map(joined, pair)) for metric, pair in one.halves.items()}
-    for metric in metrics:
-        over_pool = getattr(metric_modules.load(metric), "over_pool", None)
-        if over_pool is None:
-            continue
+    for metric in filter(depends_on_pool, metrics):
         undefined = np.full_like(metrics[metric], np.nan)
         halves[metric] = (undefined, undefined)
         for number, target in enumerate(targets):
             tables = [values[metric, architecture, target] for architecture in architectures]
-            pooled = over_pool(_terms(tables, one.subsets))
-            metrics[metric][number] = _sign(metric) * np.asarray(pooled, np.float64)
+            pooled = table(metric, _terms(tables, one.subsets))
+            metrics[metric][number] = [sign(metric) * model["value"] for model in pooled]
     return Pools(
         scope=SEVERAL,
         names=[(ALL, target) for target in targets],
@@ -117,10 +114,6 @@ def across_architectures(
     )
 
 
-def _sign(metric: str) -> int:
-    return 1 if metric_modules.load(metric).LARGER_IS_BETTER else -1
-
-
 def _term(table: pd.DataFrame, column: str, subsets: Sequence[str]) -> np.ndarray:
     """A column of a metric's table in the order of subsets; NaN if the table lacks it."""
     if column not in table:
@@ -128,9 +121,8 @@ def _term(table: pd.DataFrame, column: str, subsets: Sequence[str]) -> np.ndarra
     return table.set_index("subset").loc[list(subsets), column].to_numpy(np.float64)
 
 
-def _terms(tables: Sequence[pd.DataFrame], subsets: Sequence[str]) -> dict[str, np.ndarray]:
-    """What over_pool takes: every further column, of all tables one after the other."""
-    names = [name for name in tables[0] if name not in ("subset", "value", *HALVES)]
-    return {
-        name: np.concatenate([_term(table, name, subsets) for table in tables]) for name in names
-    }
+def _terms(tables: Sequence[pd.DataFrame], subsets: Sequence[str]) -> list[dict[str, float]]:
+    """What the metric returned for each model: every further column, table after table."""
+    ordered = [table.set_index("subset").loc[list(subsets)] for table in tables]
+    terms = pd.concat(ordered).drop(columns=["value", *HALVES], errors="ignore")
+    return terms.to_dict("records")

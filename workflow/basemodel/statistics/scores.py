@@ -6,20 +6,40 @@ Every metric is turned so that larger is better before ρ, as in the published F
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from basemodel import metrics as metric_modules
+from basemodel.metrics import sign
 from basemodel.statistics.bootstrap import draw_counts, drawn_ranks, interval, rho_of_draws
 from basemodel.statistics.spearman import p_value, spearman
-from basemodel.tables import require_fractions
+from basemodel.tables import read_csv, require_fractions
+
+# Tables of a metric's values, one for each (metric, architecture, target).
+Values = dict[tuple[str, str, str], pd.DataFrame]
+
+
+def of_job(job: Any) -> tuple[pd.DataFrame, Values]:
+    """What a rule's job (its `snakemake` object) compares: `gather`'s table, and the values in it.
+
+    Inputs: fine_tuning, base_models and metrics, csv as `gather` takes them, the latter one for
+    each of params.cells, in that order. Params: cells, a list of [metric, architecture, target];
+    architectures; targets; metrics. Raises as `gather` does.
+    """
+    given, params = job.input, job.params
+    values = {
+        tuple(cell): read_csv(path) for cell, path in zip(params.cells, given.metrics, strict=True)
+    }
+    fine_tuning, base_models = read_csv(given.fine_tuning), read_csv(given.base_models)
+    compared = params.architectures, params.targets, params.metrics
+    return gather(fine_tuning, base_models, values, *compared), values
 
 
 def gather(
     fine_tuning: pd.DataFrame,
     base_models: pd.DataFrame,
-    values: dict[tuple[str, str, str], pd.DataFrame],
+    values: Values,
     architectures: Sequence[str],
     targets: Sequence[str],
     metrics: Sequence[str],
@@ -85,8 +105,7 @@ def by_cell(scores: pd.DataFrame, column: str) -> np.ndarray:
 
 def oriented(scores: pd.DataFrame, metric: str) -> np.ndarray:
     """A metric turned so that larger is better, float64 [cells, models]."""
-    sign = 1 if metric_modules.load(metric).LARGER_IS_BETTER else -1
-    return sign * by_cell(scores, metric)
+    return sign(metric) * by_cell(scores, metric)
 
 
 def rho_table(

@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 from basemodel.metrics import load
 from basemodel.networks.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
-from basemodel.statistics.pairs import best_row, mean_over_cells
+from basemodel.statistics.bootstrap import mean_of_defined
+from basemodel.statistics.pairs import best_row
 from basemodel.statistics.scores import cell_names
 
 COLUMNS = 3
@@ -60,7 +61,7 @@ def draw(
     panels = grid.ravel()
     for panel, curve, (index, row) in zip(panels, curves, table.iterrows(), strict=False):
         _draw_cells(panel, alphas, curve, architectures, len(targets))
-        panel.plot(alphas, mean_over_cells(curve), color="black", linewidth=MEAN_WIDTH, zorder=4)
+        panel.plot(alphas, mean_of_defined(curve), color="black", linewidth=MEAN_WIDTH, zorder=4)
         _mark(panel, row, len(cells), is_best=best is not None and index == best.name)
         panel.set_xlim(0, 1)
         panel.set_ylim(-1, 1)

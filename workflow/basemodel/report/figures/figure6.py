@@ -46,9 +46,7 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str]) 
         panel.axvline(0, color="0.6", linewidth=0.6, zorder=0.5)
     ranked.name_rows(panels[0], [ranked.label(metric) for metric in metrics])
     for panel in panels[1:]:
-        panel.tick_params(axis="y", length=0)
-        panel.grid(axis="y", color="0.92", linewidth=0.6)
-        panel.set_axisbelow(True)
+        ranked.mark_rows(panel)
     figure.legend(
         handles=[*ranked.kind_handles(set(kinds.values())), *_handles()],
         loc="outside upper center",

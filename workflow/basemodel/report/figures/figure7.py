@@ -45,9 +45,7 @@ def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
         panel.set_title(TITLES[scope], loc="left")
         panel.set_xlabel("regret (percentage points of accuracy)")
         panel.set_xlim(left=0)
-        panel.grid(axis="y", color="0.92", linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.tick_params(axis="y", length=0)
+        ranked.mark_rows(panel)
     labels = ["random choice" if metric == RANDOM else ranked.label(metric) for metric in rows]
     ranked.name_rows(panels[0], labels)
     figure.legend(

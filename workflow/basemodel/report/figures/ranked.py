@@ -49,9 +49,14 @@ def panels(rows: int, count: int, extra: float) -> tuple[Figure, Sequence[Axes]]
 
 
 def name_rows(panel: Axes, labels: Sequence[str]) -> None:
-    """The first label on top, a faint line through each row."""
+    """The first label on top."""
     panel.set_yticks(range(len(labels)), labels)
     panel.set_ylim(len(labels) - 0.4, -0.6)
+    mark_rows(panel)
+
+
+def mark_rows(panel: Axes) -> None:
+    """A faint line through each row."""
     panel.tick_params(axis="y", length=0)
     panel.set_axisbelow(True)
     panel.grid(axis="y", color="0.92", linewidth=0.6)
