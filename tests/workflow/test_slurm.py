@@ -1,11 +1,14 @@
 """The real workflow with `snakemake --profile slurm`: the same results, even after losses."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import slurm_cluster
 
+import miniatures
 from projects import EXPERIMENT, Project, copy_project
 
 # Long enough to be met in training, and saved as often as can be.
@@ -111,3 +114,24 @@ def test_trainings_that_are_cancelled_or_lose_their_node_end_the_same(cluster, o
     assert [path.read_bytes() for path in files] == expected
     log = on_slurm.results / "logs/pretrain/resnet18/class5-1.log"
     assert "resumes after" in log.read_text()
+
+
+def test_a_candidate_of_a_ranking_is_a_job(cluster, on_slurm):
+    for number in range(10):
+        for label in "ab":
+            miniatures.image(on_slurm.folder / "ants" / label / f"{number}.png", ord(label), number)
+    run = on_slurm.snakemake("--", *(f"{model}.safetensors" for model in MODELS))
+    assert run.returncode == 0, run.stdout + run.stderr
+    names = [f"base:{Path(model).parent.name}/{Path(model).name}" for model in MODELS]
+    overlay = on_slurm.folder / "rank.yaml"
+    overlay.write_text(json.dumps({"images": "ants", "candidates": [*names, "timm:no_such"]}))
+    run = on_slurm.start(cluster, "--", "rank", overlay=(str(overlay),))
+    printed, _ = run.communicate(timeout=300)
+    assert run.returncode == 0, printed
+    assert "Start from base:" in printed and "timm has no model 'no_such'" in printed
+    found = json.loads((on_slurm.results / "rank/ants/ranking.json").read_text())
+    assert sorted(one["name"] for one in found["candidates"]) == sorted(names)
+    comments = [row[0] for row in cluster.jobs("%k", states="--states=all")]
+    # Two models, their untrained twins, the bad name and its twin.
+    assert len([c for c in comments if c.startswith("rule_rank_candidate")]) == 6
+    assert not [c for c in comments if "rank_report" in c]  # where the user waits for it

@@ -111,6 +111,8 @@ rule rank_scores:
         f"<results>/logs/rank/{RANKING}/{{candidate}}-scores.log",
     conda:
         "../../envs/environment.yaml"
+    resources:
+        bundle="rank_scores",
     params:
         code=fingerprint("rank_scores.py", *module_names(RANK_METRICS)),
         metrics=RANK_METRICS,
