@@ -85,7 +85,7 @@ def _tail(ranking: dict[str, Any]) -> list[str]:
     if untrusted:
         lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
     if verified := ranking.get("verify"):
-        lines += _clipped(f"Fine-tuned: {verified['sentence']}", 2)
+        lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
     lines += [line for each in shown for line in _clipped(_failure(each), 1)]
