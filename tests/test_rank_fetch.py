@@ -1,7 +1,13 @@
 """Downloading weights, listing what can be named, and published accuracies."""
 
+import json
+import os
 import runpy
+import socket
+import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
@@ -37,6 +43,7 @@ def test_one_download_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
         raise ConnectionError(f"{url} cannot be reached\nsecond line")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", from_hub)
+    monkeypatch.setattr(fetching, "_unreachable", lambda: None)
     monkeypatch.setattr(torch.hub, "download_url_to_file", from_url)
     wanted = [
         "torchvision:vgg16",
@@ -54,6 +61,66 @@ def test_one_download_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
     assert "`snakemake pretrain_all` trains it" in lines[3]
     assert "nothing to download" in lines[4]
     assert timm
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of Hugging Face's answers as a download needs."""
+
+    WEIGHTS = "/timm/test_vit.r160_in1k/resolve/main/model.safetensors"
+    CONTENT = b"x" * 2_000_000
+
+    def do_HEAD(self):
+        self.send_response(200 if self.path in ("/", self.WEIGHTS) else 404)
+        self.send_header("ETag", '"0123"')
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("Content-Length", str(len(self.CONTENT)))
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(self.CONTENT)
+
+    def log_message(self, *_):
+        pass
+
+
+def fetched(tmp_path, address, *names):
+    """What the real downloading prints, from a hub at this address."""
+    environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf")}
+    environment.pop("HF_HUB_OFFLINE", None)
+    command = [sys.executable, "-m", "basemodel.rank.fetch", json.dumps(names)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_weights_are_downloaded_once(tmp_path):
+    pytest.importorskip("timm")
+    name = "timm:test_vit.r160_in1k"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            first, second = (fetched(tmp_path, address, name) for _ in range(2))
+        finally:
+            server.shutdown()
+    assert first.stdout == f"{name}: downloaded, 2 MB\n", first.stderr
+    assert second.stdout == f"{name}: is here\n", second.stderr
+    [file] = (tmp_path / "hf").rglob("model.safetensors")
+    assert file.read_bytes() == Hub.CONTENT
+
+
+def test_without_a_network_nothing_is_tried_again_and_again(tmp_path):
+    pytest.importorskip("timm")
+    names = ["timm:test_vit.r160_in1k", "timm:resnet18.a1_in1k", "timm:resnet81"]
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    run = fetched(tmp_path, address, *names)
+    said = [
+        f"{name}: {address} cannot be reached; check the connection, and run it again"
+        for name in names[:2]
+    ]
+    assert run.stdout.splitlines()[:2] == said
+    assert "timm has no model 'resnet81'" in run.stdout.splitlines()[2]
+    assert "Retry" not in run.stderr and run.returncode == 1
 
 
 def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch, capsys):

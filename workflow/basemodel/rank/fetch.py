@@ -9,11 +9,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from functools import cache
 
 from basemodel.files import shown
 from basemodel.rank import curated
 from basemodel.rank.failures import Unusable
 from basemodel.rank.names import Candidate, candidates
+
+SECONDS = 10  # within which a host must answer
 
 
 def fetch(wanted: Iterable[Candidate]) -> int:
@@ -65,7 +68,7 @@ def _from_timm(candidate: Candidate) -> str:
     import timm
     import torch
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     from basemodel.rank import from_timm as source
 
@@ -79,17 +82,33 @@ def _from_timm(candidate: Candidate) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), progress=False)
         return f"downloaded, {path.stat().st_size / 1e6:,.0f} MB"
+    if problem := _unreachable():
+        raise Unusable(problem, "check the connection, and run it again")
     repository, revision = source.repository(config)
     names = source.file_names(config)
     for name in names:
         try:
             path = hf_hub_download(repository, name, revision=revision)
+        except LocalEntryNotFoundError:  # the connection is lost: not the name's fault
+            raise
         except EntryNotFoundError:
             if name == names[-1]:
                 raise
         else:
             return f"downloaded, {os.stat(path).st_size / 1e6:,.0f} MB"  # noqa: PTH116
     raise AssertionError("unreachable: the last name returns or raises")
+
+
+@cache
+def _unreachable() -> str | None:
+    """Whether Hugging Face does not answer, found once: its library tries for 24 s per file."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=SECONDS)
+    except Exception:  # of whichever HTTP library this version uses
+        return f"{constants.ENDPOINT} cannot be reached"
+    return None
 
 
 if __name__ == "__main__":
