@@ -95,7 +95,7 @@ RANK_PARAMS = {
     "settings": as_it_is(
         {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")}
     ),
-    "command": as_it_is(f"snakemake rank --cores --config images={config['images']}"),
+    "command": as_it_is(f"snakemake rank --cores all --config images={config['images']}"),
     "seed": config["seed"],
     "cropped": as_it_is(RANK_CROPPED),
 }
