@@ -129,8 +129,8 @@ class Program:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        (TINY, "weights of timm:test_resnet.r160_in1k are not on this machine; .*rank_fetch"),
-        ("torchvision:vgg16", "weights of torchvision:vgg16 are not on this machine; .*rank_fetch"),
+        (TINY, "its weights are not on this machine; .*rank_fetch"),
+        ("torchvision:vgg16", "its weights are not on this machine; .*rank_fetch"),
         ("base:vgg16/a", "there is no base model .*vgg16/a.safetensors; .*pretrain_all"),
         ("timm:resnet10tt", "timm has no model 'resnet10tt'; did you mean resnet10t"),
         ("timm:resnet18.a1_in1", "no weights 'a1_in1' of resnet18; did you mean resnet18.a1_in1k"),

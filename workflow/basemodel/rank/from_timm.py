@@ -61,7 +61,7 @@ def load(candidate: Candidate) -> Network:
     else:
         path = cached(config)
         if path is None:
-            raise Unusable(f"the weights of {candidate.label} are not on this machine", REMEDY)
+            raise Unusable("its weights are not on this machine", REMEDY)
         facts |= {"weights": str(path), "sha256": files.sha256(path)}
         # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}

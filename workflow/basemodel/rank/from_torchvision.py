@@ -61,7 +61,7 @@ def load(candidate: Candidate) -> Network:
     else:
         path = cached(chosen)
         if not path.is_file():
-            raise Unusable(f"the weights of {candidate.label} are not on this machine", REMEDY)
+            raise Unusable("its weights are not on this machine", REMEDY)
         facts |= {"weights": str(path), "sha256": files.sha256(path)}
         with files.downloaded(path):
             module = get_model(name, weights=chosen)

@@ -88,7 +88,8 @@ def _tail(ranking: dict[str, Any]) -> list[str]:
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
-    lines += [line for each in shown for line in _clipped(_failure(each), 1)]
+    room = 1 if verified else 2
+    lines += [line for each in shown for line in _clipped(_failure(each), room)]
     if len(failures) > len(shown):
         lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
     if problems := ranking["images"]["problems"]:
