@@ -27,8 +27,9 @@ class Bundle(GroupJob):
         needed = dict(super().resources.items())
         if self.at_once > 1:
             needed |= {name: needed[name] * self.at_once for name in ADDED if name in needed}
-            times = sorted((job.resources.get("runtime") or 0 for job in self.jobs), reverse=True)
-            needed["runtime"] = sum(times[:: self.at_once])  # the longest of each round
+            times = sorted((job.resources.get("runtime", 0) for job in self.jobs), reverse=True)
+            if any(times):
+                needed["runtime"] = sum(times[:: self.at_once])  # the longest of each round
         return ResourceList(fromdict=needed)
 
 
@@ -74,8 +75,14 @@ def at_once(jobs: list[Job], cores: int) -> int:
     shares = [share for count, share in map(asked, jobs) if count]
     if not shares:
         return 1
-    each = max(job.resources.get("cpus_per_task") or job.threads for job in jobs)
-    return max(1, min(WHOLE // max(shares), cores // max(1, each), len(jobs)))
+    each = max(cores_of(job) for job in jobs)
+    return max(1, min(WHOLE // max(shares), cores // each, len(jobs)))
+
+
+def cores_of(job: Job) -> int:
+    """How many cores Slurm's plugin asks for, for a job alone; 1 if it is told not to ask."""
+    wanted = job.resources.get("cpus_per_task") or job.resources.get("cpus_per_gpu") or job.threads
+    return max(1, wanted)
 
 
 def gpus(job: Job | GroupJob) -> int:
