@@ -18,6 +18,8 @@ RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_MET
 # Images as candidates crop them, until all candidates have passed them.
 RANK_CROPPED = f"{config['results']}/rank/{RANKING}/cropped"
 RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
+# How large a candidate is shows when it is loaded: the same resources for all of them.
+RANK_GPU = gpu_use.lent(config["runtime"], None)._asdict()
 # How rank_verify fine-tunes: the paper's optimizer and rate.
 RANK_TUNING = {
     "trainable": RANK["trainable"],
@@ -31,7 +33,7 @@ RANK_TUNING = {
     "step_epochs": RANK["epochs"],
     "gamma": 1,
     "initialisation": "torchvision",
-    "precision": "auto",
+    "precision": "float32",
     "compile": False,
 }
 

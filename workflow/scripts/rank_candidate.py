@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch  # before the fork  # noqa: F401
 
+from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
 from basemodel.rank.extract import clear, extract, failed
@@ -25,8 +26,8 @@ card = Path(snakemake.output.card)
 clear(card.parent)  # of an earlier run: Snakemake knows the card only
 try:
     models, cropped = Path(snakemake.params.models), Path(snakemake.params.cropped)
-    dtype = snakemake.params.dtype
-    facts = isolated(extract, candidate, chosen, card.parent, models, cropped, dtype)
+    dtype, lent = snakemake.params.dtype, lent_to(snakemake)
+    facts = isolated(extract, candidate, chosen, card.parent, models, cropped, dtype, lent)
 except Unusable as error:
     clear(card.parent)
     facts = failed(candidate, error)
