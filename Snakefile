@@ -28,6 +28,7 @@ pathvars:
 # GPUs are counted per machine, not over a whole cluster.
 resource_scopes:
     gpu="local",
+    gpu_share="local",
 
 
 # Record the lock's owner, so that `make run` can tell whether that run is dead.

@@ -14,6 +14,7 @@ import psutil
 
 PROCESS = Path("/proc/self")
 MIB = 2**20
+CUDA_CONTEXT = 500_000_000  # bytes that CUDA takes in each process; about, and not measured here
 
 
 def free(threads: int) -> int:

@@ -18,13 +18,12 @@ from typing import Any
 import pandas as pd
 
 from basemodel import metrics
-from basemodel.data import kinds
-from basemodel.data.listing import Counts
 from basemodel.files import read_json
 from basemodel.networks.catalog import layers
 from basemodel.rates import Rates, elements, pack_rate, rates, weights
 from basemodel.settings import other_metrics, pretrain_settings
 from basemodel.tables import write_csv
+from basemodel.workload import dataset_size, tuned
 
 
 @dataclass
@@ -39,24 +38,6 @@ class Work:
     scored: int = 0  # featuremaps that metrics are computed from
     packed: int = 0  # images decoded
     bytes: int = 0
-
-
-def dataset_size(config: dict[str, Any], name: str) -> Counts:
-    """Numbers of classes and images: from the settings, the packed data set, or as published.
-
-    Raises LookupError for a data set of unknown size that is not packed.
-    """
-    dataset = config["datasets"][name]
-    if "train" in dataset:  # images of each class
-        count = len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
-        return Counts(count, count * dataset["train"], count * dataset["test"])
-    meta = Path(config["results"], "data", name, "meta.json")
-    if meta.exists():
-        facts = read_json(meta)
-        return Counts(len(facts["classes"]), facts["images"]["train"], facts["images"]["test"])
-    if published := kinds.module(dataset["kind"]).EXPECTED:
-        return published
-    raise LookupError(f"datasets.{name}: how large it is shows when it is packed: snakemake {meta}")
 
 
 def work(config: dict[str, Any]) -> list[Work]:
@@ -95,7 +76,7 @@ def work(config: dict[str, Any]) -> list[Work]:
             parts * weights(config, name, source.classes // parts) for parts in by_class
         )
         base_models += sum(by_image) * weights(config, name, source.classes)
-        tuned, seen = _tuned(config["finetune"], config["finetune"]["trainable"], train, test)
+        trained, passed = tuned(config["finetune"], config["finetune"]["trainable"], train, test)
         rows += [
             Work(
                 "pretrain", name, subsets, trained=epochs * wholes * source.train,
@@ -117,20 +98,20 @@ def work(config: dict[str, Any]) -> list[Work]:
             ),
             Work("metric", name, len(scores) * len(targets), scored=subsets * probes),
             Work(
-                "finetune", name, subsets * len(targets), trained=subsets * tuned,
-                passed=subsets * seen,
+                "finetune", name, subsets * len(targets), trained=subsets * trained,
+                passed=subsets * passed,
             ),
         ]  # fmt: skip
     for name in cuts:
         count = layers(name)
-        tuned, seen = _tuned(config["finetune"], "last", train, test)
+        trained, passed = tuned(config["finetune"], "last", train, test)
         rows += [
             Work(
                 "cut_featuremaps", name, count * len(targets), passed=count * probes,
                 bytes=probes * sum(elements(config, name)) * item,
             ),
             Work("cut_metric", name, len(cut_scores) * len(targets), scored=count * probes),
-            Work("cut_finetune", name, count * len(targets), count * tuned, count * seen),
+            Work("cut_finetune", name, count * len(targets), count * trained, count * passed),
         ]  # fmt: skip
     jobs = 14 + (len(config["metrics"]) > 1)
     if cuts:
@@ -142,14 +123,6 @@ def work(config: dict[str, Any]) -> list[Work]:
 def _without(inputs: list[str], names: list[str]) -> list[str]:
     """The metrics that do not need any of these inputs."""
     return [name for name in names if not set(inputs) & set(metrics.inputs(name))]
-
-
-def _tuned(settings: dict[str, Any], trainable: str, train: int, test: int) -> tuple[int, int]:
-    """Images trained on and images passed, for one fine-tuning on each target."""
-    epochs = settings["epochs"]
-    if trainable == "all":
-        return epochs * train, test
-    return 0, (epochs if settings["augmentation"] else 1) * train + test
 
 
 def table(

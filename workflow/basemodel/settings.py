@@ -231,6 +231,13 @@ def _check_subsets(config: dict[str, Any]) -> None:
 def _check_networks(config: dict[str, Any]) -> None:
     crop = config["image"]["crop"]
     for name, network in config["architectures"].items():
+        own = network.get("pretrain", {}).get("precision")
+        if own not in (None, config["pretrain"]["precision"]):
+            raise SettingsError(
+                f"architectures.{name}.pretrain.precision: {own} here and "
+                f"{config['pretrain']['precision']} elsewhere, but models that are compared have "
+                "one precision; set pretrain.precision for all"
+            )
         least = catalog.smallest_side(name, network["stem"])
         if crop < least:
             raise SettingsError(

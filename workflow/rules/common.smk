@@ -2,10 +2,11 @@
 
 import json
 import sys
+from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import begun, metrics, settings, unlock, versions
+from basemodel import begun, gpu_use, metrics, settings, unlock, versions
 from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
@@ -24,6 +25,8 @@ except settings.SettingsError as error:
 
 config["results"] = settings.results(config)
 if workflow.is_main_process:
+    if gpu_use.asks_memory(config["runtime"]):  # here, for jobs on all nodes
+        config["runtime"]["gpu_memory"] = gpu_use.gpu_memory()
     begun.begin(Path(".snakemake/begun"), config)
     # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
@@ -87,6 +90,24 @@ def inputs_of(metric, pattern, card=None, **values):
     wanted = [what for what in metrics.inputs(metric) if what != "labels"]
     return {
         what: expand(card if what == "card" else pattern, what=what, **values) for what in wanted
+    }
+
+
+@cache
+def lent(need, *names):
+    """A job's resources; `need`: a function of gpu_use, `names`: its arguments, beside config."""
+    return gpu_use.lent(config["runtime"], need(config, *names))
+
+
+def on_gpu(need, *wildcard_names):
+    """The resources `gpu` and `gpu_share` of a rule's jobs, each by its wildcards."""
+
+    def of_job(wildcards):
+        return lent(need, *(wildcards[name] for name in wildcard_names))
+
+    return {
+        "gpu": lambda wildcards: of_job(wildcards).gpu,
+        "gpu_share": lambda wildcards: of_job(wildcards).gpu_share,
     }
 
 

@@ -17,7 +17,7 @@ rule pretrain:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.pretraining, "architecture", "subset"),
     params:
         code=fingerprint("pretrain.py"),
         network=lambda wildcards: network(wildcards.architecture),
@@ -45,7 +45,7 @@ rule featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("featuremaps.py"),
@@ -71,7 +71,7 @@ rule finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("finetune.py"),

@@ -31,7 +31,7 @@ rule normal:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.pretraining, "architecture"),
     params:
         code=fingerprint("pretrain_whole.py"),
         network=lambda wildcards: network(wildcards.architecture),
@@ -60,7 +60,7 @@ rule epoch_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
         code=fingerprint("epoch_featuremaps.py"),

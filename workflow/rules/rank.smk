@@ -89,7 +89,7 @@ rule rank_candidate:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **RANK_GPU,
     params:
         code=fingerprint("rank_candidate.py"),
         candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
@@ -151,7 +151,7 @@ rule rank_finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **RANK_GPU,
     params:
         code=fingerprint("rank_finetune.py"),
         candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),

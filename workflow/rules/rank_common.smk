@@ -16,6 +16,8 @@ RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
 RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
+# How large a candidate is shows when it is loaded: the same resources for all of them.
+RANK_GPU = gpu_use.lent(config["runtime"], None)._asdict()
 # How rank_verify fine-tunes: the paper's optimizer and rate.
 RANK_TUNING = {
     "trainable": RANK["trainable"],
@@ -29,7 +31,7 @@ RANK_TUNING = {
     "step_epochs": RANK["epochs"],
     "gamma": 1,
     "initialisation": "torchvision",
-    "precision": "auto",
+    "precision": "float32",
     "compile": False,
 }
 

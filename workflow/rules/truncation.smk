@@ -31,7 +31,7 @@ rule cut_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
@@ -85,7 +85,7 @@ rule cut_finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        **on_gpu(gpu_use.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),

@@ -2,9 +2,7 @@
 
 import sys
 
-import torch
-
-from basemodel.features.device import device, seed_everything
+from basemodel.features.device import seed_everything
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
 from basemodel.networks import models
@@ -22,10 +20,9 @@ generator = seed_everything(
 model = models.load(snakemake.input.weights, snakemake.input.card)
 frozen, last = truncated(model, layer, len(read_json(snakemake.input.meta)["classes"]))
 models.initialise(last, snakemake.params.finetune["initialisation"])
-frozen = frozen.to(device(), memory_format=torch.channels_last)
 names = {"architecture": job.architecture, "layer": layer, "target": job.target}
 try:
-    finetune_job(snakemake, frozen, last.to(device()), generator, names)
+    finetune_job(snakemake, frozen, last, generator, names)
 except Interrupted as reason:
     print(reason)
     sys.exit(Interrupted.EXIT_CODE)

@@ -2,9 +2,7 @@
 
 import sys
 
-import torch
-
-from basemodel.features.device import device, seed_everything
+from basemodel.features.device import seed_everything
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
 from basemodel.networks import models
@@ -21,7 +19,6 @@ repeats = [seed_of(*name, "repeat", number) for number in range(1, settings["rep
 model = models.load(snakemake.input.weights, snakemake.input.card)
 model.renew_last(len(read_json(snakemake.input.meta)["classes"]))
 models.initialise(model.last, settings["initialisation"])
-model = model.to(device(), memory_format=torch.channels_last)
 names = {"architecture": job.architecture, "subset": job.subset, "target": job.target}
 try:
     finetune_job(snakemake, *divide(model, settings["trainable"]), generator, names, repeats)

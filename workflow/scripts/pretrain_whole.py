@@ -15,8 +15,9 @@ from basemodel.training.loop import Interrupted
 from basemodel.training.pretraining import Pretraining
 
 verify(snakemake.params.code)
-checkpoint = of_job(snakemake, snakemake.output.card)
 training = Pretraining.of_job(snakemake)
+precision = snakemake.params.pretrain["precision"]
+checkpoint = of_job(snakemake, snakemake.output.card, training.where, precision)
 
 
 def keep(epoch, row):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch  # before the fork  # noqa: F401
 
+from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
 from basemodel.rank.extract import clear, extract, failed
@@ -26,7 +27,7 @@ card = Path(snakemake.output.card)
 clear(card.parent)  # of an earlier run: Snakemake knows the card only
 try:
     models, dtype = Path(snakemake.params.models), snakemake.params.dtype
-    facts = isolated(extract, candidate, files, card.parent, models, dtype)
+    facts = isolated(extract, candidate, files, card.parent, models, dtype, lent_to(snakemake))
 except Unusable as error:
     clear(card.parent)
     facts = failed(candidate, error)

@@ -9,6 +9,7 @@ params: candidate: the fields of rank.names.Candidate; models: the folder of bas
 
 import torch  # before the fork  # noqa: F401
 
+from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
 from basemodel.rank.failures import Unusable
@@ -21,7 +22,7 @@ candidate, seed = Candidate(**snakemake.params.candidate), snakemake.params.seed
 chosen = read_json(snakemake.input.images)
 models, settings = snakemake.params.models, snakemake.params.settings
 try:
-    result = isolated(tune, candidate, chosen, models, settings, seed)
+    result = isolated(tune, candidate, chosen, models, settings, seed, lent_to(snakemake))
     print(f"{candidate.label}, seed {seed}: test accuracy {result['accuracy']:.4f}")
 except Unusable as error:
     result = failed(candidate, seed, error)

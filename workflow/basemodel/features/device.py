@@ -1,11 +1,75 @@
 """The device that a job computes on, and how it computes there."""
 
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
+
+from basemodel.memory import CUDA_CONTEXT
+
+
+class DeviceError(RuntimeError):
+    """A job cannot compute on its device; the message says what to change."""
 
 
 def device() -> torch.device:
-    """The accelerator that this job was given, or else the CPU."""
+    """The accelerator of this process, or else the CPU; for what is not a rule's job."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def job_device(job: Any) -> torch.device:
+    """The device of a rule's job (its `snakemake` object); errors as in `lent_device`."""
+    return lent_device(*lent_to(job))
+
+
+def lent_to(job: Any) -> tuple[str, int, int]:
+    """What `lent_device` takes, for a process that is forked from the job's: CUDA, once it has
+    started, does not survive a fork."""
+    given = job.resources
+    return job.config["runtime"]["device"], given.get("gpu", 0), given.get("gpu_share") or 100
+
+
+def lent_device(wanted: str, gpu: int, share: int) -> torch.device:
+    """The GPU that a job was lent, or else the CPU.
+
+    `wanted`: runtime.device; `gpu`: 1 if the job asked for one; `share`: hundredths of the GPU that
+    are the job's. It cannot take more of the GPU's memory than that, less what CUDA itself takes.
+    Raises DeviceError if only a GPU is wanted, and there is none.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not gpu):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        if wanted == "cuda":
+            raise DeviceError(
+                f"runtime.device is cuda, and torch finds no GPU for this job on {_node()}; set it "
+                "to auto, or run where there is one"
+            )
+        return torch.device("cpu")
+    if share < 100:
+        _, total = torch.cuda.mem_get_info()
+        part = share / 100 - CUDA_CONTEXT / total
+        torch.cuda.set_per_process_memory_fraction(max(0.0, part))
+    return torch.device("cuda")
+
+
+def device_name(where: torch.device) -> str:
+    """`cpu`, or the GPU's name; for cards."""
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
+
+
+@contextmanager
+def named_memory() -> Iterator[None]:
+    """Raises DeviceError, which names the settings, if a GPU has too little memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        where = torch.device("cuda")
+        raise DeviceError(
+            f"{device_name(where)} of {_node()} has too little memory left for this job: lower "
+            "runtime.gpu_jobs (1: a job has a GPU to itself), or the batch of pretrain or finetune"
+        ) from error
 
 
 def deterministic() -> None:
@@ -23,13 +87,20 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def autocast(precision: str, where: torch.device) -> torch.autocast:
-    """The context that a network computes in: `float32`, `bfloat16`, or `auto`.
+    """The context that a network computes in: `float32` or `bfloat16`.
 
-    `auto` is bfloat16 on GPUs that have it in hardware and float32 everywhere else, so always on
-    the CPU. Weights, gradients and losses are float32 in every case.
+    Weights, gradients and losses are float32 in both. Raises DeviceError on a GPU without bfloat16
+    in hardware, if that is the precision: an experiment has one, wherever its jobs run.
     """
-    if precision == "auto":
-        half = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        half = precision == "bfloat16"
+    half = precision == "bfloat16"
+    on_gpu = where.type == "cuda"
+    if half and on_gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise DeviceError(
+            f"precision is bfloat16, which {device_name(where)} of {_node()} does not have: set "
+            "pretrain.precision and finetune.precision to float32, or keep such nodes out"
+        )
     return torch.autocast(where.type, torch.bfloat16, enabled=half)
+
+
+def _node() -> str:
+    return platform.node() or "this machine"

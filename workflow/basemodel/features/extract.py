@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from basemodel import files, versions
 from basemodel.data import packed
 from basemodel.features.arrays import checked, write_arrays
-from basemodel.features.device import deterministic, device
+from basemodel.features.device import deterministic, device_name, job_device, named_memory
 from basemodel.features.feeding import Streamed
 from basemodel.features.inference import apply
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.networks.weights import DIVERGED
 
 REMEDY = f"{DIVERGED} of the base model"
+CPU = torch.device("cpu")
 # Maps a batch of prepared images [n, 3, side, side] to arrays, named as in metrics.INPUTS.
 Look = Callable[[Tensor], dict[str, Tensor]]
 
@@ -55,6 +56,7 @@ def write(
     rows: str | Path,
     preprocessing: Preprocessing,
     dtype: str = "float32",
+    where: torch.device = CPU,
 ) -> dict[str, tuple[int, ...]]:
     """Write what `looks(network)` returns for the images of a packed split that `rows` lists.
 
@@ -68,7 +70,6 @@ def write(
     the others are computed.
     """
     deterministic()
-    where = device()
     network = network.eval().to(where, memory_format=torch.channels_last)
     look = looks(network)
     images, _ = packed.load(split)
@@ -86,12 +87,14 @@ def write(
     return write_arrays(outputs, apply(arrays, probe, where), len(probe))
 
 
+@named_memory()
 def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]) -> None:
     """Write what a rule's job (its `snakemake` object) asks for, and a card.
 
     Inputs: the network's card; images of the packed split; probe. Outputs: the arrays by name,
-    and card. Params: dtype.
+    and card. Params: dtype. Raises DeviceError.
     """
+    where = job_device(job)
     arrays = dict(job.output.items())
     card = arrays.pop("card")
     shapes = write(
@@ -102,5 +105,8 @@ def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]
         job.input.probe,
         Preprocessing.from_card(files.read_json(job.input.card)),
         job.params.dtype,
+        where,
     )
-    files.write_json(card, {"shapes": shapes, "versions": versions.of(versions.NETWORKS)})
+    made = {"device": device_name(where), "precision": "float32"}
+    facts = {"shapes": shapes, **made, "versions": versions.of(versions.NETWORKS)}
+    files.write_json(card, facts)

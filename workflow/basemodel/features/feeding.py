@@ -52,9 +52,11 @@ def load(
 
 
 def free_memory(where: torch.device) -> int:
-    """Bytes that a job can still take on a device; one that is not the CPU is the job's alone."""
+    """Bytes that a job can still take on a device; of a GPU, only of the part that is the job's."""
     if where.type == "cuda":
-        return torch.cuda.mem_get_info(where)[0]
+        free, total = torch.cuda.mem_get_info(where)
+        part = torch.cuda.get_per_process_memory_fraction() * total
+        return int(max(0, min(free, part - torch.cuda.memory_reserved(where))))
     return memory.free(torch.get_num_threads())
 
 

@@ -1,5 +1,6 @@
 """Passing images through a network without training it."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -9,17 +10,37 @@ from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, feed
 from basemodel.networks.weights import DIVERGED
 
-# Images evaluated at a time: enough to be fast, few enough for any device.
+# Images evaluated at a time: enough to be fast, few enough for most devices.
 EVALUATION_BATCH = 256
 
 
 def apply(
     function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
 ) -> Iterator[Tensor]:
-    """Apply `function` to every batch of `inputs`, in order, without gradients."""
-    for batch in feed(inputs, torch.arange(len(inputs)).split(EVALUATION_BATCH), where):
-        with torch.inference_mode():
-            yield function(batch)
+    """Apply `function` to every batch of `inputs`, in order, without gradients.
+
+    If a GPU has too little memory, batches are halved, down to one image.
+    """
+    size = EVALUATION_BATCH
+    for batch in feed(inputs, torch.arange(len(inputs)).split(size), where):
+        waiting = deque(batch.split(size))
+        while waiting:
+            found = None
+            try:
+                with torch.inference_mode():
+                    found = function(waiting[0])
+            except torch.OutOfMemoryError:
+                if len(waiting[0]) == 1:
+                    raise
+            if found is not None:
+                waiting.popleft()
+                yield found
+                continue
+            # Not in the handler: there, the failed attempt's tensors are still held.
+            size = (len(waiting[0]) + 1) // 2
+            torch.cuda.empty_cache()
+            print(f"too little memory for {len(waiting[0])} images at a time: {size}", flush=True)
+            waiting = deque(part for each in waiting for part in each.split(size))
 
 
 def accuracy(

@@ -11,7 +11,7 @@ import torch
 
 from basemodel import versions
 from basemodel.features.arrays import checked, write_arrays
-from basemodel.features.device import deterministic, device
+from basemodel.features.device import deterministic, device_name, lent_device
 from basemodel.files import temporary
 from basemodel.rank.failures import Unusable
 from basemodel.rank.load import load
@@ -28,18 +28,23 @@ PACKAGES = {
 
 
 def extract(
-    candidate: Candidate, images: Sequence[Path], folder: Path, models: Path, dtype: str
+    candidate: Candidate,
+    images: Sequence[Path],
+    folder: Path,
+    models: Path,
+    dtype: str,
+    lent: tuple[str, int, int],
 ) -> dict[str, Any]:
     """Write ARRAYS, as far as the network has them, as .npy files in `folder`; return the card.
 
     featuremaps: `dtype` [n, C, H, W]; embeddings: float32 [n, D]; probabilities: float32 [n, Z],
     of the source classes. Rows are in the order of `images`. `models`: the folder of base models.
-    Raises Unusable if the candidate cannot be used, listing.DataError if an image cannot be
-    decoded any more, files.DiskFull.
+    `lent`: the arguments of `lent_device`, whose error this raises; Unusable if the candidate
+    cannot be used, listing.DataError if an image cannot be decoded any more, files.DiskFull.
     """
     started = perf_counter()
     deterministic()
-    where, threads = device(), torch.get_num_threads()
+    where, threads = lent_device(*lent), torch.get_num_threads()
     network = load(candidate, models)
     costs = cost(network)
     network.module.to(where, memory_format=torch.channels_last)  # up to twice as fast
@@ -81,7 +86,7 @@ def extract(
             "all": perf_counter() - started,
         },
         "batch": passed.batch,
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        "device": device_name(where),
         "threads": threads,
     }
 

@@ -12,10 +12,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from basemodel.data.listing import DataError
+from basemodel.features.device import DeviceError
 from basemodel.files import DiskFull
 from basemodel.rank.failures import Unusable
 
-OURS = (DataError, DiskFull)  # not the candidate's fault: the job fails, with the message
+# Not the candidate's fault: the job fails, with the message.
+OURS = (DataError, DiskFull, DeviceError)
 MEMORY = "give the job more memory, run fewer jobs at a time (--cores), or leave it out"
 LOG = "its log has more; leave it out, or update timm, torchvision and torch"
 

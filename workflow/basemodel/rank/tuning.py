@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from basemodel.data.listing import DataError
-from basemodel.features.device import device, seed_everything
+from basemodel.features.device import device_name, lent_device, seed_everything
 from basemodel.features.feeding import free_memory
 from basemodel.networks.models import initialise
 from basemodel.networks.weights import DIVERGED
@@ -49,6 +49,7 @@ def tune(
     models: str | Path,
     settings: dict[str, Any],
     seed: int,
+    lent: tuple[str, int, int],
 ) -> dict[str, Any]:
     """Fine-tune a candidate on the probe's images and test it on the held-out ones.
 
@@ -56,11 +57,12 @@ def tune(
     those of loop.fit, `initialisation` of the new last layer (models.initialise) and `trainable`:
     `last`, that layer alone, or `all`, the whole network. Every image is prepared once, as the
     candidate prepares it, without augmentation: classes may differ by what a flip changes. The test
-    computes in float32.
+    computes in float32. `lent`: the arguments of `lent_device`, whose error this raises.
 
     Returns slug, candidate, seed, failed and remedy (None), accuracy (top-1 on the test images),
     correct (a digit per test image, in their order: 1 or 0), train_accuracy (in the last epoch),
-    seconds, trainable, epochs, images and tests (their numbers), versions. The same arguments and
+    seconds, trainable, epochs, images and tests (their numbers), device (its name), precision,
+    versions. The same arguments and
     number of threads give the same result but for the seconds.
 
     Raises Unusable if the candidate cannot be loaded or trained, DataError if there are no labels,
@@ -71,7 +73,7 @@ def tune(
         raise DataError("fine-tuning needs labels: put the images into one folder per class")
     if not chosen["test"]:
         raise DataError("no image to test on: add images, or a folder test/ of class folders")
-    network, where = load(candidate, models), device()
+    network, where = load(candidate, models), lent_device(*lent)
     batch = batch_size(cost(network), where)
     generator = seed_everything(seed_of("rank_verify", candidate.slug, seed))
     last = nn.Linear(_width(network), len(chosen["classes"]))
@@ -98,7 +100,8 @@ def tune(
             raise
         raise Unusable(
             f"training on {settings['batch']} images at a time needs more memory than there is",
-            "lower `batch`, train only the `last` layer, or use a machine with more memory",
+            "lower runtime.gpu_jobs, train only the `last` layer, or use a machine with more "
+            "memory",
         ) from error
     right = _right(last, _embeddings(passed, tests), [image["label"] for image in chosen["test"]])
     return {
@@ -113,6 +116,8 @@ def tune(
         "epochs": settings["epochs"],
         "images": len(images),
         "tests": len(tests),
+        "device": device_name(where),
+        "precision": settings["precision"],
         "versions": of(candidate)["versions"],
     }
 

@@ -19,10 +19,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from basemodel import files
-from basemodel.features.device import device
+from basemodel.features.device import device_name
 from basemodel.networks.weights import DIVERGED, check_finite, save
 
 UNUSABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, FloatingPointError)
+CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
 History = list[dict[str, float]]  # one row per finished epoch
 
 
@@ -47,12 +48,19 @@ class Checkpoint:
     `output`: a file that the job makes; without one nothing is ever saved. `of`: what the result
     depends on (see `job_hash`). A save is due after every `epochs` epochs, but not within `seconds`
     of the last one, so very short jobs write nothing. Results do not depend on when it is saved.
+    `made`: what the file says of its making: device (its name), precision, torch (the version).
     """
 
     def __init__(
-        self, output: str | Path | None = None, of: str = "", epochs: int = 1, seconds: float = 0
+        self,
+        output: str | Path | None = None,
+        of: str = "",
+        epochs: int = 1,
+        seconds: float = 0,
+        made: Mapping[str, str] = CPU_ALONE,
     ):
         self._of, self._epochs, self._seconds = of, epochs, seconds
+        self._made, self._devices = made, [made["device"]]
         self._last = time.monotonic()
         self._path = self.folder = None
         if output is not None:
@@ -65,6 +73,10 @@ class Checkpoint:
     def keeps(self) -> bool:
         """Whether anything is ever saved."""
         return self._path is not None
+
+    def made_on(self) -> dict[str, Any]:
+        """For cards: `device`, the name of this one, and `devices`, of all that have trained it."""
+        return {"device": self._made["device"], "devices": self._devices}
 
     def due(self, epochs: int) -> bool:
         """Whether to save after this number of epochs."""
@@ -97,9 +109,10 @@ class Checkpoint:
                     tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
         tensors["random.data"] = generator.get_state()
         tensors["random.cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
+        if next(model.parameters()).is_cuda:
             tensors["random.cuda"] = torch.cuda.get_rng_state()
         facts = {"of": self._of, "history": history, "step": None}
+        facts |= {**self._made, "devices": self._devices}
         if begun is not None:
             facts["step"] = begun.step
             tensors |= {
@@ -129,8 +142,10 @@ class Checkpoint:
                 optimizer.state[parameter][name] = value.to(parameter.device)
         generator.set_state(tensors["random.data"])
         torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and torch.cuda.is_available():
+        if "random.cuda" in tensors and where.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"])
+        # Another GPU is no reason to start anew: cards name all of them.
+        self._devices = list(dict.fromkeys([*facts["devices"], *self._devices]))
         history = facts["history"]
         done = f"{len(history)} epochs"
         if facts["step"] is None:
@@ -158,7 +173,7 @@ class Checkpoint:
                     tensors = {name: file.get_tensor(name) for name in names}
                     check_finite(_below("model", tensors), "its weights", "they are of no use")
                     return facts, tensors
-            print("starts anew: the checkpoint here is of other code, settings or inputs")
+            print("starts anew: the checkpoint here is of other code, settings, inputs or device")
         except FileNotFoundError:
             pass
         except UNUSABLE as error:
@@ -185,14 +200,16 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_job(job, output: str | Path) -> Checkpoint:
+def of_job(job: Any, output: str | Path, where: torch.device, precision: str) -> Checkpoint:
     """The checkpoint of a rule's job that makes `output`; `job` is its `snakemake` object."""
     runtime = job.config["runtime"]
+    made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
     return Checkpoint(
         output,
-        job_hash(job.input, dict(job.params.items()), device()),
+        job_hash(job.input, dict(job.params.items()), where),
         runtime["checkpoint_epochs"],
         runtime["checkpoint_seconds"],
+        made,
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from basemodel import versions
 from basemodel.data import packed
-from basemodel.features.device import autocast
+from basemodel.features.device import autocast, job_device, named_memory
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import apply, correct, share
 from basemodel.files import read_json, write_json
@@ -103,6 +103,7 @@ def _outcome(right: Tensor) -> dict[str, Any]:
     }
 
 
+@named_memory()
 def finetune_job(
     job: Any,
     frozen: nn.Module,
@@ -111,12 +112,16 @@ def finetune_job(
     names: dict[str, Any],
     repeats: Sequence[int] = (),
 ) -> None:
-    """Fine-tune as a rule's job (its `snakemake` object) asks, and write its output.
+    """Fine-tune as a rule's job (its `snakemake` object) asks, on its device; write its output.
 
     Inputs: the divided network's card and the target's meta. `names` come first in the output;
-    `repeats` as in `finetune`. Raises loop.Interrupted.
+    `repeats` as in `finetune`. Raises loop.Interrupted, DeviceError.
     """
-    checkpoint = of_job(job, job.output[0])
+    where = job_device(job)
+    for part in (frozen, trained):
+        part.to(where, memory_format=torch.channels_last)
+    precision = job.params.finetune["precision"]
+    checkpoint = of_job(job, job.output[0], where, precision)
     result = finetune(
         frozen,
         trained,
@@ -128,7 +133,8 @@ def finetune_job(
         job.config["runtime"]["device_memory"],
         repeats,
     )
-    facts = {"versions": versions.of(versions.NETWORKS)}
+    made = {**checkpoint.made_on(), "precision": precision}
+    facts = {**made, "versions": versions.of(versions.NETWORKS)}
     write_json(job.output[0], {**names, **result, **facts})
     checkpoint.remove()
     print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

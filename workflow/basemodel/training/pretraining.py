@@ -11,7 +11,7 @@ from torch import Tensor
 
 from basemodel import versions
 from basemodel.data import packed
-from basemodel.features.device import device, seed_everything
+from basemodel.features.device import job_device, named_memory, seed_everything
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import accuracy
 from basemodel.files import read_json
@@ -21,6 +21,8 @@ from basemodel.seeds import seed_of
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import Row, fit
+
+CPU = torch.device("cpu")
 
 
 class Pretraining:
@@ -40,8 +42,9 @@ class Pretraining:
         test: str | Path,
         params: Any,
         device_memory: float,
+        where: torch.device = CPU,
     ):
-        self._where = device()
+        self.where = where
         self._subset, self._settings = subset, params.pretrain
         self._preprocessing = Preprocessing(**params.preprocessing)
         architecture = params.network["architecture"]
@@ -55,22 +58,25 @@ class Pretraining:
         }
         model = build(**self._network)
         initialise(model, self._settings["initialisation"])
-        self.model = model.to(self._where, memory_format=torch.channels_last)
-        room = device_memory * free_memory(self._where)
+        self.model = model.to(self.where, memory_format=torch.channels_last)
+        room = device_memory * free_memory(self.where)
         self._images, self._labels = self._split(train, subset["images"], room)
         self._tests = self._split(test, None, room - self._images.nbytes)
 
     @classmethod
+    @named_memory()
     def of_job(cls, job: Any) -> "Pretraining":
-        """What a rule's job asks for; `job` is its `snakemake` object."""
+        """What a rule's job asks for; `job` is its `snakemake` object. Raises DeviceError."""
         return cls(
             read_json(job.input.subset),
             Path(job.input.train).parent,
             Path(job.input.test).parent,
             job.params,
             job.config["runtime"]["device_memory"],
+            job_device(job),
         )
 
+    @named_memory()
     def run(
         self, checkpoint: Checkpoint, after_epoch: Callable[[int, Row], Row] = lambda epoch, row: {}
     ) -> dict[str, Any]:
@@ -103,6 +109,8 @@ class Pretraining:
             "network": self._network,
             "preprocessing": self._preprocessing.as_card(),
             "settings": self._settings,
+            **checkpoint.made_on(),
+            "precision": self._settings["precision"],
             "versions": versions.of(versions.NETWORKS),
             "history": history,
         }
@@ -130,4 +138,4 @@ class Pretraining:
                 f"{self._subset['subset']}: it needs some to train on and some to test on"
             )
         labels = np.searchsorted(classes, labels[rows])
-        return load(images, rows, self._where, room), torch.from_numpy(labels)
+        return load(images, rows, self.where, room), torch.from_numpy(labels)
