@@ -40,13 +40,20 @@ def start(script, log, **job):
 def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
-    Its files may be paths. `code` is added to the params, unless they have another.
+    Its files may be paths. `code` is added to the params, unless they have another, and the
+    settings say `runtime.device: auto`, unless they say otherwise. Without resources, the job asks
+    for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
     job["params"] = {"code": code_of(script), **job.get("params", {})}
     values = {name: _named(kind, job.get(name, {})) for name, kind in kinds.items()}
+    config = job.get("config", {})
+    runtime = {"device": "auto", **config.get("runtime", {})}
     snakemake = SimpleNamespace(
-        config=job.get("config", {}), threads=job.get("threads", 1), **values
+        config={**config, "runtime": runtime},
+        threads=job.get("threads", 1),
+        resources=job.get("resources", {"gpu": 0}),
+        **values,
     )
     return runpy.run_path(str(SCRIPTS / script), {"snakemake": snakemake}, "__main__")
 

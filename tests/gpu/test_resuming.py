@@ -10,7 +10,6 @@ import torch
 import jobs
 from basemodel.data import packed
 from basemodel.features.device import seed_everything
-from basemodel.files import write_json
 from basemodel.networks import models
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.training.augmentation import random_crop_flip
@@ -24,7 +23,6 @@ RECIPE = {
     "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 2, "gamma": 0.1, "dropout": 0.3,
     "initialisation": "kaiming", "augmentation": True, "precision": "float32", "compile": False,
 }  # fmt: skip
-SIZE = {"size": 32, "crop": 28}
 
 
 def train(where, data, architecture, path=None, until=None, **changes):
@@ -42,7 +40,7 @@ def train(where, data, architecture, path=None, until=None, **changes):
         steps += 1
         if steps == until:
             signal.raise_signal(signal.SIGTERM)
-        return random_crop_flip(batch, Preprocessing(**SIZE), generator)
+        return random_crop_flip(batch, Preprocessing(size=32, crop=28), generator)
 
     history = fit(
         model, images, torch.from_numpy(labels), {**RECIPE, **changes}, generator, prepare,
@@ -75,38 +73,13 @@ def test_it_resumes_in_the_middle_of_an_epoch(where, data, tmp_path, architectur
         assert torch.equal(weights[name], weight), name
 
 
-def pretraining(folder, data, where, seconds):
-    """A job of rule pretrain; `seconds` between two checkpoints."""
-    folder.mkdir()
-    splits = {
-        f"{split}{kind}": str(data / split / f"{name}.npy")
-        for split in ("train", "test")
-        for kind, name in (("", "images"), ("_labels", "labels"))
-    }
-    return {
-        "input": {"subset": str(data / "subset.json"), **splits},
-        "output": {name: str(folder / name) for name in ("weights", "card")},
-        "params": {
-            "pretrain": {**RECIPE, "epochs": 30}, "seed": 0, "preprocessing": SIZE,
-            "network": {"architecture": "resnet18", "width": 0.25, "stem": "small"},
-        },
-        "config": {
-            "runtime": {
-                "device": where.type, "device_memory": 0.5,
-                "checkpoint_epochs": 1, "checkpoint_seconds": seconds,
-            }
-        },
-    }  # fmt: skip
-
-
-def test_a_job_that_is_stopped_gives_the_same_bytes(where, data, tmp_path):
-    subset = {"subset": "s", "policy": "p", "classes": [0, 1, 2, 3, 4], "images": list(range(200))}
-    write_json(data / "subset.json", subset)
-    whole = pretraining(tmp_path / "whole", data, where, seconds=1e9)
+def test_a_job_that_is_stopped_gives_the_same_bytes(pretraining, tmp_path):
+    settings = {**RECIPE, "epochs": 30}
+    whole = pretraining(tmp_path / "whole", settings, checkpoint_seconds=1e9)
     process = jobs.start("pretrain.py", tmp_path / "log", **whole)
     process.join()
     assert process.exitcode == 0, (tmp_path / "log").read_text()
-    stopped = pretraining(tmp_path / "stopped", data, where, seconds=0)
+    stopped = pretraining(tmp_path / "stopped", settings)
     process = jobs.start("pretrain.py", tmp_path / "log", **stopped)
     while process.is_alive() and not list((tmp_path / "stopped").glob(".*.checkpoint")):
         time.sleep(0.002)
