@@ -12,7 +12,7 @@ from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 from . import hooks
 from .client import ForkServer
-from .gpus import Gpus
+from .gpus import Gpus, asked
 from .processes import adopt_orphans, end_descendants
 
 
@@ -34,6 +34,9 @@ class Executor(LocalExecutor):
     """Runs jobs as Snakemake's local executor does, except for how Python scripts start."""
 
     def __post_init__(self) -> None:
+        # Not above: it imports Snakemake's scheduler, which imports this plugin.
+        from . import limits  # noqa: F401
+
         super().__post_init__()
         preload = (self.executor_settings and self.executor_settings.preload) or ""
         self.server = ForkServer(preload.replace(",", " ").split())
@@ -72,7 +75,7 @@ class Executor(LocalExecutor):
                 return
             # Jobs connected by a pipe must run simultaneously and cannot wait for each other.
             wait = job.pipe_group is None
-            with self.gpus.lent(int(job.resources.get("gpu") or 0), wait) as env:
+            with self.gpus.lent(*asked(job), wait) as env:
                 hooks.this_thread.env = env
                 super().cached_or_run(job, run_func, *args)
 

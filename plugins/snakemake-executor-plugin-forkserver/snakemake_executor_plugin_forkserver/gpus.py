@@ -1,13 +1,19 @@
-"""Assigns the machine's GPUs to jobs."""
+"""Lends the machine's GPUs to jobs, whole or in shares."""
 
 import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from snakemake.common.tbdstring import TBDString
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
+WHOLE = 100  # shares are hundredths of a GPU
 
 
 def machine_gpus() -> list[str] | None:
@@ -29,37 +35,115 @@ def machine_gpus() -> list[str] | None:
     return re.findall(r"UUID: (MIG-[^)\s]+)", listing) or re.findall(r"^GPU (\d+):", listing, re.M)
 
 
+def asked(job: JobExecutorInterface) -> tuple[int, int]:
+    """How many GPUs a job asks for, and how many hundredths of each.
+
+    A share is of one GPU. WorkflowError: a value of `gpu` or `gpu_share` that means nothing.
+    """
+    gpus = number(job, "gpu", 0, range(1000), "how many GPUs")
+    if gpus == 0:
+        return 0, 0
+    share = number(job, "gpu_share", WHOLE, range(1, WHOLE + 1), "hundredths of a GPU, 1 to 100")
+    return (gpus, WHOLE) if share == WHOLE else (1, share)
+
+
+def number(job: JobExecutorInterface, name: str, default: int, allowed: range, what: str) -> int:
+    """A resource of a job, the default if it has none or cannot say yet."""
+    value = job.resources.get(name)
+    if value is None or isinstance(value, TBDString):
+        return default
+    if value not in allowed:
+        raise WorkflowError(f"Resource {name}={value!r} of rule {job.rule.name}: {what}.")
+    return int(value)
+
+
+@dataclass(eq=False)
+class Request:
+    """A job that has been lent GPUs or waits for them."""
+
+    count: int
+    share: int
+    given: list[str] | None = None
+    kept: list[str] = field(default_factory=list)  # GPUs on which no later job is put meanwhile
+
+
 class Gpus:
-    """Lends each job GPUs that no other job has at the time."""
+    """Lends each job GPUs on which the shares of all jobs sum to at most 100."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._known = False
-        self._all: list[str] | None = None
-        self._free: list[str] = []
+        self._room: dict[str, int] | None = None  # what is free of each, in the machine's order
+        self._waiting: list[Request] = []  # in the order of arrival
         self._closed = False
 
-    @contextmanager
-    def lent(self, count: int, wait: bool = True) -> Iterator[dict[str, str]]:
-        """Borrow GPUs, all of them if there are fewer; yields the environment that names them."""
+    def count(self) -> int | None:
+        """How many there are; None if that cannot be determined. Asks the machine once."""
         with self._condition:
             if not self._known:
-                self._all, self._known = machine_gpus(), True
-                self._free = list(self._all or [])
-            count = min(count, len(self._all or []))
-            if wait:  # only if Snakemake was not told their number: --resources gpu=N
-                self._condition.wait_for(lambda: self._closed or len(self._free) >= count)
+                ids = machine_gpus()
+                self._room, self._known = None if ids is None else dict.fromkeys(ids, WHOLE), True
+            return None if self._room is None else len(self._room)
+
+    @contextmanager
+    def lent(self, count: int, share: int = WHOLE, wait: bool = True) -> Iterator[dict[str, str]]:
+        """Borrow a share of so many GPUs, of all if there are fewer; yields their environment."""
+        if count == 0:
+            yield {VARIABLE: ""}
+            return
+        there = self.count()
+        if there is None:  # perhaps GPUs that CUDA does not manage
+            yield {}
+            return
+        request = Request(min(count, there), share)
+        with self._condition:
+            if wait:
+                self._waiting.append(request)
+                self._serve()
+                self._condition.wait_for(lambda: self._closed or request.given is not None)
+            else:
+                self._give(request, self._with_room(request, self._room))
             if self._closed:
                 raise KeyboardInterrupt  # Snakemake prints no job error for this
-            mine, self._free = self._free[:count], self._free[count:]
         try:
-            # Even if none were found, there may be GPUs that CUDA does not manage.
-            yield {} if self._all is None else {VARIABLE: ",".join(mine)}
+            yield {VARIABLE: ",".join(request.given)}
         finally:
             with self._condition:
-                # In the machine's order, so that a single job always gets the first.
-                self._free = [gpu for gpu in self._all or [] if gpu in {*self._free, *mine}]
-                self._condition.notify_all()
+                for gpu in request.given:
+                    self._room[gpu] += share
+                self._serve()
+
+    def _serve(self) -> None:
+        """Give the waiting jobs what there is, those that came first first.
+
+        One that has to wait keeps as many GPUs as it needs, those with the most room: no later job
+        is put on them until it has been served, so it cannot be overtaken for ever.
+        """
+        kept: set[str] = set()
+        for request in list(self._waiting):
+            allowed = [gpu for gpu in self._room if gpu not in kept]
+            fit = self._with_room(request, allowed)
+            if len(fit) == request.count:
+                self._give(request, fit)
+                self._waiting.remove(request)
+            else:
+                others = [gpu for gpu in self._emptiest(allowed) if gpu not in request.kept]
+                request.kept += others[: request.count - len(request.kept)]
+                kept.update(request.kept)
+        self._condition.notify_all()
+
+    def _with_room(self, request: Request, gpus: Iterable[str]) -> list[str]:
+        """The emptiest of these GPUs, so that the load is spread; as many as a job may have now."""
+        fit = [gpu for gpu in self._emptiest(gpus) if self._room[gpu] >= request.share]
+        return fit[: request.count]
+
+    def _emptiest(self, gpus: Iterable[str]) -> list[str]:
+        return sorted(gpus, key=lambda gpu: -self._room[gpu])  # stable: then in the machine's order
+
+    def _give(self, request: Request, gpus: list[str]) -> None:
+        request.given = [gpu for gpu in self._room if gpu in gpus]
+        for gpu in gpus:
+            self._room[gpu] -= request.share
 
     def close(self) -> None:
         """Stop lending, because the run is cancelled."""
