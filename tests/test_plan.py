@@ -203,7 +203,7 @@ def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys)
     config["results"] = str(tmp_path)
     config["plan"]["rates"] = str(tmp_path / "rates.json")
     (tmp_path / "rates.json").write_text(json.dumps(measured))
-    config["plan"]["entered"] = {"alexnet": {"train": 1e12, "forward": 1e12, "metrics": 0}}
+    config["plan"]["entered"] = {"alexnet": {"train": 1e12, "forward": 1e12, "metrics": 1e-12}}
     of_job = read(config, tmp_path)
     # 60 pre-trainings on a device, and 24 metrics on 8 targets without one
     assert of_job.device_hours["pretrain"] == pytest.approx(60 * 2.5 / 3600)
