@@ -22,7 +22,7 @@ from basemodel.training.loop import fit, learning_rate
 RECIPE = {
     "epochs": 3, "batch": 8, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9,
     "weight_decay": 0, "warmup_epochs": 0, "step_epochs": 7, "gamma": 0.1,
-    "precision": "auto", "compile": False,
+    "precision": "float32", "compile": False,
 }  # fmt: skip
 
 

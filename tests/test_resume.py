@@ -1,5 +1,6 @@
 """Jobs that are stopped, gently or not, and restarted: the same bytes as without interruption."""
 
+import json
 import random
 import shutil
 import signal
@@ -16,7 +17,8 @@ from torch import nn
 import jobs
 from basemodel.data import packed
 from basemodel.features.device import seed_everything
-from basemodel.files import write_json
+from basemodel.files import read_json, write_json
+from basemodel.training import checkpoints, pretraining
 from basemodel.training.checkpoints import Checkpoint, job_hash
 from basemodel.training.loop import Interrupted, fit
 
@@ -24,7 +26,7 @@ STOPPED = 75  # a temporary failure, by sysexits.h
 RECIPE = {
     "epochs": 6, "batch": 16, "optimizer": "adamw", "learning_rate": 0.002, "momentum": 0.9,
     "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 4, "gamma": 0.1, "dropout": 0.3,
-    "initialisation": "kaiming", "augmentation": True, "precision": "auto", "compile": False,
+    "initialisation": "kaiming", "augmentation": True, "precision": "float32", "compile": False,
 }  # fmt: skip
 EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 0}}
 NEVER = {"runtime": {"device_memory": 0, "checkpoint_epochs": 1000, "checkpoint_seconds": 1e9}}
@@ -243,6 +245,50 @@ def test_it_is_bound_to_code_settings_inputs_and_device(tmp_path):
     file.write_text("ab")
     hashes.append(job_hash([file], {"code": "1", "epochs": 3}, cpu))
     assert len(set(hashes)) == len(hashes)
+
+
+def test_a_card_names_all_devices_that_have_trained(tmp_path, data, monkeypatch):
+    job = pretrain_job(tmp_path / "x", data, "alexnet", EAGER, epochs=2)
+    crop, steps = pretraining.random_crop_flip, 0
+
+    def stopped_in_the_third(*arguments, **named):
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return crop(*arguments, **named)
+
+    monkeypatch.setattr(pretraining, "random_crop_flip", stopped_in_the_third)
+    monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA A")
+    with pytest.raises(SystemExit):
+        jobs.run("pretrain_whole.py", **job)
+    with safe_open(tmp_path / "x/.model.json.checkpoint", framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    assert (facts["device"], facts["precision"]) == ("NVIDIA A", "float32")
+    assert facts["torch"] == torch.__version__
+    monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA B")
+    jobs.run("pretrain_whole.py", **job)
+    card = read_json(tmp_path / "x/model.json")
+    assert (card["device"], card["devices"]) == ("NVIDIA B", ["NVIDIA A", "NVIDIA B"])
+    assert card["precision"] == "float32"
+
+
+def test_a_training_does_not_go_on_in_another_precision(tmp_path, data, monkeypatch, capsys):
+    job = pretrain_job(tmp_path / "x", data, "alexnet", EAGER, epochs=2)
+    crop = pretraining.random_crop_flip
+
+    def stopped(*arguments, **named):
+        signal.raise_signal(signal.SIGTERM)
+        return crop(*arguments, **named)
+
+    monkeypatch.setattr(pretraining, "random_crop_flip", stopped)
+    with pytest.raises(SystemExit):
+        jobs.run("pretrain_whole.py", **job)
+    monkeypatch.setattr(pretraining, "random_crop_flip", crop)
+    other = pretrain_job(tmp_path / "x", data, "alexnet", EAGER, epochs=2, precision="bfloat16")
+    jobs.run("pretrain_whole.py", **other)
+    assert "starts anew: the checkpoint here is of other" in capsys.readouterr().out
+    assert read_json(tmp_path / "x/model.json")["precision"] == "bfloat16"
 
 
 def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):

@@ -84,6 +84,15 @@ def test_every_experiment_laid_over_the_default_is_valid():
             "write 0.0001"),
         ("correlation.alpha_step", 1e-9, "correlation.alpha_step: 1e-09 is less than the minimum"),
         ("finetune.dropout", 0.5, "finetune.dropout: there is no such setting"),
+        ("pretrain.precision", "auto", "pretrain.precision: 'auto' is not one of ['float32', "
+            "'bfloat16'] (float32; or bfloat16, where all GPUs have it. auto is no more: write"),
+        ("architectures.vgg16.pretrain.precision", "bfloat16", "architectures.vgg16.pretrain."
+            "precision: bfloat16 here and float32 elsewhere, but models that are compared have"),
+        ("runtime.device", "gpu", "runtime.device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        ("runtime.gpu_from", "1e12", "runtime.gpu_from: '1e12' is not of type 'number'; write "),
+        ("runtime.gpu_jobs", 0, "runtime.gpu_jobs: 0 is "),
+        ("runtime.gpu_jobs", "many", "runtime.gpu_jobs: 'many' is "),
+        ("runtime.gpu_memory", 0, "runtime.gpu_memory: 0 is less than or equal to"),
         # Names and titles
         ("targets", [2023], "targets.0: 2023 is not of type 'string'; put it in quotes"),
         ("datasets.greek.title", 2023, "datasets.greek.title: 2023 is not of type 'string'"),

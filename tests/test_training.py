@@ -24,7 +24,7 @@ centre_crop = Preprocessing(size=32, crop=32).centre_crop
 RECIPE = {
     "epochs": 3, "batch": 32, "optimizer": "adamw", "learning_rate": 0.0005, "momentum": 0.9,
     "weight_decay": 0, "warmup_epochs": 2, "step_epochs": 7, "gamma": 0.1, "dropout": 0,
-    "precision": "auto", "compile": False,
+    "precision": "float32", "compile": False,
 }  # fmt: skip
 SGD = {**RECIPE, "optimizer": "sgd", "learning_rate": 0.01, "warmup_epochs": 0, "step_epochs": 2}
 
@@ -160,9 +160,7 @@ def test_no_batches_are_no_error():
 
 def test_bfloat16_is_computed_in_where_it_is_asked_for():
     layer = nn.Linear(4, 4)
-    for precision, dtype in (
-        ("float32", torch.float32), ("auto", torch.float32), ("bfloat16", torch.bfloat16),
-    ):  # fmt: skip
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         with autocast(precision, CPU):
             assert layer(torch.zeros(2, 4)).dtype == dtype
 

@@ -11,7 +11,7 @@ from projects import EXPERIMENT, Project, copy_project
 # Long enough to be met in training, and saved as often as can be.
 LONGER = """
 architectures: {resnet18: {pretrain: {epochs: 12}}, alexnet: {pretrain: {epochs: 40}}}
-runtime: {checkpoint_seconds: 0}
+runtime: {checkpoint_seconds: 0, gpu_from: 0}
 """
 MODELS = [f"results/smoke/models/{name}/class5-1" for name in ("resnet18", "alexnet")]
 
@@ -56,7 +56,10 @@ def on_slurm(cluster, tmp_path_factory) -> OnSlurm:
 
 
 def test_the_tables_are_those_of_a_local_run(cluster, on_slurm, finished):
-    run = on_slurm.start(cluster)
+    # Jobs this small ask for no GPU by themselves. They compute on the CPU: the GPUs are no GPUs.
+    overlay = on_slurm.folder / "gpus.yaml"
+    overlay.write_text("runtime: {gpu_from: 0}\n")
+    run = on_slurm.start(cluster, overlay=(str(overlay),))
     printed, _ = run.communicate(timeout=1000)
     assert run.returncode == 0, printed
     expected = sorted((finished.results / "tables").iterdir()) + [finished.results / "summary.txt"]

@@ -33,7 +33,7 @@ def extract(
     folder: Path,
     models: Path,
     dtype: str,
-    lent: tuple[str, int, int],
+    lent: tuple[str, int, int] = ("cpu", 0, 100),
 ) -> dict[str, Any]:
     """Write ARRAYS, as far as the network has them, as .npy files in `folder`; return the card.
 

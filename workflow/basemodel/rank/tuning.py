@@ -49,7 +49,7 @@ def tune(
     models: str | Path,
     settings: dict[str, Any],
     seed: int,
-    lent: tuple[str, int, int],
+    lent: tuple[str, int, int] = ("cpu", 0, 100),
 ) -> dict[str, Any]:
     """Fine-tune a candidate on the probe's images and test it on the held-out ones.
 
