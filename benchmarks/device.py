@@ -27,12 +27,11 @@ from starts import core_speed, gpu_from, start
 
 from basemodel.features.device import device
 from basemodel.features.feeding import load
-from basemodel.networks.architectures import NETWORKS
 
 CPU = torch.device("cpu")
 AT_ONCE = (1, 2, 4, 8, 16)  # jobs a GPU
-# Of the time that is left when they are measured: they take about this many times `seconds`.
-MEASUREMENTS = 3 * 5
+ORDER = ("alexnet", "resnet18", "vgg16")  # the slow one last: time may run out
+SECONDS = 10  # of a measurement; a single step may take longer
 
 
 def starts(where: torch.device) -> tuple[dict[str, float], int]:
@@ -76,21 +75,24 @@ def jobs_a_minute(cores: int, deadline: float) -> None:
             print(f"| {what} | {rate:.0f} | {taken} |", flush=True)
 
 
-def networks(where: torch.device, seconds: float, context: int) -> tuple[list[dict], float]:
+def networks(where: torch.device, context: int, deadline: float) -> tuple[list[dict], float]:
     """Print how fast networks train at 224 pixels; the entries for `plan`, and JPEGs a second."""
     options = SimpleNamespace(
-        side=224, width=1, seconds=seconds, workers=os.cpu_count(), compile=False,
-        precision=speeds.own_precision(where),
+        side=224, width=1, seconds=SECONDS, least=1, workers=len(os.sched_getaffinity(0)),
+        compile=False, precision=speeds.own_precision(where),
     )  # fmt: skip
     print(
         f"\n| 224 pixels, {options.precision} | batch | (a) loop | (b) limit | a/b | "
         "(c) DataLoader | a/c | passes | GPU memory |\n|---|---|---|---|---|---|---|---|---|"
     )
-    entries = []
-    for name in NETWORKS:
-        options.batch, found = (256 if where.type == "cuda" else 8), None
+    entries, packed = [], 0.0
+    for name in ORDER:
+        if time.monotonic() > deadline:
+            print(f"| {name} | not measured: no time left | | | | | | | |", flush=True)
+            continue
+        options.batch, found = (256 if where.type == "cuda" else 32), None
         while found is None:
-            options.images = options.batch * (4 if where.type == "cuda" else 2)
+            options.images = options.batch * (4 if where.type == "cuda" else 1)
             try:
                 found = measured(name, options, where)
             except torch.OutOfMemoryError:
@@ -107,7 +109,8 @@ def networks(where: torch.device, seconds: float, context: int) -> tuple[list[di
             flush=True,
         )
         entries.append(speeds.entry(name, options, a, passes))
-    print(f"\nImages a second. One core decodes and resizes {packed:.0f} JPEG files a second.")
+    if entries:
+        print(f"\nImages a second. One core decodes and resizes {packed:.0f} JPEG files a second.")
     return entries, packed
 
 
@@ -147,9 +150,9 @@ def main() -> None:
     )
     rates, context = starts(where)
     jobs_a_minute(cores, deadline=began + 0.5 * 60 * options.minutes)
-    left = max(0, 60 * options.minutes - (time.monotonic() - began))
-    entries, packed = networks(where, max(2, left / MEASUREMENTS), context)
-    if options.rates:
+    # The last network may take as long as all before it.
+    entries, packed = networks(where, context, deadline=began + 0.8 * 60 * options.minutes)
+    if options.rates and entries:
         facts = {"machine": name, "pack": packed, **rates, "networks": entries}
         speeds.keep(options.rates, facts)
     print(f"Measured in {(time.monotonic() - began) / 60:.0f} minutes.")

@@ -6,7 +6,8 @@
     recipe.
 
 `options` has what benchmarks/training.py can be told: side, width, batch, images (in an epoch),
-seconds (of each measurement), workers, precision and compile.
+seconds (of each measurement), workers, precision and compile; and `least`, the epochs of (a) and
+(b), and batches of (c), that are measured even if that takes longer.
 """
 
 import json
@@ -89,7 +90,7 @@ def loop_and_limit(name, options, where, images, labels):
         if epoch > 1:  # the first warms up
             loops.append(len(images) / (time.perf_counter() - epoch_began))
             limits.append(next(limit))
-        if len(loops) >= 3 and time.perf_counter() - began > 2 * options.seconds:
+        if len(loops) >= options.least and time.perf_counter() - began > 2 * options.seconds:
             raise Enough
         epoch_began = time.perf_counter()
         return {}
@@ -157,7 +158,8 @@ def data_loader(name, options, where, folder):
                 first, began = False, time.perf_counter()
                 continue
             done += len(y)
-            if done >= 3 * options.batch and time.perf_counter() - began > options.seconds:
+            enough = options.least * options.batch
+            if done >= enough and time.perf_counter() - began > options.seconds:
                 wait(where)
                 return done / (time.perf_counter() - began)
 

@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--rates", help="a file to keep the rates in, for `snakemake plan`")
     options = parser.parse_args()
     options.images = options.images or 4 * options.batch
+    options.least = 3
     where = device()
     options.precision = options.precision or own_precision(where)
     size = round(options.side * 256 / 224)
