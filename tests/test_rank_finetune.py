@@ -180,7 +180,7 @@ def test_too_little_memory_while_training(chosen, tmp_path, monkeypatch):
 
     monkeypatch.setattr(tuning, "load", lambda *_: small())
     monkeypatch.setattr(tuning, "fit", fit)
-    with pytest.raises(Unusable, match="training on 8 images at a time .*; lower `batch`"):
+    with pytest.raises(Unusable, match="training on 8 images at a time .*; lower runtime.gpu_jobs"):
         tune(BASE, chosen, tmp_path, SETTINGS, 0)
 
 

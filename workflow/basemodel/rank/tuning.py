@@ -100,8 +100,8 @@ def tune(
             raise
         raise Unusable(
             f"training on {settings['batch']} images at a time needs more memory than there is",
-            "lower runtime.gpu_jobs, train only the `last` layer, or use a machine with more "
-            "memory",
+            "lower runtime.gpu_jobs (on a GPU), train only the `last` layer, or use a machine with "
+            "more memory",
         ) from error
     right = _right(last, _embeddings(passed, tests), [image["label"] for image in chosen["test"]])
     return {
