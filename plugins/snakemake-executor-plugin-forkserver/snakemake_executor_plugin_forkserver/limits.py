@@ -2,8 +2,8 @@
 
 Snakemake counts resources under their names, and neither `gpu` nor `gpu_share` alone says what a
 job takes. So its scheduler is given one more resource: hundredths of all GPUs of the machine. It
-lets jobs start only as far as there is room on all GPUs together. Where room is divided among GPUs
-so that a job fits on none of them, it starts all the same and waits in the executor, with its cores.
+starts jobs as far as there is room on all GPUs together. If that room is spread over several GPUs,
+and a job fits on none of them, it is started all the same and waits in the executor with its cores.
 
 Snakemake has no hook for this: executors are made before the scheduler is complete, and jobs say
 themselves what they take. Where there is no limit, the replacements only call the originals.

@@ -49,9 +49,7 @@ def waits(gpus: Gpus, number: int) -> None:
 
 def test_the_emptiest_gpu_is_chosen_and_the_machines_order_decides_a_tie(gpus):
     with ExitStack() as jobs:
-        seen = [
-            jobs.enter_context(gpus.lent(1, share))[VARIABLE] for share in (30, 20, 20, 20, 30)
-        ]
+        seen = [jobs.enter_context(gpus.lent(1, share))[VARIABLE] for share in (30, 20, 20, 20, 30)]
     # free: 100 100 | 70 100 | 70 80 | 70 60 | 50 60
     assert seen == ["0", "1", "1", "0", "1"]
     with gpus.lent(2) as env:  # all was given back

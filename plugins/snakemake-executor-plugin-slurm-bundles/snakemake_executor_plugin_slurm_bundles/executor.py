@@ -22,7 +22,7 @@ from snakemake_interface_executor_plugins.workflow import WorkflowExecutorInterf
 
 from snakemake_executor_plugin_forkserver import Executor as LocalExecutor
 
-from .bundles import bundled, members
+from .bundles import Bundle, bundled, members
 from .queue import ENDED, Queue, left_behind, mine
 from .under_way import UnderWay
 
@@ -85,7 +85,7 @@ class Executor(SlurmExecutor):
     def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
         """Bundle the jobs that have become ready, and submit what the GPU limit allows."""
         with self._lock_bundles:
-            self._waiting += bundled(jobs)
+            self._waiting += bundled(jobs, self.settings.cores)
             self._submit()
 
     def _submit(self) -> None:
@@ -114,6 +114,8 @@ class Executor(SlurmExecutor):
     def format_job_exec(self, job: JobExecutorInterface) -> str:
         """The command of a Slurm job, which stays within what it requested."""
         command = f"{super().format_job_exec(job)} --cores {job.threads}"
+        if isinstance(job, Bundle) and job.at_once > 1:
+            return command  # the fork server sees to it that they share the GPU
         gpus = job.resources.get("gpu")
         return f"{command} --resources gpu={gpus}" if gpus else command
 

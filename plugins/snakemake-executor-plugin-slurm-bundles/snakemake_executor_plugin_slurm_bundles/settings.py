@@ -18,6 +18,15 @@ class ExecutorSettings(SlurmSettings):
             "type": int,
         },
     )
+    cores: int = field(
+        default=8,
+        metadata={
+            "help": "The most cores of a Slurm job whose jobs share a GPU: fewer jobs run at once "
+            "than would fit on the GPU if they need more. Set it to the cores that a node of your "
+            "cluster has for each GPU.",
+            "type": int,
+        },
+    )
     preload: str | None = field(
         default=None,
         metadata={
@@ -44,3 +53,5 @@ class ExecutorSettings(SlurmSettings):
             )
         if self.gpus is not None and self.gpus < 1:
             raise WorkflowError("--slurm-bundles-gpus: at least 1, or leave it away.")
+        if self.cores < 1:
+            raise WorkflowError("--slurm-bundles-cores: at least 1.")

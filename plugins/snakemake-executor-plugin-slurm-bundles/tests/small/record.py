@@ -12,6 +12,8 @@ with output.with_name(f"{output.name}.runs").open("a") as file:
     file.write("x")
 runs = output.with_name(f"{output.name}.runs").stat().st_size
 time.sleep(snakemake.params.seconds)
+while len(list(output.parent.glob("share*.runs"))) < snakemake.params.get("meet", 0):
+    time.sleep(0.1)
 while Path("hold").exists():
     time.sleep(0.1)
 if runs <= int(snakemake.params.get("fails") or 0):
