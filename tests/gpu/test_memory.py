@@ -57,11 +57,11 @@ def test_free_memory_is_what_is_left_of_the_share(gpu):
     torch.empty(left - 4 * MIB, dtype=torch.uint8, device=where)
 
 
-def test_images_that_do_not_fit_into_the_share_are_streamed(gpu):
+def test_images_that_do_not_fit_into_the_share_are_streamed(gpu, tmp_path):
     where = job_device(lent(25))
     room = free_memory(where)
-    image = 256 * 256 * 3
-    images = np.broadcast_to(np.zeros((), np.uint8), (room // image + 1, 256, 256, 3))
+    shape = (room // (256 * 256 * 3) + 1, 256, 256, 3)
+    images = np.memmap(tmp_path / "images", np.uint8, "w+", shape=shape)  # takes no space: all 0
     assert isinstance(load(images, None, where, room), Streamed)
     few = load(images, np.arange(100), where, room)
     assert few.device.type == "cuda"

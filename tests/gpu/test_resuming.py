@@ -27,6 +27,7 @@ RECIPE = {
 
 def train(where, data, architecture, path=None, until=None, **changes):
     """Train; SIGTERM comes after `until` steps. The weights, on the CPU, and the history."""
+    torch._dynamo.reset()  # as in a process of its own
     generator = seed_everything(0)
     model = models.build(architecture, 5, width=0.25, stem="small", dropout=0.3)
     models.initialise(model, "kaiming")
