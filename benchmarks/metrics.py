@@ -30,7 +30,7 @@ import numpy as np
 from basemodel import metrics
 
 sys.path.insert(0, str(Path(__file__).parent))
-from training import keep, machine
+from speeds import keep, machine
 
 SHAPES = {"alexnet": (256, 13, 13), "vgg16": (512, 14, 14), "resnet18": (512, 7, 7)}
 WIDTHS = {"alexnet": 4096, "vgg16": 4096, "resnet18": 512}  # of the embeddings

@@ -40,8 +40,9 @@ def start(script, log, **job):
 def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
-    Its files may be paths. `code` is added to the params, unless they have another, and
-    `runtime.device: auto` to the settings. The job asks for no GPU.
+    Its files may be paths. `code` is added to the params, unless they have another, and the
+    settings say `runtime.device: auto`, unless they say otherwise. Without resources, the job asks
+    for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
     job["params"] = {"code": code_of(script), **job.get("params", {})}
@@ -51,7 +52,7 @@ def run(script, **job):
     snakemake = SimpleNamespace(
         config={**config, "runtime": runtime},
         threads=job.get("threads", 1),
-        resources={"gpu": 0},
+        resources=job.get("resources", {"gpu": 0}),
         **values,
     )
     return runpy.run_path(str(SCRIPTS / script), {"snakemake": snakemake}, "__main__")

@@ -1,6 +1,7 @@
 """What an experiment costs, against values computed by hand."""
 
 import copy
+import json
 import math
 from pathlib import Path
 
@@ -191,6 +192,33 @@ def test_entered_rates_go_before_measured_ones_and_rows_say_which():
     assert plan.pack_rate(config, {"pack": 3, "machine": "this"}).sources["pack"] == (
         "measured on this"
     )
+
+
+def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys):
+    config = copy.deepcopy(DEFAULT)
+    assert plan.start_seconds(config, {}) == (0, 0)
+    assert plan.start_seconds(config, {"job": 3}) == (3, 3)
+    measured = {"job": 2.5, "cpu_job": 0.05, "machine": "this"}
+    assert plan.start_seconds(config, measured) == (2.5, 0.05)
+    config["results"] = str(tmp_path)
+    config["plan"]["rates"] = str(tmp_path / "rates.json")
+    (tmp_path / "rates.json").write_text(json.dumps(measured))
+    config["plan"]["entered"] = {"alexnet": {"train": 1e12, "forward": 1e12, "metrics": 1e-12}}
+    of_job = read(config, tmp_path)
+    # 60 pre-trainings on a device, and 24 metrics on 8 targets without one
+    assert of_job.device_hours["pretrain"] == pytest.approx(60 * 2.5 / 3600)
+    assert of_job.cpu_hours["metric"] == pytest.approx(24 * 8 * 0.05 / 3600)
+    config["plan"]["entered"]["job"] = 7
+    of_job = read(config, tmp_path)
+    assert of_job.device_hours["pretrain"] == pytest.approx(60 * 7 / 3600)
+    assert of_job.cpu_hours["metric"] == pytest.approx(24 * 8 * 7 / 3600)
+
+
+def read(config, folder):
+    """AlexNet's rows of the plan."""
+    plan.main(config)
+    rows = pd.read_csv(folder / "plan.csv")
+    return rows[rows.architecture == "alexnet"].set_index("stage")
 
 
 def test_it_prints_a_table_and_writes_a_csv(tmp_path, capsys):

@@ -20,7 +20,7 @@ import pandas as pd
 from basemodel import metrics
 from basemodel.files import read_json
 from basemodel.networks.catalog import layers
-from basemodel.rates import Rates, elements, pack_rate, rates, weights
+from basemodel.rates import Rates, elements, pack_rate, rates, start_seconds, weights
 from basemodel.settings import other_metrics, pretrain_settings
 from basemodel.tables import write_csv
 from basemodel.workload import dataset_size, tuned
@@ -126,11 +126,16 @@ def _without(inputs: list[str], names: list[str]) -> list[str]:
 
 
 def table(
-    rows: list[Work], known: dict[str, Rates], devices: int, start: float = 0
+    rows: list[Work],
+    known: dict[str, Rates],
+    devices: int,
+    start: float = 0,
+    cpu_start: float | None = None,
 ) -> pd.DataFrame:
     """One row per stage and architecture, and a last one for the total; unknown hours are NaN.
 
-    known: rates by architecture, those of none under ""; start: seconds to start a job.
+    known: rates by architecture, those of none under ""; start: seconds to start a job on a device,
+    cpu_start: of one that needs none (None: the same).
     wall_hours: on `devices` in parallel, if the jobs of a stage are equally long. The total's is a
     lower bound: all devices always busy, but no less than the longest job.
     """
@@ -147,7 +152,7 @@ def table(
         if row.trained or row.passed:
             device_seconds += row.jobs * start
         else:
-            cpu_seconds += row.jobs * start
+            cpu_seconds += row.jobs * (start if cpu_start is None else cpu_start)
         waves = math.ceil(row.jobs / devices) / row.jobs
         result.append(
             {
@@ -194,7 +199,7 @@ def page(plan: pd.DataFrame, devices: int) -> str:
     lines.append(f"wall: hours with {devices} devices at work; of the total, at the least.")
     if plan["rates"].str.contains("unknown").any():
         lines.append(
-            "?: no rate is known. `python benchmarks/training.py --rates` and `python "
+            "?: no rate is known. `python benchmarks/device.py --rates` and `python "
             "benchmarks/metrics.py --rates` measure them, or enter them under plan.entered."
         )
     return "\n".join(lines)
@@ -206,7 +211,7 @@ def main(config: dict[str, Any]) -> None:
     known = {name: rates(config, name, measured) for name in config["architectures"]}
     known[""] = pack_rate(config, measured)
     devices = config["plan"]["devices"]
-    plan = table(work(config), known, devices, config["plan"]["entered"].get("job", 0))
+    plan = table(work(config), known, devices, *start_seconds(config, measured))
     write_csv(Path(config["results"], "plan.csv"), plan)
     print(page(plan, devices))
 

@@ -79,6 +79,15 @@ def pack_rate(config: dict[str, Any], measured: dict[str, Any]) -> Rates:
     return _with(found, {key: entered[key] for key in ("pack",) if key in entered})
 
 
+def start_seconds(config: dict[str, Any], measured: dict[str, Any]) -> tuple[float, float]:
+    """Seconds to start a job, on a device and without one: entered, measured, or else none."""
+    entered = config["plan"]["entered"].get("job")
+    if entered is not None:
+        return entered, entered
+    on_device = measured.get("job", 0)
+    return on_device, measured.get("cpu_job", on_device)
+
+
 def _with(found: Rates, entered: dict[str, float]) -> Rates:
     for key, value in entered.items():
         setattr(found, key, value)

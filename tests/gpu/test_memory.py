@@ -1,0 +1,122 @@
+"""The GPU's memory: a job stays within its share, and what happens when that is too little."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import jobs
+from basemodel.features.device import job_device
+from basemodel.features.feeding import Streamed, free_memory, load
+from basemodel.features.inference import apply
+from basemodel.rank.network import Network
+from basemodel.rank.passing import Pass
+
+pytestmark = pytest.mark.gpu
+
+MIB = 2**20
+RECIPE = {
+    "epochs": 1, "batch": 32, "optimizer": "adamw", "learning_rate": 0.001, "momentum": 0.9,
+    "weight_decay": 0, "warmup_epochs": 0, "step_epochs": 7, "gamma": 0.1, "dropout": 0,
+    "initialisation": "torchvision", "augmentation": False, "precision": "float32",
+    "compile": False,
+}  # fmt: skip
+
+
+def lent(share):
+    """A job, as far as `job_device` looks at it."""
+    runtime = {"device": "auto"}
+    resources = {"gpu": 1, "gpu_share": share}
+    return SimpleNamespace(config={"runtime": runtime}, resources=resources)
+
+
+def room_of(where):
+    """Bytes that can be had: on the CPU all that a single request can ask for."""
+    if where.type == "cuda":
+        torch.cuda.empty_cache()
+        return free_memory(where)
+    return psutil.virtual_memory().total + psutil.swap_memory().total
+
+
+def test_free_memory_is_what_is_left_of_the_share(gpu):
+    _, total = torch.cuda.mem_get_info()
+    where = job_device(lent(25))
+    assert where.type == "cuda"
+    room = free_memory(where)
+    assert 0 < room <= 0.25 * total
+    taken = torch.empty(room // 2, dtype=torch.uint8, device=where)
+    left = free_memory(where)
+    assert left <= room - len(taken)
+    with pytest.raises(torch.OutOfMemoryError):
+        torch.empty(left + 64 * MIB, dtype=torch.uint8, device=where)
+    # What it promises can be had.
+    torch.empty(left - 4 * MIB, dtype=torch.uint8, device=where)
+
+
+def test_images_that_do_not_fit_into_the_share_are_streamed(gpu, tmp_path):
+    where = job_device(lent(25))
+    room = free_memory(where)
+    shape = (room // (256 * 256 * 3) + 1, 256, 256, 3)
+    images = np.memmap(tmp_path / "images", np.uint8, "w+", shape=shape)  # takes no space: all 0
+    assert isinstance(load(images, None, where, room), Streamed)
+    few = load(images, np.arange(100), where, room)
+    assert few.device.type == "cuda"
+    assert free_memory(where) <= room - few.nbytes
+
+
+def test_too_little_memory_is_one_line_that_names_the_setting(gpu, pretraining, tmp_path):
+    # VGG16's weights, gradients and averages take 2.5 GB: more than a hundredth of any GPU.
+    network = {"architecture": "vgg16", "width": 2, "stem": "small"}
+    job = pretraining(tmp_path / "job", RECIPE, share=1, **network)
+    process = jobs.start("pretrain.py", tmp_path / "log", **job)
+    process.join()
+    assert process.exitcode == 1
+    last = (tmp_path / "log").read_text().splitlines()[-1]
+    assert "too little memory" in last
+    assert "runtime.gpu_jobs" in last
+
+
+def test_a_pass_is_halved_when_memory_runs_out(gpu):
+    where = job_device(lent(25))
+    part = room_of(where) // 30
+    sizes = []
+
+    def look(batch):
+        torch.empty(len(batch) * part, dtype=torch.uint8, device=where)
+        sizes.append(len(batch))
+        return batch.float() * 2
+
+    images = torch.arange(300, dtype=torch.uint8).reshape(300, 1)
+    found = torch.cat(list(apply(look, images, where)))
+    assert torch.equal(found.cpu(), images.float() * 2)
+    assert 1 < max(sizes) < 30
+
+
+def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, request, capsys):
+    if where.type == "cuda":
+        request.getfixturevalue("gpu")
+        where = job_device(lent(25))
+    part = room_of(where) // 3
+
+    def preprocess(image):
+        return torch.full((3, 4, 4), float(image.getpixel((0, 0))[0]))
+
+    def look(batch):  # a network that needs a third of the memory for each image
+        torch.empty(len(batch) * part, dtype=torch.uint8, device=where)
+        return {"embeddings": batch[:, :1, 0, 0]}
+
+    files = [tmp_path / f"{number:02}.png" for number in range(11)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(file)
+    network = Network(nn.Identity(), preprocess, look, (4, 4), None, {})
+    passed = Pass(network, where, 8, 2)
+    found = torch.cat([outputs["embeddings"] for outputs in passed.outputs(files)])
+    assert found.device.type == where.type
+    assert found[:, 0].tolist() == [20.0 * number for number in range(11)]
+    assert passed.batch == 2
+    assert "not enough memory for 8 images at a time: 4" in capsys.readouterr().out
+    assert passed.images_per_second() > 0
