@@ -15,6 +15,7 @@ from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import apply
 from basemodel.rank.network import Network
 from basemodel.rank.passing import Pass
+from basemodel.rank.preparation import Preparation
 
 pytestmark = pytest.mark.gpu
 
@@ -102,8 +103,8 @@ def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, reque
         where = job_device(lent(25))
     part = room_of(where) // 3
 
-    def preprocess(image):
-        return torch.full((3, 4, 4), float(image.getpixel((0, 0))[0]))
+    def crop(image):
+        return torch.full((3, 4, 4), image.getpixel((0, 0))[0], dtype=torch.uint8)
 
     def look(batch):  # a network that needs a third of the memory for each image
         torch.empty(len(batch) * part, dtype=torch.uint8, device=where)
@@ -112,7 +113,8 @@ def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, reque
     files = [tmp_path / f"{number:02}.png" for number in range(11)]
     for number, file in enumerate(files):
         Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(file)
-    network = Network(nn.Identity(), preprocess, look, (4, 4), None, {})
+    preparation = Preparation(crop, "the first pixel", torch.Tensor.float)
+    network = Network(nn.Identity(), preparation, look, (4, 4), None, {})
     passed = Pass(network, where, 8, 2)
     found = torch.cat([outputs["embeddings"] for outputs in passed.outputs(files)])
     assert found.device.type == where.type
