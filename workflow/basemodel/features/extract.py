@@ -61,7 +61,7 @@ def write(
     """Write what `looks(network)` returns for the images of a packed split that `rows` lists.
 
     `outputs`: one .npy per array; `rows`: an .npy, int64 [n]. `dtype` is that of the featuremaps;
-    the other arrays are float32. Returns the shapes.
+    the other arrays are float32. `where`: the device to compute on. Returns the shapes.
 
     It works batch by batch: at paper scale the featuremaps are larger than a laptop's memory. The
     network computes in float32; float16 halves the file and rounds to 11 binary digits. Raises

@@ -31,8 +31,8 @@ class Pretraining:
     `subset`: a source task, as rule `subset` writes it. `train`, `test`: the folders of the packed
     source data set. `params`: the rules' parameters network (architecture, width, stem), pretrain
     (the settings), preprocessing and seed. Images are streamed if both splits together take more
-    than `device_memory`, a fraction of the device's free memory. Raises ValueError if a split has
-    no images of the task's classes.
+    than `device_memory`, a fraction of the free memory of the device, `where`. Raises ValueError if
+    a split has no images of the task's classes.
     """
 
     def __init__(
