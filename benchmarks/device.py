@@ -148,6 +148,8 @@ def main() -> None:
         else f"No GPU here, so this measures the CPU: {name}; torch {torch.__version__}",
         flush=True,
     )
+    if (load := os.getloadavg()[0]) > 0.5:
+        print(f"Other work has {load:.1f} of {cores} cores: these numbers are too low.", flush=True)
     rates, context = starts(where)
     jobs_a_minute(cores, deadline=began + 0.5 * 60 * options.minutes)
     # The last network may take as long as all before it.
