@@ -58,12 +58,20 @@ def on_slurm(cluster, tmp_path_factory) -> OnSlurm:
     return project
 
 
+def ended(run: subprocess.Popen[str], seconds: float) -> str:
+    """What a run has printed; one that does not end in time is ended."""
+    try:
+        return run.communicate(timeout=seconds)[0]
+    finally:
+        run.kill()
+
+
 def test_the_tables_are_those_of_a_local_run(cluster, on_slurm, finished):
     # Jobs this small ask for no GPU by themselves. They compute on the CPU: the GPUs are no GPUs.
     overlay = on_slurm.folder / "gpus.yaml"
     overlay.write_text("runtime: {gpu_from: 0}\n")
     run = on_slurm.start(cluster, overlay=(str(overlay),))
-    printed, _ = run.communicate(timeout=1000)
+    printed = ended(run, 1000)
     assert run.returncode == 0, printed
     expected = sorted((finished.results / "tables").iterdir()) + [finished.results / "summary.txt"]
     for path in expected:
@@ -129,7 +137,7 @@ def test_a_candidate_of_a_ranking_is_a_job(cluster, on_slurm):
     overlay = on_slurm.folder / "rank.yaml"
     overlay.write_text(json.dumps({"images": "ants", "candidates": [*names, "timm:no_such"]}))
     run = on_slurm.start(cluster, "--", "rank", overlay=(str(overlay),))
-    printed, _ = run.communicate(timeout=300)
+    printed = ended(run, 300)
     assert run.returncode == 0, printed
     assert "Start from base:" in printed and "timm has no model 'no_such'" in printed
     found = json.loads((on_slurm.results / "rank/ants/ranking.json").read_text())
