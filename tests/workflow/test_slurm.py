@@ -71,7 +71,7 @@ def test_the_tables_are_those_of_a_local_run(cluster, on_slurm, finished):
     overlay = on_slurm.folder / "gpus.yaml"
     overlay.write_text("runtime: {gpu_from: 0}\n")
     run = on_slurm.start(cluster, overlay=(str(overlay),))
-    printed = ended(run, 1000)
+    printed = ended(run, 1500)
     assert run.returncode == 0, printed
     expected = sorted((finished.results / "tables").iterdir()) + [finished.results / "summary.txt"]
     for path in expected:
