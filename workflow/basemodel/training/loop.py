@@ -56,7 +56,9 @@ def fit(
     steps = -(-len(inputs) // settings["batch"])
     watch = Watch(settings["epochs"], steps)
     if settings["compile"]:
-        model.compile()
+        # For each size of a batch by itself. Left to torch, what is compiled depends on which sizes
+        # came first, and a resumed training, which begins elsewhere, would round otherwise.
+        model.compile(dynamic=False)
     checkpoint = checkpoint or Checkpoint()
     history, begun = checkpoint.restore(model, optimizer, generator)
 
