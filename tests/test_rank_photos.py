@@ -47,6 +47,7 @@ def test_trained_networks_see_more_than_untrained_ones(tmp_path):
         out = tmp_path / candidate.slug
         out.mkdir()
         params = {"candidate": asdict(candidate), "models": str(tmp_path), "dtype": "float32"}
+        params["cropped"] = str(tmp_path / "cropped")
         card = out / "card.json"
         jobs.run(
             "rank_candidate.py", input={"images": images}, output={"card": card}, params=params
