@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import speeds
 import torch
 from slices import JOBS, Slice
@@ -148,8 +149,8 @@ def main() -> None:
         else f"No GPU here, so this measures the CPU: {name}; torch {torch.__version__}",
         flush=True,
     )
-    if (load := os.getloadavg()[0]) > 0.5:
-        print(f"Other work has {load:.1f} of {cores} cores: these numbers are too low.", flush=True)
+    if (busy := psutil.cpu_percent(interval=2) / 100 * (os.cpu_count() or 1)) > 0.2:
+        print(f"Other work has {busy:.1f} of {cores} cores: these numbers are too low.", flush=True)
     rates, context = starts(where)
     jobs_a_minute(cores, deadline=began + 0.5 * 60 * options.minutes)
     # The last network may take as long as all before it.
