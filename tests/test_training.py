@@ -178,7 +178,7 @@ def test_training_in_bfloat16_keeps_float32_weights_and_learns(images):
 
 def test_compile_is_a_setting(monkeypatch):
     compiled = []
-    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **how: compiled.append(module))
     model = nn.Linear(3, 2)
     for wanted in (False, True):
         settings = {**SGD, "compile": wanted, "epochs": 1}

@@ -155,7 +155,7 @@ class Executor(SlurmExecutor):
         asked = f"\nIt was asked:{call.split(' --wrap=')[0]}" if call else ""
         with self._lock_bundles:
             self._ended(members(job_info.job))
-            if holds(said, AWAY) or (self.under_way.accepted and holds(said, FULL)):
+            if holds(said, AWAY) or (self.under_way.ids and holds(said, FULL)):
                 if holds(said, FULL):
                     self.under_way.is_full()
                 self._doubt |= holds(said, AWAY)
@@ -164,8 +164,8 @@ class Executor(SlurmExecutor):
                     self.logger.warning(f"{what} Trying again later.")
                     self._warned.add(what)
                 self._waiting.append(job_info.job)
-            elif self.under_way.accepted:
-                # The accepted jobs may be fine. No retry: the answer would be the same.
+            elif self.under_way.ids:
+                # Slurm has accepted other jobs. No retry: the answer would be the same.
                 for job in members(job_info.job):
                     job.attempt = job.restart_times + 1
                     super()._report_job_error_threadsafe(SubmittedJobInfo(job), said + asked)

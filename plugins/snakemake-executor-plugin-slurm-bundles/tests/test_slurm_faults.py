@@ -38,6 +38,16 @@ def test_a_request_that_no_node_meets_is_said_at_once_and_the_rest_goes_on(small
     assert small.jobs() == []
 
 
+def test_a_refusal_while_no_other_job_is_under_way_does_not_end_the_run(small):
+    code, printed = small.run(
+        "out/a-x.json", "out/b.json", "--prioritize", "out/a-x.json", "--jobs", "1",
+        "--set-resources", "tune:mem_mb=900000",
+    )  # fmt: skip
+    assert code == 1
+    assert "Requested node configuration is not available" in printed
+    assert small.records().keys() == {"a", "b"}
+
+
 def test_ctrl_c_cancels_what_was_submitted(small):
     process = small.start("--config", "train=1000")
     small.wait_for(*(f"out/{base}.json.runs" for base in "abcd"))
