@@ -5,6 +5,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from basemodel.report import rank_plots
 from basemodel.report.rank_answer import terminal
@@ -192,6 +194,38 @@ def test_drawn_points_are_inside_and_labels_apart():
         for other_left, other_y, other_right in boxes[:i]:
             beside = right <= other_left + 0.2 or other_right <= left + 0.2
             assert beside or abs(y - other_y) >= rank_plots.LINE - 0.2
+
+
+@given(low=st.floats(1, 1e11), ratio=st.floats(1, 1e5))
+def test_the_scale_of_costs_can_be_read(low, ratio):
+    made = ranking()["candidates"][:2]
+    made[0]["multiply_adds"], made[1]["multiply_adds"] = low, low * ratio
+    ticks = rank_plots.scatter(made, ranking()["scores"][0], "multiply_adds")["x_ticks"]
+    assert len(ticks) >= 2
+    for left, right in zip(ticks, ticks[1:], strict=False):
+        half = rank_plots.LETTER / 2
+        assert left["at"] + half * len(left["text"]) < right["at"] - half * len(right["text"])
+
+
+def test_points_are_labelled_with_the_shortest_name_that_is_unmistakable():
+    named = {
+        "timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k": "vit_tiny_patch16_224",
+        "timm:resnet18.a1_in1k": "resnet18.a1_in1k",
+        "timm:resnet18.a3_in1k": "resnet18.a3_in1k",
+        "torchvision:densenet121": "densenet121",
+        "timm:densenet121.ra_in1k": "densenet121.ra_in1k",
+        "torchvision:alexnet": "torchvision:alexnet",
+        "file:alexnet": "file:alexnet",
+        "file:beetles_2024": "beetles_2024",
+        "base:resnet18/class10-03": "resnet18/class10-03",
+        "base:resnet18/class10-04": "resnet18/class10-04",
+    }
+    candidates = [
+        {"slug": name, "name": name, "architecture": name.split(".")[0].split("/")[0]}
+        for name in named
+    ]
+    candidates[list(named).index("file:beetles_2024")]["architecture"] = "timm:resnet50"
+    assert rank_plots.short_names(candidates) == named
 
 
 @pytest.mark.parametrize("field", ["multiply_adds", "images_per_second"])

@@ -52,7 +52,7 @@ def scatter(
     _label(points, short_names(candidates))
     return {
         "points": points,
-        "x_ticks": [{"at": across(x), "text": words.magnitude(x)} for x in across.ticks],
+        "x_ticks": _apart([{"at": across(x), "text": words.magnitude(x)} for x in across.ticks]),
         "y_ticks": [
             {"at": upward(y), "text": words.amount(score, y, unit=False)} for y in upward.ticks
         ],
@@ -97,26 +97,48 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; powers alone over more than three decades."""
+    """Round values; 1, 2 and 5 times powers of ten, or powers alone, where the range is wide."""
+    if high / low < 6:
+        return _ticks(low, high)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     heads = (1, 2, 5) if high / low < 1000 else (1,)
-    if high / low < 3:
-        heads = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     return [head * 10**exponent for exponent in exponents for head in heads]
 
 
+def _apart(ticks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the ticks, from left to right, whose text does not touch the text before it."""
+    kept: list[dict[str, Any]] = []
+    for tick in ticks:
+        if not kept or (
+            tick["at"] - kept[-1]["at"]
+            > LETTER * (len(tick["text"]) + len(kept[-1]["text"])) / 2 + LETTER
+        ):
+            kept.append(tick)
+    return kept
+
+
 def short_names(candidates: list[dict[str, Any]]) -> dict[str, str]:
-    """A label for each slug: the architecture if it is the only one of it, else the name."""
-    many = Counter(each["architecture"] for each in candidates)
+    """A label for each slug: the architecture, with its weights or its source if it needs them.
+
+    A file of weights has its own name.
+    """
+    whole = {each["slug"]: each["name"] for each in candidates}
+    plain = {slug: name.partition(":")[2] or name for slug, name in whole.items()}
+    bare = {
+        each["slug"]: each["architecture"].partition(":")[2] or each["architecture"]
+        for each in candidates
+        if not each["name"].startswith("file:")
+    }
     labels = {}
-    for each in candidates:
-        name = each["architecture"]
-        if many[name] > 1:
-            name = each["name"].partition(":")[2] or each["name"]
+    for slug, name in whole.items():
+        for names in (plain | bare, plain):
+            if Counter(names.values())[names[slug]] == 1:
+                name = names[slug]
+                break
         if len(name) > LABEL:
             half = LABEL // 2
             name = f"{name[: half - 1]}…{name[-half:]}"
-        labels[each["slug"]] = name
+        labels[slug] = name
     return labels
 
 
