@@ -164,7 +164,7 @@ def test_training_that_diverges(chosen, tmp_path, monkeypatch):
 
 def test_images_that_do_not_fit_are_told_before_any_is_decoded(chosen, tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "load", lambda *_: small(side=100))
-    needed = 24 * 3 * 100 * 100 * 4
+    needed = 24 * 3 * 100 * 100
     monkeypatch.setattr(tuning, "free_memory", lambda _: 2 * needed - 2)
     gone = {**chosen, "folder": "/nowhere"}
     with pytest.raises(Unusable, match=r"24 images of 100 x 100 pixels need 0.0 GB"):

@@ -79,7 +79,7 @@ class Pass:
         Raises DataError for a file that is no image any more, Unusable if a single image needs
         more memory than there is.
         """
-        for images in self._cropped(files):
+        for images in self.cropped(files):
             self._images = self._images if len(self._images) else images
             # Smaller than planned after the device had too little memory.
             for part in images.split(self.batch):
@@ -87,13 +87,16 @@ class Pass:
 
     def images_per_second(self) -> float:
         """The network's speed: that of the best batch, which is least disturbed by others."""
-        images, spent = self._on_device(self._images[: self.batch]), self.seconds
+        images, spent = self.on_device(self._images[: self.batch]), self.seconds
         while spent < SECONDS:
             spent += self._timed(self._network.look, images)[1]
         return 1 / self._best
 
-    def _cropped(self, files: Sequence[Path]) -> Iterator[Tensor]:
-        """The files' images, uint8 [n, 3, H, W], on the CPU."""
+    def cropped(self, files: Sequence[Path]) -> Iterator[Tensor]:
+        """The files' images before they are normalised, uint8 [n, 3, H, W], on the CPU.
+
+        Raises DataError as `outputs` does.
+        """
         if self._place is None:
             return self._decoded(files)
         if self._place.is_file():
@@ -134,7 +137,7 @@ class Pass:
     def _look(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
         """The outputs of these images; in halves if they need more memory than there is."""
         try:
-            found, took = self._timed(self._network.look, self._on_device(images))
+            found, took = self._timed(self._network.look, self.on_device(images))
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -155,7 +158,8 @@ class Pass:
         for part in images.split(self.batch):
             yield from self._look(part)
 
-    def _on_device(self, images: Tensor) -> Tensor:
+    def on_device(self, images: Tensor) -> Tensor:
+        """Cropped images as the network takes them, float32 [n, 3, H, W], on its device."""
         prepared = self._network.preparation.normalise(images.to(self._where))
         return prepared.contiguous(memory_format=torch.channels_last)
 

@@ -5,7 +5,6 @@ held out.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,8 +26,7 @@ from basemodel.rank.passing import Pass, batch_size, keep_freed_memory, out_of_m
 from basemodel.seeds import seed_of
 from basemodel.training.loop import fit
 
-SHARE = 0.5  # of the free memory, for prepared images; training needs some as well
-PREPARED = 32  # images that are prepared at a time
+SHARE = 0.5  # of the free memory, for images; training needs some as well
 
 
 class Tuned(nn.Module):
@@ -55,8 +53,8 @@ def tune(
 
     `chosen`: what rank.images.choose returns; `models`: the folder of base models. `settings`:
     those of loop.fit, `initialisation` of the new last layer (models.initialise) and `trainable`:
-    `last`, that layer alone, or `all`, the whole network. Every image is prepared once, as the
-    candidate prepares it, without augmentation: classes may differ by what a flip changes. The test
+    `last`, that layer alone, or `all`, the whole network. Every image is cropped once, as the
+    candidate crops it, without augmentation: classes may differ by what a flip changes. The test
     computes in float32. `lent`: the arguments of `lent_device`, whose error this raises.
 
     Returns slug, candidate, seed, failed and remedy (None), accuracy (top-1 on the test images),
@@ -90,9 +88,9 @@ def tune(
             inputs = _embeddings(passed, images)
             history = fit(last, inputs, labels, settings, generator)
         else:
-            inputs = _prepared(network, images)
+            inputs = _cropped(passed, images, network.side)
             model = _whole(network, last)
-            history = fit(model, inputs, labels, settings, generator, _channels_last)
+            history = fit(model, inputs, labels, settings, generator, passed.on_device)
             network.module.eval()
     except FloatingPointError as error:
         raise Unusable(str(error).removesuffix(f": {DIVERGED}"), DIVERGED) from error
@@ -155,28 +153,25 @@ def _whole(network: Network, last: nn.Linear) -> Tuned:
     return Tuned(network.module, network.look, last)
 
 
-def _prepared(network: Network, files: Sequence[Path]) -> Tensor:
-    """Images as the network takes them, float32 [n, 3, H, W] in the host's memory.
+def _cropped(passed: Pass, files: Sequence[Path], side: tuple[int, int]) -> Tensor:
+    """The images of these files, uint8 [n, 3, H, W] in the host's memory.
 
     Raises Unusable if they take more than SHARE of it, DataError as Pass does.
     """
-    shape = len(files), 3, *network.side
-    needed, free = 4 * torch.Size(shape).numel(), free_memory(torch.device("cpu"))
+    shape = len(files), 3, *side
+    needed, free = torch.Size(shape).numel(), free_memory(torch.device("cpu"))
     if needed > SHARE * free:
-        height, width = network.side
+        height, width = side
         raise Unusable(
             f"{len(files)} images of {height} x {width} pixels need {needed / 1e9:.1f} GB, more "
             f"than half of the {free / 1e9:.1f} GB that are free",
             "lower `images_per_class`, train only the `last` layer, or use a machine with more "
             "memory",
         )
-    images, start = torch.empty(shape), 0
-    # A pass through no network: only decoding and preprocessing.
-    plain = replace(network, look=lambda batch: {"images": batch})
-    passed = Pass(plain, torch.device("cpu"), PREPARED, torch.get_num_threads())
-    for found in passed.outputs(files):
-        images[start : start + len(found["images"])] = found["images"]
-        start += len(found["images"])
+    images, start = torch.empty(shape, dtype=torch.uint8), 0
+    for part in passed.cropped(files):
+        images[start : start + len(part)] = part
+        start += len(part)
     return images
 
 
@@ -192,7 +187,3 @@ def _right(last: nn.Linear, embeddings: Tensor, labels: list[int]) -> list[bool]
     if not logits.isfinite().all():
         raise Unusable("its answers to test images are not finite", DIVERGED)
     return (logits.argmax(1) == torch.tensor(labels)).tolist()
-
-
-def _channels_last(batch: Tensor) -> Tensor:
-    return batch.contiguous(memory_format=torch.channels_last)
