@@ -1,6 +1,8 @@
 """Networks, the inputs they get, and how they are trained."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +67,29 @@ def test_a_backbones_parameters_leave_out_the_last_layer(architecture, count, cl
     with torch.device("meta"):
         model = NETWORKS[architecture](classes)
     assert models.backbone_parameters(model) == count
+
+
+def test_a_narrow_shortcuts_gradients_are_right():
+    """In a process of its own: torch's 1x1 convolution may crash there."""
+    code = """
+import torch
+from basemodel.networks.architectures import Shortcut
+torch.set_num_threads(2)
+for count in (3, 5, 16, 33):
+    for channels in (3, 8, 12, 16):
+        found = []
+        for layout in (torch.contiguous_format, torch.channels_last):
+            torch.manual_seed(0)
+            convolution = Shortcut(channels, 2 * channels, 1, stride=2, bias=False)
+            convolution.to(memory_format=layout)
+            images = torch.randn(count, channels, 15, 15).contiguous(memory_format=layout)
+            (convolution(images.requires_grad_()) ** 2).sum().backward()
+            found.append((images.grad, convolution.weight.grad))
+        torch.testing.assert_close(*found)
+print("all right")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "all right\n"), ran.stderr
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)

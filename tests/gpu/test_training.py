@@ -99,6 +99,27 @@ def test_streamed_images_train_the_same_weights(where, data, architecture):
         assert torch.equal(weight, found[1][1][name]), name
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_training_at_full_size_repeats_its_bytes(where, architecture, precision):
+    images, labels = noise(16, 240)
+    found = []
+    for _ in range(2):
+        model, generator = untrained(where, architecture, 1, "imagenet", dropout=0.5)
+        preprocessing = Preprocessing(size=240, crop=224)
+
+        def prepare(batch, generator=generator, preprocessing=preprocessing):
+            return random_crop_flip(batch, preprocessing, generator)
+
+        settings = {**RECIPE, "epochs": 2, "batch": 8, "precision": precision}
+        inputs = load(images.numpy(), None, where, float("inf"))
+        history = fit(model, inputs, labels, settings, generator, prepare)
+        found.append((history, {name: x.cpu() for name, x in model.state_dict().items()}))
+    assert found[0][0] == found[1][0]
+    for name, weight in found[0][1].items():
+        assert torch.equal(weight, found[1][1][name]), name
+
+
 def test_crops_are_the_cpus_within_a_quarter_of_a_grey_level(where):
     images, _ = noise(64, 40)
     preprocessing = Preprocessing(size=40, crop=32)
