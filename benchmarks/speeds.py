@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
@@ -144,9 +144,12 @@ def data_loader(name, options, where, folder):
             transforms.Normalize(MEAN, STD),
         ]
     )
+    files = ImageFolder(str(folder), recipe)
+    # As from a data set of any size: an epoch of the few files there are may not fill a batch.
+    drawn = RandomSampler(files, replacement=True, num_samples=1000 * options.batch)
     loader = DataLoader(
-        ImageFolder(str(folder), recipe), options.batch, shuffle=True, drop_last=True,
-        num_workers=options.workers, pin_memory=where.type == "cuda", persistent_workers=True,
+        files, options.batch, sampler=drawn, num_workers=options.workers,
+        pin_memory=where.type == "cuda", persistent_workers=True,
     )  # fmt: skip
     step = one_step(name, options, where)
     done, began, first = 0, None, True

@@ -148,10 +148,10 @@ def test_own_images_take_a_gpu_until_they_are_packed(tmp_path):
 
 def test_jobs_that_share_a_gpu_fit_into_its_memory():
     # Fine-tuning ResNet18 at 224 pixels: 11.7 million weights, and of 256 images four times the
-    # largest output, 803,000 numbers: 3.34 GB, twice that beside images, and 0.5 GB for CUDA.
+    # largest output, 803,000 numbers: 3.34 GB, twice that beside images, and 0.7 GB for CUDA.
     config = settings("imagenet")
     need = gpu_use.finetuning(config, "resnet18", "dtd")
-    assert need.memory == pytest.approx(7.17e9, rel=0.001)
+    assert need.memory == pytest.approx(7.37e9, rel=0.001)
     assert need.step == pytest.approx(64 * 1.81e9)
     shares = {
         gb: lent(config["runtime"] | {"gpu_memory": gb}, need).gpu_share
@@ -159,7 +159,7 @@ def test_jobs_that_share_a_gpu_fit_into_its_memory():
     }
     assert shares == {6: 100, 14: 100, 15: 50, 24: 33, 80: 12, None: 50}  # None: 16 GB
     # Dumps keep no images on the device.
-    assert gpu_use.dump(config, "resnet18", "dtd").memory == pytest.approx(3.84e9, rel=0.002)
+    assert gpu_use.dump(config, "resnet18", "dtd").memory == pytest.approx(4.04e9, rel=0.002)
     # Training keeps the outputs of all layers for the gradients, and four times the weights.
     config["finetune"]["trainable"] = "all"
     trained = 4 * (4 * 11.7e6 + 10 * 64 * 803_000)
@@ -167,7 +167,7 @@ def test_jobs_that_share_a_gpu_fit_into_its_memory():
     assert gpu_use.finetuning(config, "resnet18", "dtd").memory == need.memory
     config["finetune"]["batch"] = 256
     of_all = gpu_use.finetuning(config, "resnet18", "dtd").memory
-    assert of_all == pytest.approx(0.5e9 + 2 * 4 * (4 * 11.7e6 + 10 * 256 * 803_000))
+    assert of_all == pytest.approx(0.7e9 + 2 * 4 * (4 * 11.7e6 + 10 * 256 * 803_000))
     assert gpu_use.EVALUATION_BATCH == EVALUATION_BATCH
 
 

@@ -2,8 +2,9 @@
 
 **Whether.** `runtime.device: auto` gives a job a GPU if its work is at least `runtime.gpu_from`:
 multiply-adds of a pass forward through the network, times the images that it passes, three times
-those that it trains on. Starting CUDA costs a job some seconds, in which a core does 5e10 or so. If
-the number of images is not known before a data set is packed, the job gets a GPU.
+those that it trains on. Starting CUDA cost a job 0.3 s on a machine with an H100, in which a core
+did 1e10. A machine has more cores than GPUs, so the default is higher (docs/costs.md). If the number
+of images is not known before a data set is packed, the job gets a GPU.
 
 **How many.** `runtime.gpu_jobs: auto` gives a job a GPU to itself if one training step has at least
 FULL multiply-adds. Otherwise as many jobs share one as its memory has room for, at most MOST. A
@@ -17,8 +18,7 @@ has no such step: it spends its time on starting, reading and writing. A job nee
 * beside images on the device, which may take `runtime.device_memory` of what is free, enough room
   for all that.
 
-The numbers are estimates: nothing here was measured on a GPU. A job cannot take more than its share
-(features/device.py).
+All but CUDA_CONTEXT are estimates. A job cannot take more than its share (features/device.py).
 """
 
 import math
