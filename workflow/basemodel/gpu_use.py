@@ -3,8 +3,8 @@
 **Whether.** `runtime.device: auto` gives a job a GPU if its work is at least `runtime.gpu_from`:
 multiply-adds of a pass forward through the network, times the images that it passes, three times
 those that it trains on. Starting CUDA cost a job 0.3 s on a machine with an H100, in which a core
-did 1e10. A machine has more cores than GPUs, so the default is higher (docs/costs.md). If the number
-of images is not known before a data set is packed, the job gets a GPU.
+did 1e10. A machine has more cores than GPUs, so the default is higher (docs/costs.md). If the
+number of images is not known before a data set is packed, the job gets a GPU.
 
 **How many.** `runtime.gpu_jobs: auto` gives a job a GPU to itself if one training step has at least
 FULL multiply-adds. Otherwise as many jobs share one as its memory has room for, at most MOST. A
