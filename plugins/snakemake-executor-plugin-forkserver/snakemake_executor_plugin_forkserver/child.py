@@ -24,6 +24,14 @@ from typing import NoReturn
 TAIL = 12  # lines of a traceback that go into Snakemake's error message
 
 
+def fork() -> int:
+    """os.fork(). In the main program, Python 3.12 would warn of threads that a library has started.
+
+    Seen with torch 2.11 on a machine with a GPU. No child needs such a thread.
+    """
+    return os.fork()
+
+
 def become_job(connection: socket.socket, pools, libc) -> NoReturn:
     """Run the script that the connection asks for, as `python SCRIPT` would, and exit."""
     code = 1

@@ -25,7 +25,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from child import become_job
+from child import become_job, fork
 from warm import leave_imports_alone, preload, use_huge_pages
 
 GRACE = 10.0  # seconds between asking a job to end, when it may save its state, and killing it
@@ -81,7 +81,7 @@ def serve(control: socket.socket, pools) -> None:
             connection.set_inheritable(False)  # not for programs that the script starts
             server = os.getpid()
             try:
-                pid = os.fork()
+                pid = fork()
             except OSError as error:  # no memory, or too many processes
                 print(f"forkserver: cannot fork: {error}", file=sys.stderr)
                 connection.close()
