@@ -136,8 +136,8 @@ def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch, capsys):
     assert [line.here for line in catalogue.listing(tmp_path, "squeezenet1_*")] == [False, True]
 
 
-def test_the_catalogue(tmp_path):
-    pytest.importorskip("timm")
+def test_the_catalogue(tmp_path, monkeypatch):
+    timm = pytest.importorskip("timm")
     network = {"architecture": "resnet18", "classes": 5, "width": 0.125, "stem": "small"}
     module = build(**network, dropout=0)
     save_weights(module, tmp_path / "resnet18" / "class02-01.safetensors")
@@ -148,9 +148,12 @@ def test_the_catalogue(tmp_path):
     mine = sum(p.numel() for p in module.parameters())
     assert found["base:resnet18/class02-01"][1:] == (mine, None, True)
     assert found["timm:resnet18.fb_swsl_ig1b_ft_in1k"].licence == "cc-by-nc-4.0"
-    assert list(catalogue.listing(tmp_path, "timm:test_vit.*")) == [
-        ("timm:test_vit.r160_in1k", None, "apache-2.0", False)
-    ]
+    size = sum(p.numel() for p in timm.create_model("test_vit").parameters())
+    line = ("timm:test_vit.r160_in1k", size, "apache-2.0", False)
+    assert list(catalogue.listing(tmp_path, "timm:test_vit.*")) == [line]
+    monkeypatch.setattr(catalogue, "FEW", 0)  # a long list
+    [line] = catalogue.listing(tmp_path, "timm:test_vit.*")
+    assert line.parameters is None
     [*_, last] = catalogue.table(list(found.values())).splitlines()
     assert last.split() == ["base:resnet18/class02-01", "0.2", "M", "here", "?"]
     assert all(candidates([name]) for name in found)  # each can be named as it is printed
