@@ -31,9 +31,20 @@ resource_scopes:
     gpu_share="local",
 
 
-# Record the lock's owner, so that `make run` can tell whether that run is dead.
 onstart:
+    # Record the lock's owner, so that `make run` can tell whether that run is dead.
     unlock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
+    if not workflow.touch:
+        refuse_unknown()
+
+
+onsuccess:
+    provenance.keep(config["results"])
+    report_versions()
+
+
+onerror:
+    provenance.keep(config["results"])
 
 
 # ------------------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import begun, gpu_use, metrics, settings, unlock, versions
+from basemodel import begun, gpu_use, metrics, provenance, settings, unlock, versions
 from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
 from basemodel.networks.catalog import layers
+from basemodel.provenance import ordered
 
 # A cluster job reads all this again, but with the settings that its run began with.
 if not workflow.is_main_process and (recorded := begun.resume()):
@@ -28,6 +29,8 @@ if workflow.is_main_process:
     if gpu_use.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = gpu_use.gpu_memory()
     begun.begin(Path(".snakemake/begun"), config)
+    provenance.restore(config["results"])
+    provenance.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
 
@@ -158,6 +161,24 @@ def new_versions(card):
         return []
 
     return force if config["runtime"]["versions"] == "rerun" else []
+
+
+def refuse_unknown():
+    """End a run that would make results again only because nothing is on record of them."""
+    dag = workflow.dag
+    files = [
+        file
+        for job in dag.needrun_jobs()
+        if not dag.reason(job).forced
+        for file in provenance.unknown(job.output)
+    ]
+    if files:
+        raise SystemExit(
+            f"{config['results']}: of {len(files)} files, {files[0]} among them, it is not on "
+            "record which settings and code made them. To keep them, copy them again with their "
+            "time stamps and hidden files (cp -a), or vouch for them with --touch; to make them "
+            "again, remove them or add --forceall"
+        )
 
 
 def epochs(architecture):

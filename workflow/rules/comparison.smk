@@ -14,10 +14,12 @@ rule ceiling:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("ceiling.py"),
-        architectures=ARCHITECTURES,
-        targets=TARGETS,
-        bootstrap=config["comparison"]["bootstrap"],
-        seed=config["seed"],
+        settings=ordered(
+            architectures=ARCHITECTURES,
+            targets=TARGETS,
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+        ),
     script:
         "../scripts/ceiling.py"
 
@@ -41,12 +43,14 @@ rule comparison:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("comparison.py", *module_names(ALL_METRICS)),
-        cells=ALL_CELLS,
-        architectures=ARCHITECTURES,
-        targets=TARGETS,
-        metrics=ALL_METRICS,
-        bootstrap=config["comparison"]["bootstrap"],
-        seed=config["seed"],
+        settings=ordered(
+            cells=ALL_CELLS,
+            architectures=ARCHITECTURES,
+            targets=TARGETS,
+            metrics=ALL_METRICS,
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+        ),
     script:
         "../scripts/comparison.py"
 
@@ -67,12 +71,14 @@ rule held_out:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("held_out.py", *module_names(METRICS)),
-        cells=CELLS,
-        alpha_step=config["correlation"]["alpha_step"],
-        architectures=ARCHITECTURES,
-        targets=TARGETS,
-        metrics=METRICS,
-        bootstrap=config["comparison"]["bootstrap"],
-        seed=config["seed"],
+        settings=ordered(
+            cells=CELLS,
+            alpha_step=config["correlation"]["alpha_step"],
+            architectures=ARCHITECTURES,
+            targets=TARGETS,
+            metrics=METRICS,
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+        ),
     script:
         "../scripts/held_out.py"

@@ -19,9 +19,9 @@ rule pack:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("pack.py"),
-        dataset=lambda wildcards: pixels(wildcards.dataset),
-        size=config["image"]["size"],
-        seed=config["seed"],
+        settings=lambda wildcards: ordered(
+            dataset=pixels(wildcards.dataset), size=config["image"]["size"], seed=config["seed"]
+        ),
     script:
         "../scripts/pack.py"
 
@@ -51,8 +51,9 @@ rule pack_files:
             "pack_files.py",
             f"basemodel.data.kinds.{config['datasets'][wildcards.dataset]['kind']}",
         ),
-        dataset=lambda wildcards: pixels(wildcards.dataset),
-        size=config["image"]["size"],
+        settings=lambda wildcards: ordered(
+            dataset=pixels(wildcards.dataset), size=config["image"]["size"]
+        ),
     script:
         "../scripts/pack_files.py"
 
@@ -96,7 +97,7 @@ rule subset:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("subset.py"),
-        seed=config["seed"],
+        settings=ordered(seed=config["seed"]),
     script:
         "../scripts/subset.py"
 
@@ -114,10 +115,10 @@ rule probe:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("probe.py"),
-        images_per_class=config["probe"]["images_per_class"],
-        classes=lambda wildcards: (
-            config["normal"]["classes"] if wildcards.target == config["source"] else None
+        settings=lambda wildcards: ordered(
+            images_per_class=config["probe"]["images_per_class"],
+            classes=config["normal"]["classes"] if wildcards.target == config["source"] else None,
+            seed=config["seed"],
         ),
-        seed=config["seed"],
     script:
         "../scripts/probe.py"

@@ -18,10 +18,12 @@ rule figure2:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure2.py", *module_names(METRICS)),
-        architectures=ARCHITECTURES,
-        targets=TITLES,
-        metrics=METRICS,
-        dpi=config["figures"]["dpi"],
+        settings=ordered(
+            architectures=ARCHITECTURES,
+            targets=TITLES,
+            metrics=METRICS,
+            dpi=config["figures"]["dpi"],
+        ),
     script:
         "../scripts/figure2.py"
 
@@ -43,10 +45,12 @@ rule figure3:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure3.py", *module_names(METRICS)),
-        architectures=ARCHITECTURES,
-        targets=TITLES,
-        alpha_step=config["correlation"]["alpha_step"],
-        dpi=config["figures"]["dpi"],
+        settings=ordered(
+            architectures=ARCHITECTURES,
+            targets=TITLES,
+            alpha_step=config["correlation"]["alpha_step"],
+            dpi=config["figures"]["dpi"],
+        ),
     script:
         "../scripts/figure3.py"
 
@@ -68,10 +72,12 @@ rule figure1:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure1.py", *module_names(NORMAL_METRICS)),
-        cells=NORMAL_CELLS,
-        architectures=ARCHITECTURES,
-        metrics=NORMAL_METRICS,
-        dpi=config["figures"]["dpi"],
+        settings=ordered(
+            cells=NORMAL_CELLS,
+            architectures=ARCHITECTURES,
+            metrics=NORMAL_METRICS,
+            dpi=config["figures"]["dpi"],
+        ),
     script:
         "../scripts/figure1.py"
 
@@ -94,9 +100,9 @@ rule figure4:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure4.py", *module_names(METRICS)),
-        architecture=lambda wildcards: wildcards.architecture,
-        targets=TITLES,
-        dpi=config["figures"]["dpi"],
+        settings=lambda wildcards: ordered(
+            architecture=wildcards.architecture, targets=TITLES, dpi=config["figures"]["dpi"]
+        ),
     script:
         "../scripts/figure4.py"
 
@@ -117,10 +123,12 @@ rule figure5:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure5.py", *module_names(CUT_METRICS)),
-        architectures=CUT_ARCHITECTURES,
-        targets=TITLES,
-        metrics=CUT_METRICS,
-        dpi=config["figures"]["dpi"],
+        settings=ordered(
+            architectures=CUT_ARCHITECTURES,
+            targets=TITLES,
+            metrics=CUT_METRICS,
+            dpi=config["figures"]["dpi"],
+        ),
     script:
         "../scripts/figure5.py"
 
@@ -142,8 +150,7 @@ rule figure6:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure6.py", *module_names(ALL_METRICS)),
-        metrics=METRICS,
-        dpi=config["figures"]["dpi"],
+        settings=ordered(metrics=METRICS, dpi=config["figures"]["dpi"]),
     script:
         "../scripts/figure6.py"
 
@@ -164,7 +171,6 @@ rule figure7:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("figure7.py", *module_names(ALL_METRICS)),
-        metrics=METRICS,
-        dpi=config["figures"]["dpi"],
+        settings=ordered(metrics=METRICS, dpi=config["figures"]["dpi"]),
     script:
         "../scripts/figure7.py"

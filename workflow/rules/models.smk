@@ -20,10 +20,12 @@ rule pretrain:
         **on_gpu(gpu_use.pretraining, "architecture", "subset"),
     params:
         code=fingerprint("pretrain.py"),
-        network=lambda wildcards: network(wildcards.architecture),
-        pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
-        preprocessing=PREPROCESSING,
-        seed=config["seed"],
+        settings=lambda wildcards: ordered(
+            network=network(wildcards.architecture),
+            pretrain=settings.pretrain_settings(config, wildcards.architecture),
+            preprocessing=PREPROCESSING,
+            seed=config["seed"],
+        ),
     script:
         "../scripts/pretrain.py"
 
@@ -49,7 +51,7 @@ rule featuremaps:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("featuremaps.py"),
-        dtype=config["probe"]["dtype"],
+        settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/featuremaps.py"
 
@@ -75,7 +77,6 @@ rule finetune:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("finetune.py"),
-        finetune=config["finetune"],
-        seed=config["seed"],
+        settings=ordered(finetune=config["finetune"], seed=config["seed"]),
     script:
         "../scripts/finetune.py"

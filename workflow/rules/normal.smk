@@ -34,10 +34,12 @@ rule normal:
         **on_gpu(gpu_use.pretraining, "architecture"),
     params:
         code=fingerprint("pretrain_whole.py"),
-        network=lambda wildcards: network(wildcards.architecture),
-        pretrain=lambda wildcards: settings.pretrain_settings(config, wildcards.architecture),
-        preprocessing=PREPROCESSING,
-        seed=config["seed"],
+        settings=lambda wildcards: ordered(
+            network=network(wildcards.architecture),
+            pretrain=settings.pretrain_settings(config, wildcards.architecture),
+            preprocessing=PREPROCESSING,
+            seed=config["seed"],
+        ),
     script:
         "../scripts/pretrain_whole.py"
 
@@ -64,7 +66,7 @@ rule epoch_featuremaps:
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
         code=fingerprint("epoch_featuremaps.py"),
-        dtype=config["probe"]["dtype"],
+        settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/epoch_featuremaps.py"
 
@@ -90,8 +92,9 @@ rule epoch_metric:
         bundle=lambda wildcards: f"{wildcards.architecture}-epoch-metrics",
     params:
         code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
-        column="epoch",
-        rows=lambda wildcards: list(epochs(wildcards.architecture)),
+        settings=lambda wildcards: ordered(
+            column="epoch", rows=list(epochs(wildcards.architecture))
+        ),
     script:
         "../scripts/metric.py"
 
@@ -108,6 +111,7 @@ rule epoch_accuracies:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("epoch_accuracies.py"),
+        settings=ordered(architectures=ARCHITECTURES),
     script:
         "../scripts/epoch_accuracies.py"
 
@@ -124,6 +128,6 @@ rule epoch_metrics:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("epoch_metrics.py"),
-        cells=EPOCH_CELLS,
+        settings=ordered(cells=EPOCH_CELLS),
     script:
         "../scripts/epoch_metrics.py"

@@ -71,9 +71,11 @@ rule rank_images:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("rank_images.py"),
-        images=as_it_is(str(Path(config["images"] or "").expanduser())),
-        state=state_of_images(Path(config["images"]).expanduser()) if config["images"] else "",
-        images_per_class=RANK["images_per_class"],
+        settings=ordered(
+            images=str(Path(config["images"] or "").expanduser()),
+            state=state_of_images(Path(config["images"]).expanduser()) if config["images"] else "",
+            images_per_class=RANK["images_per_class"],
+        ),
     script:
         "../scripts/rank_images.py"
 
@@ -92,11 +94,11 @@ rule rank_candidate:
         **RANK_GPU,
     params:
         code=fingerprint("rank_candidate.py"),
-        candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
-        models=as_it_is(f"{config['results']}/models"),
-        weights=weights_of,
-        cropped=as_it_is(RANK_CROPPED),
-        dtype=config["probe"]["dtype"],
+        settings=lambda wildcards: ordered(
+            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            weights=weights_of(wildcards),
+            dtype=config["probe"]["dtype"],
+        ),
     script:
         "../scripts/rank_candidate.py"
 
@@ -115,8 +117,7 @@ rule rank_scores:
         bundle="rank_scores",
     params:
         code=fingerprint("rank_scores.py", *module_names(RANK_METRICS)),
-        metrics=RANK_METRICS,
-        seed=config["seed"],
+        settings=ordered(metrics=RANK_METRICS, seed=config["seed"]),
     script:
         "../scripts/rank_scores.py"
 
@@ -136,7 +137,8 @@ checkpoint rank_report:
     conda:
         "../../envs/environment.yaml"
     params:
-        **RANK_PARAMS,
+        code=RANK_CODE,
+        settings=ordered(**RANK_SETTINGS),
     script:
         "../scripts/rank_report.py"
 
@@ -157,10 +159,11 @@ rule rank_finetune:
         **RANK_GPU,
     params:
         code=fingerprint("rank_finetune.py"),
-        candidate=lambda wildcards: asdict(WITH_CONTROLS[wildcards.candidate]),
-        models=as_it_is(f"{config['results']}/models"),
-        settings=RANK_TUNING,
-        seed=lambda wildcards: int(wildcards.seed),
+        settings=lambda wildcards: ordered(
+            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            tuning=RANK_TUNING,
+            seed=int(wildcards.seed),
+        ),
     script:
         "../scripts/rank_finetune.py"
 
@@ -185,7 +188,7 @@ rule rank_report_verified:
     conda:
         "../../envs/environment.yaml"
     params:
-        **RANK_PARAMS,
-        verify=RANK["verify"],
+        code=RANK_CODE,
+        settings=ordered(**RANK_SETTINGS, verify=RANK["verify"]),
     script:
         "../scripts/rank_report.py"

@@ -15,8 +15,6 @@ WITH_CONTROLS = names.with_controls(CANDIDATES)
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
-# Images as candidates crop them, until all candidates have passed them.
-RANK_CROPPED = f"{config['results']}/rank/{RANKING}/cropped"
 RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
 RANK_GPU = gpu_use.lent(config["runtime"], None)._asdict()
@@ -89,16 +87,14 @@ RANK_INPUTS = {
         map(str, Path(workflow.basedir).glob("workflow/basemodel/report/templates/*"))
     ),
 }
-RANK_PARAMS = {
-    "code": fingerprint("rank_report.py", *module_names(RANK_METRICS)),
+RANK_CODE = fingerprint("rank_report.py", *module_names(RANK_METRICS))
+RANK_SETTINGS = {
     "name": RANKING,
     "by": RANK_BY,
     "metrics": RANK_METRICS,
-    "metadata": as_it_is(RANK["metadata"] or ""),
-    "settings": as_it_is(
-        {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")}
-    ),
-    "command": as_it_is(f"snakemake rank --cores all --config images={config['images']}"),
+    "candidates": list(WITH_CONTROLS),
+    "metadata": RANK["metadata"] or "",
+    "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
+    "command": f"snakemake rank --cores all --config images={config['images']}",
     "seed": config["seed"],
-    "cropped": as_it_is(RANK_CROPPED),
 }

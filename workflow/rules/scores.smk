@@ -32,9 +32,7 @@ rule metric:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-metrics",
     params:
         code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
-        column="subset",
-        rows=SUBSETS,
-        halves=True,
+        settings=ordered(column="subset", rows=SUBSETS, halves=True),
     script:
         "../scripts/metric.py"
 
@@ -59,7 +57,7 @@ rule accuracies:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("accuracies.py"),
-        titles=as_it_is(TITLES),
+        settings=ordered(titles=TITLES, architectures=ARCHITECTURES, subsets=SUBSETS),
     script:
         "../scripts/accuracies.py"
 
@@ -81,13 +79,15 @@ rule correlation:
     params:
         # The script asks each metric's module whether larger is better.
         code=fingerprint("correlation.py", *module_names(METRICS)),
-        cells=CELLS,
-        alpha_step=config["correlation"]["alpha_step"],
-        architectures=ARCHITECTURES,
-        targets=TARGETS,
-        metrics=METRICS,
-        bootstrap=config["comparison"]["bootstrap"],
-        seed=config["seed"],
+        settings=ordered(
+            cells=CELLS,
+            alpha_step=config["correlation"]["alpha_step"],
+            architectures=ARCHITECTURES,
+            targets=TARGETS,
+            metrics=METRICS,
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+        ),
     script:
         "../scripts/correlation.py"
 
@@ -118,8 +118,8 @@ rule summary:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("summary.py", *module_names(ALL_METRICS)),
-        metrics=METRICS,
-        comparable=comparable(config)[0],
-        why=as_it_is(comparable(config)[1]),
+        settings=ordered(
+            metrics=METRICS, comparable=comparable(config)[0], why=comparable(config)[1]
+        ),
     script:
         "../scripts/summary.py"

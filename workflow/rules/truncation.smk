@@ -35,7 +35,7 @@ rule cut_featuremaps:
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
-        dtype=config["probe"]["dtype"],
+        settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/cut_featuremaps.py"
 
@@ -62,8 +62,9 @@ rule cut_metric:
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.target}-cut-metrics",
     params:
         code=lambda wildcards: fingerprint("metric.py", *module_names([wildcards.metric])),
-        column="layer",
-        rows=lambda wildcards: list(range(layers(wildcards.architecture))),
+        settings=lambda wildcards: ordered(
+            column="layer", rows=list(range(layers(wildcards.architecture)))
+        ),
     script:
         "../scripts/metric.py"
 
@@ -90,12 +91,14 @@ rule cut_finetune:
     params:
         code=fingerprint("cut_finetune.py"),
         # Only the new last layer is trained here, whatever `trainable` says, and once.
-        finetune={
-            key: value
-            for key, value in config["finetune"].items()
-            if key not in ("trainable", "repeats")
-        },
-        seed=config["seed"],
+        settings=ordered(
+            finetune={
+                key: value
+                for key, value in config["finetune"].items()
+                if key not in ("trainable", "repeats")
+            },
+            seed=config["seed"],
+        ),
     script:
         "../scripts/cut_finetune.py"
 
@@ -112,8 +115,12 @@ rule costs:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("costs.py"),
-        networks={architecture: network(architecture) for architecture in CUT_ARCHITECTURES},
-        side=config["image"]["crop"],
+        settings=ordered(
+            architectures=CUT_ARCHITECTURES,
+            targets=TARGETS,
+            networks={architecture: network(architecture) for architecture in CUT_ARCHITECTURES},
+            side=config["image"]["crop"],
+        ),
     script:
         "../scripts/costs.py"
 
@@ -135,7 +142,7 @@ rule cuts:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *module_names(CUT_METRICS)),
-        cells=CUT_CELLS,
+        settings=ordered(cells=CUT_CELLS, architectures=CUT_ARCHITECTURES, targets=TARGETS),
     script:
         "../scripts/cuts.py"
 
@@ -159,6 +166,6 @@ rule other_cuts:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("cuts.py", *module_names(OTHER_CUT_METRICS)),
-        cells=OTHER_CUT_CELLS,
+        settings=ordered(cells=OTHER_CUT_CELLS, architectures=CUT_ARCHITECTURES, targets=TARGETS),
     script:
         "../scripts/cuts.py"

@@ -57,9 +57,8 @@ rule versions:
         "../scripts/versions.py"
 
 
-onsuccess:
-    made_with = versions.read(
-        *(f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS)
-    )
-    if lines := versions.mixed(made_with):
+def report_versions():
+    """Say at the end of a run if its results mix versions of packages."""
+    tables = [f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS]
+    if lines := versions.mixed(versions.read(*tables)):
         logger.warning(f"Made with several versions of packages: {'; '.join(lines)}")

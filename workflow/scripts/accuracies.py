@@ -7,6 +7,7 @@ from basemodel.fingerprint import verify
 from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 # Everything is checked before the first table is written.
 models = [read_json(path) for path in snakemake.input.cards]
@@ -20,7 +21,7 @@ base_models = pd.DataFrame(
 for column in ("train_accuracy", "test_accuracy"):
     require_fractions(base_models, column, ["architecture", "subset"], f"base models, {column}")
 
-titles = dict(snakemake.params.titles)
+titles = dict(settings["titles"])
 targets = [read_json(path) for path in snakemake.input.targets]
 sizes = pd.DataFrame(
     [

@@ -3,7 +3,7 @@
 input:  fine_tunings: json files with architecture, target, subset, accuracy, correct (one 0 or 1
         for each test image) and repeats (a list of accuracy and correct, of further seeds)
         base_models: csv architecture, subset, policy, …
-params: architectures; targets; bootstrap: the number of draws; seed
+settings: architectures; targets; bootstrap: the number of draws; seed
 output: csv, one row per (architecture, target), then one per target with the base models of all
         architectures together (architecture "all"), if there are several (ceiling_rows.table)
 """
@@ -15,13 +15,13 @@ from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 found = table(
     (read_json(path) for path in snakemake.input.fine_tunings),
     read_csv(snakemake.input.base_models),
-    params.architectures,
-    params.targets,
-    params.bootstrap,
-    params.seed,
+    settings["architectures"],
+    settings["targets"],
+    settings["bootstrap"],
+    settings["seed"],
 )
 write_csv(snakemake.output[0], found)

@@ -2,8 +2,8 @@
 
 input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
-        metrics: csv subset, value, …, value_even, value_odd; one for each of params.cells
-params: cells: list of [metric, architecture, target]; architectures; targets; metrics;
+        metrics: csv subset, value, …, value_even, value_odd; one for each of the cells
+settings: cells: list of [metric, architecture, target]; architectures; targets; metrics;
         bootstrap: the number of draws; seed
 output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (scores.gather)
         rho: csv, one row per (architecture or "all", target, metric) (comparison.rho_table)
@@ -24,15 +24,15 @@ from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 scores, values = of_job(snakemake)
 
 tables = {"rho": [], "mean_rho": [], "differences": [], "regret": []}
-one = cells(scores, values, params.metrics)
+one = cells(scores, values, settings["metrics"])
 for pools in (one, across_architectures(one, values)):
     if pools is None:  # one architecture only
         continue
-    rho, within = comparison.rho_draws(pools, params.bootstrap, params.seed)
+    rho, within = comparison.rho_draws(pools, settings["bootstrap"], settings["seed"])
     tables["rho"].append(comparison.rho_table(pools, rho, within))
     tables["mean_rho"].append(comparison.mean_table(pools, rho, within))
     tables["differences"].append(comparison.difference_table(pools, rho))

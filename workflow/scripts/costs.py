@@ -1,7 +1,7 @@
 """The cost of a network cut after each of its layers, including the target's new layer.
 
 input:  targets: list of a meta.json for each target
-params: networks: {architecture: {width, stem}}; side of the networks' input images, in pixels
+settings: networks: {architecture: {width, stem}}; side of the networks' input images, in pixels
 output: csv architecture, target, layer, parameters, multiply_adds (for one image)
 """
 
@@ -16,17 +16,19 @@ from basemodel.networks.truncation import cost, truncated
 from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 classes = {
     meta["dataset"]: len(meta["classes"]) for meta in map(read_json, snakemake.input.targets)
 }
 rows = []
 with torch.device("meta"):  # shapes without values: VGG16 takes no memory
-    for architecture, network in snakemake.params.networks.items():
+    for architecture in settings["architectures"]:
+        network = settings["networks"][architecture]
         model = NETWORKS[architecture](1, width=network["width"], stem=network["stem"])
         for layer in range(layers(architecture)):
             frozen, new = truncated(model, layer, 1)
-            parameters, multiply_adds = cost(frozen, snakemake.params.side)
+            parameters, multiply_adds = cost(frozen, settings["side"])
             for target, count in classes.items():
                 weights = new.in_features * count  # the new layer's, without its biases
                 spent = parameters + weights + count, multiply_adds + weights

@@ -12,14 +12,13 @@ from basemodel.training.finetuning import finetune_job
 from basemodel.training.loop import Interrupted
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 job = snakemake.wildcards
 layer = int(job.layer)
-generator = seed_everything(
-    seed_of("cut", job.architecture, layer, job.target, snakemake.params.seed)
-)
+generator = seed_everything(seed_of("cut", job.architecture, layer, job.target, settings["seed"]))
 model = models.load(snakemake.input.weights, snakemake.input.card)
 frozen, last = truncated(model, layer, len(read_json(snakemake.input.meta)["classes"]))
-models.initialise(last, snakemake.params.finetune["initialisation"])
+models.initialise(last, settings["finetune"]["initialisation"])
 names = {"architecture": job.architecture, "layer": layer, "target": job.target}
 try:
     finetune_job(snakemake, frozen, last, generator, names)

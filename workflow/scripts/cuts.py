@@ -1,10 +1,10 @@
 """Where to cut the networks: the outcome of each choice of a layer, and ρ over the layers.
 
 input:  fine_tunings: list of json with architecture, target, layer (from 0), accuracy (0 to 1), …
-        metrics: list of csv layer, value, … of scripts/metric.py; one for each of params.cells,
+        metrics: list of csv layer, value, … of scripts/metric.py; one for each of the cells,
         in that order
         costs: csv of scripts/costs.py
-params: cells: list of [metric, architecture, target]
+settings: cells: list of [metric, architecture, target]
 output: accuracies (if asked for): csv, all inputs' in one: architecture, target, layer, accuracy
         metrics: csv architecture, target, layer, metric, value
         choices: csv, one row per (architecture, target, chooser) (cuts.choices)
@@ -20,9 +20,10 @@ from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 tables = [read_csv(path) for path in snakemake.input.metrics]
-metrics = collect(snakemake.params.cells, tables, ["architecture", "target"], "layer")
+metrics = collect(settings["cells"], tables, ["architecture", "target"], "layer")
 accuracies = pd.DataFrame(
     [read_json(path) for path in snakemake.input.fine_tunings],
     columns=["architecture", "target", "layer", "accuracy"],

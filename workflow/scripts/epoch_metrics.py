@@ -1,7 +1,7 @@
 """Gather the metrics of every epoch of normal training into one table.
 
-input:  csv epoch, value, … of scripts/metric.py; one for each of params.cells, in that order
-params: cells: list of [metric, architecture]
+input:  csv epoch, value, … of scripts/metric.py; one for each of the cells, in that order
+settings: cells: list of [metric, architecture]
 output: csv architecture, epoch, metric, value
 """
 
@@ -10,6 +10,7 @@ from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 tables = [read_csv(path) for path in snakemake.input]
-write_csv(snakemake.output[0], collect(snakemake.params.cells, tables, ["architecture"], "epoch"))
+write_csv(snakemake.output[0], collect(settings["cells"], tables, ["architecture"], "epoch"))

@@ -1,7 +1,7 @@
 """Figure 2: Spearman's ρ of each metric, by architecture and target.
 
 input:  correlation: csv of scripts/correlation.py; ceiling: csv of scripts/ceiling.py
-params: architectures; targets: list of [name, title]; metrics; dpi
+settings: architectures; targets: list of [name, title]; metrics; dpi
 output: svg, pdf, png
 """
 
@@ -11,12 +11,12 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 figure = figure2.draw(
     read_csv(snakemake.input.correlation),
-    params.architectures,
-    params.targets,
-    params.metrics,
+    settings["architectures"],
+    settings["targets"],
+    settings["metrics"],
     read_csv(snakemake.input.ceiling),
 )
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

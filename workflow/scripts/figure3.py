@@ -1,7 +1,7 @@
 """Figure 3: Spearman's ρ of each pair of metrics against α.
 
 input:  curves: npy [pairs, alphas, cells], pairs: csv; both of scripts/correlation.py
-params: architectures; targets: list of [name, title]; alpha_step; dpi
+settings: architectures; targets: list of [name, title]; alpha_step; dpi
 output: svg, pdf, png
 """
 
@@ -14,12 +14,12 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 figure = figure3.draw(
     np.load(snakemake.input.curves),
     read_csv(snakemake.input.pairs),
-    alpha_grid(params.alpha_step),
-    params.architectures,
-    params.targets,
+    alpha_grid(settings["alpha_step"]),
+    settings["architectures"],
+    settings["targets"],
 )
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

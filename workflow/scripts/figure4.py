@@ -1,7 +1,7 @@
 """Figure 4: accuracy of one network cut after each convolutional layer, by target.
 
 input:  accuracies: csv of scripts/cuts.py
-params: architecture; targets: list of [name, title]; dpi
+settings: architecture; targets: list of [name, title]; dpi
 output: svg, pdf, png
 """
 
@@ -11,6 +11,8 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
-figure = figure4.draw(read_csv(snakemake.input.accuracies), params.architecture, params.targets)
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+settings = snakemake.params.settings
+figure = figure4.draw(
+    read_csv(snakemake.input.accuracies), settings["architecture"], settings["targets"]
+)
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

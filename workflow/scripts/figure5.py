@@ -1,7 +1,7 @@
 """Figure 5: Spearman's ρ between each metric and the accuracy over the cuts of a network.
 
 input:  correlation: csv of scripts/cuts.py
-params: architectures: the panels; targets: list of [name, title]; metrics; dpi
+settings: architectures: the panels; targets: list of [name, title]; metrics; dpi
 output: svg, pdf, png
 """
 
@@ -11,8 +11,11 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 figure = figure5.draw(
-    read_csv(snakemake.input.correlation), params.architectures, params.targets, params.metrics
+    read_csv(snakemake.input.correlation),
+    settings["architectures"],
+    settings["targets"],
+    settings["metrics"],
 )
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

@@ -1,7 +1,7 @@
 """Figure 6: how well each metric ranks base models, with intervals and the noise ceiling.
 
 input:  mean_rho: csv of scripts/comparison.py; ceiling: csv of scripts/ceiling.py
-params: metrics: the paper's; dpi
+settings: metrics: the paper's; dpi
 output: svg, pdf, png
 """
 
@@ -11,8 +11,8 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 figure = figure6.draw(
-    read_csv(snakemake.input.mean_rho), read_csv(snakemake.input.ceiling), params.metrics
+    read_csv(snakemake.input.mean_rho), read_csv(snakemake.input.ceiling), settings["metrics"]
 )
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

@@ -1,7 +1,7 @@
 """Figure 7: the accuracy that a user loses who follows a metric.
 
 input:  mean_regret: csv of scripts/comparison.py
-params: metrics: the paper's; dpi
+settings: metrics: the paper's; dpi
 output: svg, pdf, png
 """
 
@@ -11,6 +11,6 @@ from basemodel.tables import read_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
-figure = figure7.draw(read_csv(snakemake.input.mean_regret), params.metrics)
-style.save(figure, {kind: snakemake.output.get(kind) for kind in ("svg", "pdf", "png")}, params.dpi)
+settings = snakemake.params.settings
+figure = figure7.draw(read_csv(snakemake.input.mean_regret), settings["metrics"])
+style.save(figure, dict(snakemake.output.items()), settings["dpi"])

@@ -2,7 +2,7 @@
 
 input:  fine_tuning, base_models, metrics: as in correlation.py
         curves: npy float64 [pairs, alphas, cells], from correlation.py
-params: as in correlation.py
+settings: as in correlation.py
 output: held_out: csv, one row per target or architecture left out (held_out.evaluate)
         optimism: csv, in-sample and held-out mean ρ, and their difference (held_out.evaluate)
 """
@@ -17,17 +17,17 @@ from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
-params = snakemake.params
+settings = snakemake.params.settings
 scores, _ = of_job(snakemake)
 folds, optimism = evaluate(
-    scale(np.stack([oriented(scores, metric) for metric in params.metrics])),
+    scale(np.stack([oriented(scores, metric) for metric in settings["metrics"]])),
     by_cell(scores, "accuracy"),
-    alpha_grid(params.alpha_step),
+    alpha_grid(settings["alpha_step"]),
     np.load(snakemake.input.curves),
-    params.metrics,
-    cell_names(params.architectures, params.targets),
-    params.bootstrap,
-    params.seed,
+    settings["metrics"],
+    cell_names(settings["architectures"], settings["targets"]),
+    settings["bootstrap"],
+    settings["seed"],
 )
 
 write_csv(snakemake.output.held_out, folds)

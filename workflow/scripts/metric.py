@@ -2,7 +2,7 @@
 
 input:    the metric's inputs, by their names in basemodel.metrics.INPUTS: for each network a .npy,
           or for card a .json; and labels: .npy int64 [n]
-params:   column: what the networks differ in (subset, epoch or layer); rows: its values, in the
+settings:   column: what the networks differ in (subset, epoch or layer); rows: its values, in the
           order of the files; halves (optional): whether to add value_even and value_odd
 wildcards: metric
 output:   csv with one row per network: the column, value, what else the metric returns, and with
@@ -39,8 +39,9 @@ name = snakemake.wildcards.metric
 labels = np.load(snakemake.input.labels)
 wanted = [what for what in metrics.inputs(name) if what != "labels"]
 files = [snakemake.input.get(what) for what in wanted]
-rows = snakemake.params.rows
-parts = HALVES if snakemake.params.get("halves") else {}
+settings = snakemake.params.settings
+rows = settings["rows"]
+parts = HALVES if settings.get("halves") else {}
 
 whole = []
 of_parts = {column: [] for column in parts}
@@ -55,7 +56,7 @@ for _, *paths in zip(rows, *files, strict=True):
         raise ValueError(f"{', '.join(map(str, paths))}: {error}") from error
 
 table = pd.DataFrame(metrics.table(name, whole))
-table.insert(0, snakemake.params.column, rows)
+table.insert(0, settings["column"], rows)
 for column in parts:
     values = [model["value"] for model in metrics.table(name, of_parts[column])]
     table[column] = values or np.nan  # one image has no halves

@@ -13,20 +13,20 @@ from basemodel.fingerprint import verify
 verify(snakemake.params.code)
 
 name = snakemake.wildcards.dataset
-settings = snakemake.params.dataset
-size = snakemake.params.size
+settings = snakemake.params.settings
+dataset, size = settings["dataset"], settings["size"]
 folder = Path(snakemake.output.meta).parent
 
-if settings["kind"] == "glyphs":
-    classes = list("".join(settings["characters"]))
+if dataset["kind"] == "glyphs":
+    classes = list("".join(dataset["characters"]))
     splits = {}
     for split in ("train", "test"):
-        count = settings[split]
-        images = glyphs.dataset(name, split, classes, count, size, snakemake.params.seed)
+        count = dataset[split]
+        images = glyphs.dataset(name, split, classes, count, size, settings["seed"])
         splits[split] = images, np.repeat(np.arange(len(classes)), count)
 else:
     classes = list("0123456789")
-    splits = digits.splits(settings["train"], settings["test"], size)
+    splits = digits.splits(dataset["train"], dataset["test"], size)
 
 for split, (images, labels) in splits.items():
     packed.save(folder / split, images, labels)
@@ -36,7 +36,7 @@ write_json(
     snakemake.output.meta,
     {
         "dataset": name,
-        "kind": settings["kind"],
+        "kind": dataset["kind"],
         "classes": classes,
         "images": {split: len(labels) for split, (_, labels) in splits.items()},
         "sha256": {
@@ -44,7 +44,7 @@ write_json(
             for split, (images, _) in splits.items()
         },
         "versions": versions.of(
-            versions.GLYPHS if settings["kind"] == "glyphs" else versions.DIGITS
+            versions.GLYPHS if dataset["kind"] == "glyphs" else versions.DIGITS
         ),
     },
 )

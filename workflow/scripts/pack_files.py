@@ -17,9 +17,10 @@ from basemodel.files import shown, write_json, write_npy
 from basemodel.fingerprint import verify
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 name = snakemake.wildcards.dataset
-size = snakemake.params.size
+size = settings["size"]
 config = snakemake.config
 root = Path(config["data_root"]).expanduser()
 drop = config["datasets"][name].get("on_error", "stop") == "drop"
@@ -38,7 +39,7 @@ def check(listing):
 
 
 try:
-    listing = checked_listing(root, snakemake.params.dataset, config["data_counts"] == "paper")
+    listing = checked_listing(root, settings["dataset"], config["data_counts"] == "paper")
     check(listing)
     filling.check_room(folder, len(listing.train) + len(listing.test), size)
 except DataError as error:
@@ -83,7 +84,7 @@ write_json(
     snakemake.output.meta,
     {
         "dataset": name,
-        "kind": snakemake.params.dataset["kind"],
+        "kind": settings["dataset"]["kind"],
         "classes": [shown(label) for label in listing.classes],
         "images": {split: len(getattr(left, split)) for split in outputs},
         "sha256": sha256,

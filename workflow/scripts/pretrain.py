@@ -13,8 +13,9 @@ from basemodel.training.loop import Interrupted
 from basemodel.training.pretraining import Pretraining
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 training = Pretraining.of_job(snakemake)
-precision = snakemake.params.pretrain["precision"]
+precision = settings["pretrain"]["precision"]
 checkpoint = of_job(snakemake, snakemake.output.card, training.where, precision)
 try:
     card = training.run(checkpoint)

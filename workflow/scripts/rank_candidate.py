@@ -3,8 +3,8 @@
 input:  images: images.json of rank_images.py
 output: card: card.json. The arrays (rank.extract.ARRAYS) are written next to it, as far as the
         network has them, and the card has their checksums.
-params: candidate: the fields of rank.names.Candidate; models: the folder of base models; cropped:
-        the folder of cropped images; dtype: of the featuremaps
+settings: candidate: the fields of rank.names.Candidate; dtype: of the featuremaps; weights: the
+        state of its file
 """
 
 from pathlib import Path
@@ -20,13 +20,15 @@ from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate
 
 verify(snakemake.params.code)
-candidate = Candidate(**snakemake.params.candidate)
+settings = snakemake.params.settings
+candidate = Candidate(**settings["candidate"])
 chosen = read_json(snakemake.input.images)
 card = Path(snakemake.output.card)
 clear(card.parent)  # of an earlier run: Snakemake knows the card only
 try:
-    models, cropped = Path(snakemake.params.models), Path(snakemake.params.cropped)
-    dtype, lent = snakemake.params.dtype, lent_to(snakemake)
+    models = Path(snakemake.config["results"], "models")
+    cropped = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
+    dtype, lent = settings["dtype"], lent_to(snakemake)
     facts = isolated(extract, candidate, chosen, card.parent, models, cropped, dtype, lent)
 except Unusable as error:
     clear(card.parent)

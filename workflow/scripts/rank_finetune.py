@@ -3,9 +3,10 @@
 input:  images: images.json of rank_images.py; card: card.json of rank_candidate.py, read by nothing
         here: it changes when the weights do
 output: a JSON, see rank.tuning.tune; of a candidate that cannot be used, the reason and the remedy
-params: candidate: the fields of rank.names.Candidate; models: the folder of base models; settings
-        of the training; seed
+settings: candidate: the fields of rank.names.Candidate; tuning: settings of the training; seed
 """
+
+from pathlib import Path
 
 import torch  # before the fork  # noqa: F401
 
@@ -18,11 +19,12 @@ from basemodel.rank.names import Candidate
 from basemodel.rank.tuning import failed, tune
 
 verify(snakemake.params.code)
-candidate, seed = Candidate(**snakemake.params.candidate), snakemake.params.seed
+settings = snakemake.params.settings
+candidate, seed = Candidate(**settings["candidate"]), settings["seed"]
 chosen = read_json(snakemake.input.images)
-models, settings = snakemake.params.models, snakemake.params.settings
+models = Path(snakemake.config["results"], "models")
 try:
-    result = isolated(tune, candidate, chosen, models, settings, seed, lent_to(snakemake))
+    result = isolated(tune, candidate, chosen, models, settings["tuning"], seed, lent_to(snakemake))
     print(f"{candidate.label}, seed {seed}: test accuracy {result['accuracy']:.4f}")
 except Unusable as error:
     result = failed(candidate, seed, error)

@@ -1,6 +1,6 @@
 """Choose the images that candidates are compared on, and check that they can be decoded.
 
-params: images: the user's folder; state: rank.images.state of it; images_per_class
+settings: images: the user's folder; state: rank.images.state of it; images_per_class
 output: images.json, see rank.images.choose
 """
 
@@ -12,8 +12,9 @@ from basemodel.fingerprint import verify
 from basemodel.rank.images import choose
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 try:
-    chosen = choose(snakemake.params.images, snakemake.params.images_per_class, snakemake.threads)
+    chosen = choose(settings["images"], settings["images_per_class"], snakemake.threads)
 except DataError as error:
     raise SystemExit(f"images: {shown(str(error))}") from None
 # In ASCII, so that names that are not UTF-8 can be written, and read back as they are.

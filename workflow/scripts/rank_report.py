@@ -2,13 +2,13 @@
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
         order; templates: of the page; fine_tunings (if there are any): json of rank_finetune.py
-params: cropped: the folder of cropped images, which no candidate needs any more: it is removed;
-        verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
+settings: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
         report.rank_words describes; metadata: the user's table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
 
 import shutil
+from pathlib import Path
 
 import pandas as pd
 
@@ -26,11 +26,11 @@ from basemodel.tables import write_csv
 STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}
 
 verify(snakemake.params.code)
-params = snakemake.params
+settings = snakemake.params.settings
 cards = [read_json(path) for path in snakemake.input.cards]
 imagenet = {}
-if params.metadata:
-    published = metadata.read(params.metadata)
+if settings["metadata"]:
+    published = metadata.read(settings["metadata"])
     for card in cards:
         named = Candidate(card["source"], card["name"], card["file"] or "", card["untrained"])
         imagenet[card["slug"]] = metadata.accuracy(named, published)
@@ -38,28 +38,29 @@ found = ranking(
     read_json(snakemake.input.images),
     cards,
     [read_json(path) for path in snakemake.input.scores],
-    params.metrics,
-    params.by,
+    settings["metrics"],
+    settings["by"],
     imagenet,
     {
-        "name": params.name,
-        "settings": params.settings,
+        "name": settings["name"],
+        "settings": settings["settings"],
         "versions": versions.of((*versions.NETWORKS, "torchvision", "timm")),
-        "command": params.command,
+        "command": settings["command"],
     },
-    params.seed,
+    settings["seed"],
 )
 if results := snakemake.input.get("fine_tunings"):
     found["verify"] = verdict(
         [candidate["slug"] for candidate in found["candidates"]],
         next(iter(found["static_order"]["slugs"]), None),
         [read_json(path) for path in results],
-        params.verify,
-        by=next(score["label"] for score in found["scores"] if score["name"] == params.by),
+        settings["verify"],
+        by=next(score["label"] for score in found["scores"] if score["name"] == settings["by"]),
         static_by=STATIC[found["static_order"]["by"]],
     )
 write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(table(found)))
 write_text(snakemake.output.page, page(found))
 write_text(snakemake.output.answer, terminal(found))
-shutil.rmtree(params.cropped, ignore_errors=True)
+# Images as candidates crop them: none needs them any more.
+shutil.rmtree(Path(snakemake.input.images).parent / "cropped", ignore_errors=True)

@@ -1,7 +1,7 @@
 """The scores of one candidate, from the arrays that rank_candidate.py has written.
 
 input:  card: card.json, with the arrays beside it; images: images.json of rank_images.py
-params: metrics: list; seed
+settings: metrics: list; seed
 output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); guesses, of
         held-out images (rank.scores.guesses); seconds
 """
@@ -25,8 +25,8 @@ if not card["failed"]:
     labels = [image["label"] for image in read_json(snakemake.input.images)["probe"]]
     if None not in labels:
         given["labels"] = np.array(labels)
-    params = snakemake.params
-    found["scores"] = scored(given, params.metrics, params.seed)
+    settings = snakemake.params.settings
+    found["scores"] = scored(given, settings["metrics"], settings["seed"])
     found["guesses"] = guesses(given)
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

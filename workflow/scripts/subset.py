@@ -7,10 +7,11 @@ from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 name = snakemake.wildcards.subset
 count = len(read_json(snakemake.input.meta)["classes"])
-classes, rows = select(name, np.load(snakemake.input.labels), count, snakemake.params.seed)
+classes, rows = select(name, np.load(snakemake.input.labels), count, settings["seed"])
 write_json(
     snakemake.output[0],
     {"subset": name, "policy": policy(name), "classes": classes, "images": rows.tolist()},

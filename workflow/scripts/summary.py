@@ -6,7 +6,7 @@ input:  base_models: csv architecture, subset, policy, classes, …, test_accura
         ceiling: csv of scripts/ceiling.py; mean_rho, differences, mean_regret: csv of
         scripts/comparison.py; optimism: csv of scripts/held_out.py;
         versions: csv of scripts/versions.py
-params: metrics: the paper's; comparable: bool, whether source, targets and settings are the
+settings: metrics: the paper's; comparable: bool, whether source, targets and settings are the
         paper's; why: str
 output: txt
 """
@@ -19,14 +19,15 @@ from basemodel.tables import read_csv
 from basemodel.versions import mixed, read
 
 verify(snakemake.params.code)
+settings = snakemake.params.settings
 
 tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
 compared = ("mean_rho", "differences", "mean_regret", "ceiling", "optimism")
 text = summarise(
     *(read_csv(snakemake.input.get(name)) for name in tables),
-    verdict(*(read_csv(snakemake.input.get(name)) for name in compared), snakemake.params.metrics),
-    comparable=snakemake.params.comparable,
-    why=snakemake.params.why,
+    verdict(*(read_csv(snakemake.input.get(name)) for name in compared), settings["metrics"]),
+    comparable=settings["comparable"],
+    why=settings["why"],
     mixed_versions=mixed(read(snakemake.input.versions)),
 )
 write_text(snakemake.output[0], text)

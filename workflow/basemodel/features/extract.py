@@ -104,7 +104,7 @@ def extract_job(job: Any, network: nn.Module, looks: Callable[[nn.Module], Look]
         Path(job.input.images).parent,
         job.input.probe,
         Preprocessing.from_card(files.read_json(job.input.card)),
-        job.params.dtype,
+        job.params.settings["dtype"],
         where,
     )
     made = {"device": device_name(where), "precision": "float32"}

@@ -24,15 +24,16 @@ def of_job(job: Any) -> tuple[pd.DataFrame, Values]:
     """What a rule's job (its `snakemake` object) compares: `gather`'s table, and the values in it.
 
     Inputs: fine_tuning, base_models and metrics, csv as `gather` takes them, the latter one for
-    each of params.cells, in that order. Params: cells, a list of [metric, architecture, target];
+    each of the cells, in that order. Settings: cells, a list of [metric, architecture, target];
     architectures; targets; metrics. Raises as `gather` does.
     """
-    given, params = job.input, job.params
+    given, settings = job.input, job.params.settings
     values = {
-        tuple(cell): read_csv(path) for cell, path in zip(params.cells, given.metrics, strict=True)
+        tuple(cell): read_csv(path)
+        for cell, path in zip(settings["cells"], given.metrics, strict=True)
     }
     fine_tuning, base_models = read_csv(given.fine_tuning), read_csv(given.base_models)
-    compared = params.architectures, params.targets, params.metrics
+    compared = (settings[key] for key in ("architectures", "targets", "metrics"))
     return gather(fine_tuning, base_models, values, *compared), values
 
 

@@ -120,13 +120,13 @@ def finetune_job(
     where = job_device(job)
     for part in (frozen, trained):
         part.to(where, memory_format=torch.channels_last)
-    precision = job.params.finetune["precision"]
+    precision = job.params.settings["finetune"]["precision"]
     checkpoint = of_job(job, job.output[0], where, precision)
     result = finetune(
         frozen,
         trained,
         Path(job.input.meta).parent,
-        job.params.finetune,
+        job.params.settings["finetune"],
         Preprocessing.from_card(read_json(job.input.card)),
         generator,
         checkpoint,

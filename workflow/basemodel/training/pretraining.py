@@ -1,6 +1,6 @@
 """Pre-training of one architecture on one source task, from an untrained network to its card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ class Pretraining:
     """A network and the images that it learns from; `run` trains it.
 
     `subset`: a source task, as rule `subset` writes it. `train`, `test`: the folders of the packed
-    source data set. `params`: the rules' parameters network (architecture, width, stem), pretrain
-    (the settings), preprocessing and seed. Images are streamed if both splits together take more
+    source data set. `settings`: the rules', of network (architecture, width, stem), pretrain
+    (as in the configuration), preprocessing and seed. Images are streamed if both splits together take more
     than `device_memory`, a fraction of the free memory of the device, `where`. Raises ValueError if
     a split has no images of the task's classes.
     """
@@ -40,21 +40,21 @@ class Pretraining:
         subset: dict[str, Any],
         train: str | Path,
         test: str | Path,
-        params: Any,
+        settings: Mapping[str, Any],
         device_memory: float,
         where: torch.device = CPU,
     ):
         self.where = where
-        self._subset, self._settings = subset, params.pretrain
-        self._preprocessing = Preprocessing(**params.preprocessing)
-        architecture = params.network["architecture"]
+        self._subset, self._settings = subset, settings["pretrain"]
+        self._preprocessing = Preprocessing(**settings["preprocessing"])
+        architecture = settings["network"]["architecture"]
         self._generator = seed_everything(
-            seed_of("pretrain", architecture, subset["subset"], params.seed)
+            seed_of("pretrain", architecture, subset["subset"], settings["seed"])
         )
         self._network = {
             "classes": len(subset["classes"]),
             "dropout": self._settings["dropout"],
-            **params.network,
+            **settings["network"],
         }
         model = build(**self._network)
         initialise(model, self._settings["initialisation"])
@@ -71,7 +71,7 @@ class Pretraining:
             read_json(job.input.subset),
             Path(job.input.train).parent,
             Path(job.input.test).parent,
-            job.params,
+            job.params.settings,
             job.config["runtime"]["device_memory"],
             job_device(job),
         )
