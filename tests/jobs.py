@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 from basemodel.fingerprint import fingerprint
+from basemodel.provenance import ordered
 
 # Names that are allowed where a script loads modules by name; the script need not load them.
 LOADED = ("basemodel.metrics.S1", "basemodel.data.kinds.folder")
@@ -40,12 +41,14 @@ def start(script, log, **job):
 def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
-    Its files may be paths. `code` is added to the params, unless they have another, and the
-    settings say `runtime.device: auto`, unless they say otherwise. Without resources, the job asks
+    Its files may be paths. `params` are the settings; `code` is added, unless they name one, and
+    `config` says `runtime.device: auto`, unless it says otherwise. Without resources, the job asks
     for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
-    job["params"] = {"code": code_of(script), **job.get("params", {})}
+    settings = dict(job.get("params", {}))
+    code = settings.pop("code", None) or code_of(script)
+    job["params"] = {"code": code, "settings": ordered(**settings)}
     values = {name: _named(kind, job.get(name, {})) for name, kind in kinds.items()}
     config = job.get("config", {})
     runtime = {"device": "auto", **config.get("runtime", {})}

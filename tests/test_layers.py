@@ -8,7 +8,10 @@ import basemodel
 ROOT = Path(basemodel.__file__).parent
 # Files that everything may use, the folders along the path of an image (and the schema, from which
 # errors of settings come), and files that look at the whole experiment.
-BELOW = ["files", "tables", "seeds", "sources", "begun", "fingerprint", "versions", "memory"]
+BELOW = [
+    "files", "tables", "seeds", "sources", "begun", "fingerprint", "provenance", "versions",
+    "memory",
+]  # fmt: skip
 FOLDERS = [
     "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip

@@ -68,9 +68,12 @@ def images(tmp_path):
 def job(tmp_path, images, candidate):
     out = tmp_path / "results" / candidate.slug
     out.mkdir(parents=True, exist_ok=True)
-    params = {"candidate": asdict(candidate), "models": str(tmp_path), "dtype": "float32"}
-    params["cropped"] = str(tmp_path / "cropped")
-    return {"input": {"images": images}, "output": {"card": out / "card.json"}, "params": params}
+    return {
+        "input": {"images": images},
+        "output": {"card": out / "card.json"},
+        "params": {"candidate": asdict(candidate), "dtype": "float32"},
+        "config": {"results": str(tmp_path)},
+    }
 
 
 def ranked(tmp_path, images, candidate):

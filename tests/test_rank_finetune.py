@@ -201,11 +201,13 @@ def finetuned(tmp_path, chosen, candidate, settings):
     write_json(tmp_path / "images.json", chosen)
     write_json(tmp_path / "card.json", {})
     out = tmp_path / "out.json"
-    params = {
-        "candidate": asdict(candidate), "models": str(tmp_path), "settings": settings, "seed": 1,
-    }  # fmt: skip
-    given = {"images": tmp_path / "images.json", "card": tmp_path / "card.json"}
-    jobs.run("rank_finetune.py", input=given, output=[out], params=params)
+    jobs.run(
+        "rank_finetune.py",
+        input={"images": tmp_path / "images.json", "card": tmp_path / "card.json"},
+        output=[out],
+        params={"candidate": asdict(candidate), "tuning": settings, "seed": 1},
+        config={"results": str(tmp_path)},
+    )
     return read_json(out)
 
 

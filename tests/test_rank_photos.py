@@ -54,12 +54,12 @@ def ranked(images, folder):
     for slug, candidate in all_of_them.items():
         card, scored = folder / slug / "card.json", folder / slug / "scores.json"
         card.parent.mkdir()
-        params = {"candidate": asdict(candidate), "models": str(folder), "dtype": "float32"}
         jobs.run(
             "rank_candidate.py",
             input={"images": chosen},
             output={"card": card},
-            params=params | {"cropped": str(folder / "cropped")},
+            params={"candidate": asdict(candidate), "dtype": "float32"},
+            config={"results": str(folder)},
         )
         jobs.run(
             "rank_scores.py",

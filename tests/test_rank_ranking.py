@@ -320,7 +320,7 @@ def test_scripts(tmp_path):
         },
         params={
             "name": "beetles", "by": "LinearProbe", "metrics": METRICS, "metadata": "",
-            "settings": {}, "command": "snakemake rank", "seed": 0, "cropped": tmp_path / "cropped",
+            "settings": {}, "command": "snakemake rank", "seed": 0,
         },
     )  # fmt: skip
     assert not (tmp_path / "cropped").exists()  # no candidate needs it any more

@@ -221,7 +221,7 @@ def test_costs_script(tmp_path):
         "costs.py",
         input={"targets": [tmp_path / "greek.json", tmp_path / "digits.json"]},
         output=[tmp_path / "costs.csv"],
-        params={"networks": networks, "side": 32},
+        params={"architectures": list(networks), "networks": networks, "side": 32},
     )
     table = read_csv(tmp_path / "costs.csv").set_index(["architecture", "target", "layer"])
     assert len(table) == 2 * (5 + 17) and list(table) == ["parameters", "multiply_adds"]

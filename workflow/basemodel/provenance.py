@@ -32,7 +32,7 @@ def ordered(**settings: Any) -> dict[str, Any]:
 
     Raises TypeError for a value that JSON does not have.
     """
-    return json.loads(json.dumps(settings, sort_keys=True, allow_nan=False))
+    return json.loads(json.dumps(settings, sort_keys=True))
 
 
 def keep(results: str) -> None:
@@ -47,8 +47,8 @@ def keep(results: str) -> None:
         return
     kept = _kept(results)
     for key, path, _ in new:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["params"] != UNKNOWN["params"]:
+        record = _read(path)
+        if record and record.get("params") != UNKNOWN["params"]:
             kept[str(Path(key).relative_to(results))] = _renamed(record, results, RESULTS)
     lines = [json.dumps([path, record]) for path, record in sorted(kept.items())]
     write_text(_folder(results) / "records.jsonl", "\n".join(lines) + "\n")
@@ -67,7 +67,7 @@ def restore(results: str) -> int:
     kept, restored = _kept(results), 0
     for file in _files(Path(results)):
         path, time = _record_of(str(file)), _time(file)
-        found = [read_json(path)] if path.exists() else []
+        found = [_read(path)]
         if moved := kept.get(str(file.relative_to(results))):
             found.append(_renamed(moved, RESULTS, results))
         record = next((one for one in found if one.get("endtime") == time), UNKNOWN)
@@ -83,10 +83,16 @@ def unknown(outputs: Iterable[str]) -> list[str]:
     return [
         file
         for file in map(str, outputs)
-        if Path(file).exists()
-        and _record_of(file).exists()
-        and read_json(_record_of(file))["params"] == UNKNOWN["params"]
+        if Path(file).exists() and _read(_record_of(file)).get("params") == UNKNOWN["params"]
     ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Empty if it is missing or damaged."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _folder(results: str | Path) -> Path:
@@ -95,10 +101,7 @@ def _folder(results: str | Path) -> Path:
 
 def _state(results: str) -> dict[str, Any]:
     """Which `.snakemake` had the records of these results, and the newest that was copied."""
-    try:
-        return read_json(_folder(results) / "state.json")
-    except (FileNotFoundError, ValueError):
-        return {}
+    return _read(_folder(results) / "state.json")
 
 
 def _here(results: str) -> dict[str, str]:
@@ -109,12 +112,12 @@ def _here(results: str) -> dict[str, str]:
 
 
 def _kept(results: str) -> dict[str, dict[str, Any]]:
-    """The records that lie in the results, by path below them."""
+    """The records that lie in the results, by path below them; none if they are damaged."""
     try:
         text = (_folder(results) / "records.jsonl").read_text(encoding="utf-8")
-    except FileNotFoundError:
+        return dict(json.loads(line) for line in text.splitlines())
+    except (FileNotFoundError, ValueError):
         return {}
-    return dict(json.loads(line) for line in text.splitlines())
 
 
 def _records() -> Iterator[tuple[str, Path, int]]:
@@ -173,10 +176,10 @@ def _renamed(record: dict[str, Any], before: str, after: str) -> dict[str, Any]:
 
     return {
         **record,
-        "input": [renamed(path) for path in record["input"] or []],
-        "log": [renamed(path) for path in record["log"] or []],
+        "input": [renamed(path) for path in record.get("input") or []],
+        "log": [renamed(path) for path in record.get("log") or []],
         "input_checksums": {
-            renamed(path): value for path, value in (record["input_checksums"] or {}).items()
+            renamed(path): value for path, value in (record.get("input_checksums") or {}).items()
         },
     }
 
