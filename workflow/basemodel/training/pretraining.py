@@ -30,9 +30,9 @@ class Pretraining:
 
     `subset`: a source task, as rule `subset` writes it. `train`, `test`: the folders of the packed
     source data set. `settings`: the rules', of network (architecture, width, stem), pretrain
-    (as in the configuration), preprocessing and seed. Images are streamed if both splits together take more
-    than `device_memory`, a fraction of the free memory of the device, `where`. Raises ValueError if
-    a split has no images of the task's classes.
+    (as in the configuration), preprocessing and seed. Images are streamed if both splits together
+    take more than `device_memory`, a fraction of the free memory of the device, `where`. Raises
+    ValueError if a split has no images of the task's classes.
     """
 
     def __init__(
