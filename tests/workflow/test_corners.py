@@ -7,6 +7,7 @@ import copy
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -157,9 +158,8 @@ def test_one_metric_one_target_and_all_of_a_network_trained(fresh):
 def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
     """And: where nothing is defined, as one model has no rank; each image a batch of its own."""
     root = fresh.folder / "my {data}" / "100 % $x"
-    for label in range(2):
-        for number in range(5):
-            miniatures.image(root / "bugs {b}" / f"c {label}" / f"{number}.png", label, number)
+    for folder, label, number in product(("bugs {b}", "none"), range(2), range(5)):
+        miniatures.image(root / folder / f"c {label}" / f"{number}.png", label, number)
     own = {"kind": "folder", "title": "Käfer {b}", "path": "bugs {b}", "test_share": 0.4}
     config = smallest(
         {
@@ -167,7 +167,7 @@ def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
             "data_root": str(root.relative_to(fresh.folder)),
             "pretrain": {"batch": 1},
         },
-        datasets={"bugs": own, "none": {**own, "on_error": "drop"}},
+        datasets={"bugs": own, "none": {**own, "path": "none", "on_error": "drop"}},
         source="bugs",
         targets=["none"],
         subsets={"class": [1]},

@@ -21,6 +21,7 @@ def check(config: dict[str, Any]) -> None:
     """Raise SettingsError for the first setting that cannot work."""
     schema.check(config)
     _check_names(config)
+    _check_same_images(config)
     _check_sizes(config)
     _check_networks(config)
     _check_repeats(config)
@@ -97,7 +98,7 @@ def from_files(config: dict[str, Any]) -> list[str]:
 
 
 def used(config: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([config["source"], *config["targets"]]))
+    return [config["source"], *config["targets"]]
 
 
 def require_files(config: dict[str, Any]) -> None:
@@ -129,6 +130,8 @@ def _check_names(config: dict[str, Any]) -> None:
             raise SettingsError(
                 f"targets: no data set is named {target!r}; {nearest(target, list(datasets))}"
             )
+    if config["source"] in config["targets"]:
+        raise SettingsError(f"targets: {config['source']} is the source as well; take it out")
     for architecture in config["truncation"]["architectures"]:
         if architecture not in config["architectures"]:
             raise SettingsError(
@@ -142,6 +145,28 @@ def _check_names(config: dict[str, Any]) -> None:
                     f"{setting}: there is no metric {metric!r}; "
                     f"{nearest(metric, metrics.available())}"
                 )
+
+
+def _check_same_images(config: dict[str, Any]) -> None:
+    """Two targets of the same images are no two samples, and a source has trained on a target's."""
+    seen: dict[Any, str] = {}
+    for name in used(config):
+        first = seen.setdefault(_images(config, name), name)
+        if first != name:
+            raise SettingsError(
+                f"datasets.{name}: the same images as datasets.{first}, which is used too; take "
+                "one of them"
+            )
+
+
+def _images(config: dict[str, Any], name: str) -> Any:
+    """What tells a data set's images from others': glyphs are drawn anew for each name."""
+    dataset = config["datasets"][name]
+    if dataset["kind"] == "glyphs":
+        return "glyphs", name
+    if dataset["kind"] in kinds.FOUND:
+        return (data_root(config) / kinds.place(dataset)).resolve()
+    return dataset["kind"]
 
 
 def _check_repeats(config: dict[str, Any]) -> None:
