@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_work_is_named_with_a_remedy(path, value, message)
         # What is held out of the one may be trained on in the other
         ({"kind": "digits", "train": 20, "test": 60}, {"kind": "digits", "train": 40, "test": 60}),
         ({"kind": "folder", "path": "a"}, {"kind": "folder", "path": "a"}),
-        ({"kind": "folder", "path": "a"}, {"kind": "folder", "path": "./b/../a/", "test_share": 0.5}),
+        ({"kind": "folder", "path": "a"}, {"kind": "folder", "path": "b/../a/", "test_share": 0.5}),
         ({"kind": "folder", "path": "imagenet"}, {"kind": "imagenet"}),
         ({"kind": "cub200"}, {"kind": "cub200", "on_error": "drop"}),
     ],

@@ -53,14 +53,19 @@ TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", 
 TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
 VERSIONS = ["base_models", "normal_training"]
 FIGURES = ["figure1", "figure2", "figure6", "figure7"]
+# A cut network predicts no source classes, and has no card of its own.
+CUT_METRICS = without(["probabilities", "card"], METRICS)
+OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
 if len(METRICS) > 1:  # one alone makes no pair
     FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
-    if without(["probabilities", "card"], OTHER_METRICS):
+    if OTHER_CUT_METRICS:
         TABLES.append("other_cut_choices")
     VERSIONS.append("truncation")
-    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
+    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]]
+    if CUT_METRICS:
+        FIGURES.append("figure5")
 TABLES += [f"versions_{part}" for part in VERSIONS]
 FIGURE_KINDS = ["svg", "pdf", "png"]
 

@@ -116,7 +116,7 @@ rule figure5:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure5.py", *module_names(CUT_METRICS)),
+        code=fingerprint("figure5.py", *module_names(CUT_METRICS or METRICS)),
         architectures=CUT_ARCHITECTURES,
         targets=TITLES,
         metrics=CUT_METRICS,
