@@ -6,7 +6,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import begun, gpu_use, metrics, settings, unlock, versions
+from basemodel import begun, gpu_use, inline, metrics, settings, unlock, versions
 from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
@@ -18,6 +18,7 @@ if not workflow.is_main_process and (recorded := begun.resume()):
     config.clear()
     config.update(recorded)
 
+inline.read(config, workflow.config_settings.config)
 try:
     settings.check(config)
 except settings.SettingsError as error:
