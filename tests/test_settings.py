@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from basemodel import settings
+from basemodel.files import write_json
 from basemodel.networks import catalog
 from basemodel.networks.architectures import NETWORKS
 
@@ -159,6 +160,24 @@ def test_glyphs_of_the_same_characters_are_two_samples():
     config = changed("targets", ["greek", "few"])
     config["datasets"]["few"] = {**config["datasets"]["greek"], "train": 10}
     settings.check(config)
+
+
+def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):
+    config = changed("results", str(tmp_path))
+    config["datasets"]["greek"]["characters"] = ["αβ一", "γ 丁"]
+    for name in ("glyphs", "digits"):
+        settings.require_glyphs(config, name)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.require_glyphs(config, "greek")
+    assert str(error.value) == (
+        "datasets.greek.characters: no font that matplotlib ships draws '一' (U+4E00), ' ' (U+0020)"
+        ", '丁' (U+4E01); take it out"
+    )
+    write_json(tmp_path / "data/greek/meta.json", {"classes": list("αβ一γ 丁")})
+    settings.require_glyphs(config, "greek")  # packed, with other fonts perhaps
+    config["datasets"]["greek"]["characters"].append("上")
+    with pytest.raises(settings.SettingsError, match=r"U\+4E0A"):
+        settings.require_glyphs(config, "greek")
 
 
 def test_a_missing_setting_is_named():

@@ -1,4 +1,4 @@
-"""Numbers, booleans and null on the real command line reach the jobs as they do from a file."""
+"""Settings on the real command line: numbers reach the jobs, what cannot work stops the start."""
 
 import subprocess
 import sys
@@ -13,7 +13,8 @@ def test_numbers_given_inline_reach_the_jobs(fresh):
             path = fresh.folder / "beetles" / f"class {label}" / f"{number}.png"
             miniatures.image(path, label, number)
     target = "results/rank/beetles/images.json"
-    rank = ["images=beetles", "candidates=[base:alexnet/a]", "rank={images_per_class: 3, metadata: null}"]
+    rank = ["images=beetles", "candidates=[base:alexnet/a]"]
+    rank.append("rank={images_per_class: 3, metadata: null}")
 
     def snakemake(*settings, options=()):
         done = subprocess.run(
@@ -34,3 +35,23 @@ def test_numbers_given_inline_reach_the_jobs(fresh):
     code, printed = snakemake(options=["-n", "--configfile", overlay])
     assert code == 1
     assert "config: rank.images_per_class: '3' is not of type 'integer'" in printed
+
+
+def test_a_character_without_a_font_is_told_before_any_job(fresh):
+    """Only by a run that would pack it: neither ranking nor another data set needs it."""
+
+    def dry_run(target):
+        given = 'datasets={"hebrew": {"characters": ["אב一"]}}'
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "-n", "--config", given, "--", target],
+            cwd=fresh.folder, env=fresh.environment(), capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    code, printed = dry_run("results/data/hebrew/meta.json")
+    assert code == 1
+    assert "config: datasets.hebrew.characters: no font that matplotlib ships draws '一'" in printed
+    assert dry_run("all")[0] == 1
+    for target in ("results/data/greek/meta.json", "plan"):
+        assert dry_run(target)[0] == 0

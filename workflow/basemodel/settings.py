@@ -10,6 +10,7 @@ from typing import Any
 from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
+from basemodel.files import read_json
 from basemodel.networks import catalog
 from basemodel.rank import names
 from basemodel.schema import SettingsError, nearest
@@ -49,6 +50,12 @@ def other_metrics(config: dict[str, Any]) -> list[str]:
     named = config["other_metrics"]
     others = metrics.available() if named == "all" else named
     return [metric for metric in others if metric not in config["metrics"]]
+
+
+def unused_metrics(config: dict[str, Any]) -> list[str]:
+    """The metrics that neither `metrics` nor `other_metrics` names."""
+    used = {*config["metrics"], *other_metrics(config)}
+    return [metric for metric in metrics.available() if metric not in used]
 
 
 def classes(config: dict[str, Any], name: str) -> int | None:
@@ -115,6 +122,27 @@ def require_files(config: dict[str, Any]) -> None:
             + "\n".join(lines)
             + "\n`snakemake fetch` with the same settings downloads what it can and tells where to "
             "get the rest. Or name another data_root."
+        )
+
+
+def require_glyphs(config: dict[str, Any], name: str) -> None:
+    """Raise SettingsError if no font has a character of this data set, and it is yet to be packed.
+
+    Apart from `check`, because fonts take half a second to read.
+    """
+    dataset = config["datasets"][name]
+    if dataset["kind"] != "glyphs":
+        return
+    characters = "".join(dataset["characters"])
+    meta = Path(config["results"], "data", name, "meta.json")
+    if meta.exists() and "".join(read_json(meta)["classes"]) == characters:
+        return
+    from basemodel.data import glyphs
+
+    if absent := glyphs.undrawn(characters):
+        named = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in absent)
+        raise SettingsError(
+            f"datasets.{name}.characters: no font that matplotlib ships draws {named}; take it out"
         )
 
 

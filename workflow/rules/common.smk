@@ -31,6 +31,11 @@ if workflow.is_main_process:
     begun.begin(Path(".snakemake/begun"), config)
     # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
+    if unused := settings.unused_metrics(config):
+        logger.info(
+            f"Not used, of workflow/basemodel/metrics: {', '.join(unused)}; name them in "
+            "other_metrics, or set it to all"
+        )
 
 settings.share_library()
 
@@ -146,6 +151,16 @@ def image_files(wildcards):
         settings.require_files(config)
     except settings.SettingsError as error:
         raise SystemExit(f"config: {error}") from None
+    return []
+
+
+def drawn_characters(wildcards):
+    """Adds no tracked input, as image_files."""
+    if workflow.is_main_process:
+        try:
+            settings.require_glyphs(config, wildcards.dataset)
+        except settings.SettingsError as error:
+            raise SystemExit(f"config: {error}") from None
     return []
 
 
