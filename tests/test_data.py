@@ -100,6 +100,13 @@ def test_image_parts_share_out_every_class_evenly(counts, parts, seed):
     assert (of_class.max(0) - of_class.min(0) <= 1).all()
 
 
+def test_characters_that_leave_no_ink_are_found_before_they_are_rendered():
+    assert glyphs.undrawn("Aα✁") == ""
+    assert glyphs.undrawn("A 一\u200b✁\n") == " 一\u200b\n"
+    with pytest.raises(ValueError, match=r"draws '一' \(U\+4E00\)"):
+        glyphs.render("一", 1, 16, 0)
+
+
 def test_seeds_depend_on_names_only():
     assert seed_of("pretrain", "vgg16", "class10-01", 0) == seed_of(
         "pretrain", "vgg16", "class10-01", 0

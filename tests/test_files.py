@@ -13,7 +13,7 @@ from torch import nn
 
 import jobs
 from basemodel.data import packed
-from basemodel.files import whole, write_json, write_npy
+from basemodel.files import in_bytes, whole, write_json, write_npy
 from basemodel.networks import models
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.training.checkpoints import Checkpoint
@@ -148,3 +148,12 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
     assert process.exitcode == 1, log
     assert f"disk full: {small} " in log and f"{bytes_needed:,} bytes" in log
     assert list(small.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (52_428_800, "52.4 MB"),
+     (25.04e9, "25.0 GB"), (3e15, "3000.0 TB")],
+)  # fmt: skip
+def test_bytes_have_a_unit_that_suits_them(count, text):
+    assert in_bytes(count) == text

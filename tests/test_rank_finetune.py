@@ -167,7 +167,7 @@ def test_images_that_do_not_fit_are_told_before_any_is_decoded(chosen, tmp_path,
     needed = 24 * 3 * 100 * 100
     monkeypatch.setattr(tuning, "free_memory", lambda _: 2 * needed - 2)
     gone = {**chosen, "folder": "/nowhere"}
-    with pytest.raises(Unusable, match=r"24 images of 100 x 100 pixels need 0.0 GB"):
+    with pytest.raises(Unusable, match=r"pixels need 720\.0 kB, more than half of the 1\.4 MB"):
         tune(BASE, gone, tmp_path, SETTINGS, 0)
     monkeypatch.setattr(tuning, "free_memory", lambda _: 2 * needed)
     with pytest.raises(DataError, match="rank again"):

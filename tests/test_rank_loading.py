@@ -189,6 +189,59 @@ def test_weights_of_another_architecture_are_told_by_key(tmp_path):
         load(file_of(tmp_path / "w.safetensors"), tmp_path)
 
 
+OTHER_NUMBERS = {
+    "int8": lambda weight: (100 * weight).to(torch.int8),
+    "uint8": lambda weight: (100 * weight).to(torch.uint8),
+    "int64": lambda weight: weight.to(torch.int64),
+    "bool": lambda weight: weight > 0,
+    "complex64": lambda weight: weight.to(torch.complex64),
+    "float8_e4m3fn": lambda weight: weight.to(torch.float8_e4m3fn),
+    "qint8": lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+    "sparse float32": lambda weight: weight.to_sparse(),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_NUMBERS)
+@pytest.mark.filterwarnings("ignore")  # torch's, of kinds that it will not have for ever
+def test_numbers_that_are_not_the_weights_are_refused(tmp_path, kind):
+    """Those of a quantised file lack their scales; torch copies them as if they were weights."""
+    state = filled(timm.create_model("test_resnet"))
+    state["conv1.0.weight"] = OTHER_NUMBERS[kind](state["conv1.0.weight"])
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(Unusable) as error:
+        load(file_of(tmp_path / "w.pth"), tmp_path)
+    assert error.value.reason.endswith(
+        f"holds no plain weights: 1 of another kind: conv1.0.weight ({kind} instead of float32)"
+    )
+    assert error.value.remedy == "save them as float32, multiplied by their scales if quantised"
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_may_be_of_another_precision(tmp_path, kind):
+    """Counters stay whole numbers, or are cast along with the rest; networks do not use them."""
+    state = filled(timm.create_model("test_resnet"))
+    assert {value.dtype for value in state.values()} == {torch.float32, torch.int64}
+    for cast in (state, {n: v for n, v in state.items() if v.is_floating_point()}):
+        file = state | {name: value.to(kind) for name, value in cast.items()}
+        save_file(file, tmp_path / "w.safetensors")
+        assert same(load(file_of(tmp_path / "w.safetensors"), tmp_path), state)
+
+
+def test_positions_that_are_no_whole_numbers_are_refused(tmp_path):
+    """A network looks its tables up with them; float16 rounds those above 2048."""
+    architecture = "torchvision:swin_t"
+    state = from_torchvision.get_model("swin_t").state_dict()
+    name = "features.1.0.attn.relative_position_index"
+    assert state[name].dtype == torch.int64
+    for cast, said in ((torch.int32, None), (torch.float16, rf"{name} \(float16 instead of int64")):
+        torch.save(state | {name: state[name].to(cast)}, tmp_path / "w.pth")
+        if said is None:
+            assert same(load(file_of(tmp_path / "w.pth", architecture), tmp_path), state)
+        else:
+            with pytest.raises(Unusable, match=said):
+                load(file_of(tmp_path / "w.pth", architecture), tmp_path)
+
+
 def test_files_that_hold_no_weights_are_told(tmp_path):
     torch.save({"weights": Program(tmp_path / "ran")}, tmp_path / "program.pth")
     torch.save([1, 2], tmp_path / "list.pth")

@@ -95,6 +95,18 @@ def test_a_base_model_that_is_not_finite_is_not_used(tmp_path, data):
         jobs.run("featuremaps.py", **job)
 
 
+def test_a_base_model_of_other_numbers_is_not_used(tmp_path, data):
+    base = base_model(tmp_path, data)
+    path = base / "model.safetensors"
+    weights = load_file(path)
+    name = min(weights)
+    save_file(weights | {name: (100 * weights[name]).to(torch.int8)}, path)
+    job = finetune_job(tmp_path / "t", data, base, "all", NEVER)
+    message = rf"{path}: {name} \(int8 instead of float32\) is no plain weight: remove this file"
+    with pytest.raises(ValueError, match=message):
+        jobs.run("finetune.py", **job)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.45, 0.9])
 def test_both_splits_count_against_one_share(tmp_path, data, share, monkeypatch):
     """Free: twice what the images of both splits take, which are as many, less what is loaded."""

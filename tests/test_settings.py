@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from basemodel import settings
+from basemodel.files import write_json
 from basemodel.networks import catalog
 from basemodel.networks.architectures import NETWORKS
 
@@ -93,6 +94,13 @@ def test_every_experiment_laid_over_the_default_is_valid():
         ("runtime.gpu_jobs", 0, "runtime.gpu_jobs: 0 is "),
         ("runtime.gpu_jobs", "many", "runtime.gpu_jobs: 'many' is "),
         ("runtime.gpu_memory", 0, "runtime.gpu_memory: 0 is less than or equal to"),
+        # The same data twice
+        ("targets", ["greek", "glyphs"], "targets: glyphs is the source as well; take it out"),
+        ("targets", ["greek", "greek"], "targets: ['greek', 'greek'] has non-unique elements"),
+        ("metrics", ["S1", "S1"], "metrics: ['S1', 'S1'] has non-unique elements"),
+        ("other_metrics", ["GBC", "GBC"], "other_metrics: ['GBC', 'GBC'] "),
+        ("subsets.image", [10, 10], "subsets.image: [10, 10] has non-unique elements"),
+        ("truncation.architectures", ["vgg16", "vgg16"], "truncation.architectures: ['vgg16', "),
         # Names and titles
         ("targets", [2023], "targets.0: 2023 is not of type 'string'; put it in quotes"),
         ("datasets.greek.title", 2023, "datasets.greek.title: 2023 is not of type 'string'"),
@@ -121,6 +129,55 @@ def test_a_setting_that_cannot_work_is_named_with_a_remedy(path, value, message)
         settings.check(changed(path, value))
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"kind": "digits", "train": 20, "test": 60}, {"kind": "digits", "train": 20, "test": 60}),
+        # What is held out of the one may be trained on in the other
+        ({"kind": "digits", "train": 20, "test": 60}, {"kind": "digits", "train": 40, "test": 60}),
+        ({"kind": "folder", "path": "a"}, {"kind": "folder", "path": "a"}),
+        ({"kind": "folder", "path": "a"}, {"kind": "folder", "path": "b/../a/", "test_share": 0.5}),
+        ({"kind": "folder", "path": "imagenet"}, {"kind": "imagenet"}),
+        ({"kind": "cub200"}, {"kind": "cub200", "on_error": "drop"}),
+    ],
+)  # fmt: skip
+def test_two_names_of_the_same_images_are_refused(first, second):
+    """They would count as two samples of targets, or be both trained on and held out."""
+    config = changed("data_counts", "any")
+    config["datasets"] |= {"one": {"title": "One", **first}, "two": {"title": "Two", **second}}
+    settings.check(config)  # neither is used
+    message = "datasets.two: the same images as datasets.one, which is used too; take one of them"
+    for used in ({"targets": ["one", "two"]}, {"source": "one", "targets": ["greek", "two"]}):
+        with pytest.raises(settings.SettingsError) as error:
+            settings.check({**config, "subsets": {"class": [1]}, **used})
+        assert str(error.value) == message
+
+
+def test_glyphs_of_the_same_characters_are_two_samples():
+    """Each is drawn anew, by its name."""
+    config = changed("targets", ["greek", "few"])
+    config["datasets"]["few"] = {**config["datasets"]["greek"], "train": 10}
+    settings.check(config)
+
+
+def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):
+    config = changed("results", str(tmp_path))
+    config["datasets"]["greek"]["characters"] = ["αβ一", "γ 丁"]
+    for name in ("glyphs", "digits"):
+        settings.require_glyphs(config, name)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.require_glyphs(config, "greek")
+    assert str(error.value) == (
+        "datasets.greek.characters: no font that matplotlib ships draws '一' (U+4E00), ' ' (U+0020)"
+        ", '丁' (U+4E01); take it out"
+    )
+    write_json(tmp_path / "data/greek/meta.json", {"classes": list("αβ一γ 丁")})
+    settings.require_glyphs(config, "greek")  # packed, with other fonts perhaps
+    config["datasets"]["greek"]["characters"].append("上")
+    with pytest.raises(settings.SettingsError, match=r"U\+4E0A"):
+        settings.require_glyphs(config, "greek")
 
 
 def test_a_missing_setting_is_named():

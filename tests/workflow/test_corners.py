@@ -3,82 +3,14 @@
 Three experiments of the smallest size; each has many corners at once.
 """
 
-import copy
 import re
-import subprocess
-import sys
-from pathlib import Path
+from itertools import product
 
 import numpy as np
-import yaml
 
 import miniatures
 from basemodel.tables import read_csv
-from projects import ROOT
-
-
-def laid(over, under):
-    for key, value in over.items():
-        under[key] = laid(value, under.get(key, {})) if isinstance(value, dict) else value
-    return under
-
-
-def smallest(over, **replaced):
-    """The default experiment, made as small as can be; `replaced` takes the place of whole parts.
-
-    An overlay cannot remove an architecture, so this must be config.yaml itself.
-    """
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    glyphs = {"kind": "glyphs", "title": "Letters", "train": 6, "test": 2}
-    config |= {
-        "datasets": {
-            "glyphs": {**glyphs, "characters": ["ABCD", "✁✂✆✈"]},
-            "greek": {**glyphs, "title": "Greek", "characters": ["αβγ"], "train": 3},
-        },
-        "targets": ["greek"],
-        "image": {"size": 16, "crop": 16},
-        "architectures": {"alexnet": {"width": 0.05, "stem": "small"}},
-        "subsets": {"class": [2]},
-        "truncation": {"architectures": []},
-        "other_metrics": ["LogME", "NCTI"],
-    }
-    config |= replaced
-    common = {
-        "pretrain": {"epochs": 1, "batch": 4, "warmup_epochs": 0},
-        "finetune": {"epochs": 1, "batch": 4},
-        "probe": {"images_per_class": 2},
-        "normal": {"classes": 2},
-        "correlation": {"alpha_step": 0.5},
-        "figures": {"dpi": 30},
-    }
-    return laid(over, laid(common, copy.deepcopy(config)))
-
-
-def run(project, config, *arguments, home=None):
-    text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
-    (project.folder / "config.yaml").write_text(text, encoding="utf-8")
-    environment = project.environment() | ({"HOME": str(home)} if home else {})
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-        cwd=project.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    printed = done.stdout + done.stderr
-    assert done.returncode == 0, printed
-    assert "Traceback" not in printed
-    return printed
-
-
-def figures(results: Path) -> list[str]:
-    """The figures that are there, each in three kinds that are not empty."""
-    files = list((results / "figures").iterdir())
-    assert all(path.stat().st_size > 1000 for path in files)
-    assert len(files) == 3 * len({path.stem for path in files})
-    return sorted({path.stem for path in files})
-
+from smallest import figures, run, smallest
 
 ODD = {"2023": "Cars $5 {x} 100 %", "null": "a_b^{c$\\frac$ <b> {{y}}"}
 
@@ -157,9 +89,8 @@ def test_one_metric_one_target_and_all_of_a_network_trained(fresh):
 def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
     """And: where nothing is defined, as one model has no rank; each image a batch of its own."""
     root = fresh.folder / "my {data}" / "100 % $x"
-    for label in range(2):
-        for number in range(5):
-            miniatures.image(root / "bugs {b}" / f"c {label}" / f"{number}.png", label, number)
+    for folder, label, number in product(("bugs {b}", "none"), range(2), range(5)):
+        miniatures.image(root / folder / f"c {label}" / f"{number}.png", label, number)
     own = {"kind": "folder", "title": "Käfer {b}", "path": "bugs {b}", "test_share": 0.4}
     config = smallest(
         {
@@ -167,7 +98,7 @@ def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
             "data_root": str(root.relative_to(fresh.folder)),
             "pretrain": {"batch": 1},
         },
-        datasets={"bugs": own, "none": {**own, "on_error": "drop"}},
+        datasets={"bugs": own, "none": {**own, "path": "none", "on_error": "drop"}},
         source="bugs",
         targets=["none"],
         subsets={"class": [1]},

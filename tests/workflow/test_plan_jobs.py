@@ -1,6 +1,5 @@
 """The plan's numbers of jobs are those that a dry run announces, for every experiment here."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,9 @@ import yaml
 from snakemake.utils import update_config
 
 import miniatures
-from basemodel import plan
+from planned import by_stage, planned
 
 EXPERIMENTS = Path("workflow/experiments")
-# Rules that the plan counts together; what it does not name are tables and figures.
-TOGETHER = {"pack_files": "pack", "subset": "subset, probe", "probe": "subset, probe"}
-NOT_COUNTED = {"all", "total"}
-
-
-def planned(config: dict) -> Counter:
-    counts = Counter()
-    for row in plan.work(config):
-        counts[row.stage] += row.jobs
-    return counts
 
 
 @pytest.mark.parametrize(
@@ -36,10 +25,4 @@ def test_the_plan_counts_the_jobs_of_a_dry_run(fresh, overlays):
     if "imagenet.yaml" in overlays:
         miniatures.build(fresh.folder / config["data_root"], classes=2, images=2, imagenet=40)
     announced = fresh.announced("-n", *(["--configfile", *files] if files else []))
-    expected = planned(config)
-    counts = Counter()
-    for rule, jobs in announced.items():
-        if rule not in NOT_COUNTED:
-            stage = TOGETHER.get(rule, rule)
-            counts[stage if stage in expected else "tables, figures"] += jobs
-    assert counts == expected
+    assert by_stage(announced) == planned(config)

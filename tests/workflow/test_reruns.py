@@ -1,12 +1,17 @@
 """What runs again after a change to the finished smoke experiment: what it affects, and no more."""
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
 
 from basemodel.tables import read_csv
+from projects import EXPERIMENT, FEW_METRICS, ROOT, Project, announced
 
 # What shows the metrics of the base models, and those of normal training and of cut networks.
 COMPARED = {"comparison": 1, "figure6": 1, "figure7": 1, "summary": 1}
@@ -144,24 +149,32 @@ def test_a_changed_metric_really_runs_alone(editable):
     assert editable.snakemake().returncode == 0
 
 
-def test_a_metric_is_one_file_and_appears_everywhere(editable, tmp_path):
-    """In scores, intervals, differences, regret, normal training, cuts, Figures 6 and 7."""
-    file = editable.folder / "workflow/basemodel/metrics/Spread.py"
-    file.write_text(
-        'LABEL, NAME, LARGER_IS_BETTER = "spread", "how far embeddings spread", True\n'
-        'INPUTS = ("embeddings",)\n'
-        "\n\n"
-        "def compute(embeddings):\n"
-        '    return {"value": float(embeddings.std(axis=0).mean())}\n'
-    )
-    overlay = tmp_path / "overlay.yaml"
-    overlay.write_text("other_metrics: [LogME, LEEP, NCTI, source_accuracy, Spread]\n")
-    assert editable.would_run(str(overlay)) == {
+def test_the_readmes_metric_is_one_file_and_appears_everywhere(finished, tmp_path):
+    """After the README's commands: in scores, intervals, regret, normal training, cuts, figures."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [name] = re.findall(r"here `(workflow/basemodel/metrics/\w+\.py)`", readme)
+    [code] = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    [command] = re.findall(r"^snakemake (.*smoke\.yaml)", readme, re.MULTILINE)
+    project = Project(tmp_path / "project")
+    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    experiment = project.folder / EXPERIMENT
+    shutil.copy(ROOT / EXPERIMENT, experiment)
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *shlex.split(command), *arguments],
+            cwd=project.folder, env=project.environment(), capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    run()
+    (project.folder / name).write_text(code)
+    assert announced(run("-n")) == {
         **METRIC_JOBS, **COMPARED, "other_cuts": 1, "epoch_metrics": 1
     }  # fmt: skip
-    run = editable.snakemake(overlay=(str(overlay),))
-    assert run.returncode == 0, run.stdout + run.stderr
-    tables = editable.results / "tables"
+    assert "Not used" not in run().stderr
+    tables = project.results / "tables"
     assert "Spread" in (tables / "scores.csv").read_text().splitlines()[0].split(",")
     for name, column in [
         ("rho", "metric"), ("mean_rho", "metric"), ("differences", "second"),
@@ -173,14 +186,15 @@ def test_a_metric_is_one_file_and_appears_everywhere(editable, tmp_path):
         found = set(table[column]) | set(table.get("first", []))
         assert "Spread" in found, name
     for figure in ("figure6", "figure7"):
-        svg = (editable.results / "figures" / f"{figure}.svg").read_text()
-        assert "how far embeddings spread" in svg
-    assert "Spread" in (editable.results / "summary.txt").read_text()
-    file.unlink()
-    assert editable.snakemake().returncode == 0
-    # Other tests compare all that the experiment has left
-    for path in sorted(editable.results.rglob("Spread*"), reverse=True):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        svg = (project.results / "figures" / f"{figure}.svg").read_text()
+        assert "spread of the embeddings" in svg
+    assert "Spread" in (project.results / "summary.txt").read_text()
+    with experiment.open("a") as file:
+        file.write(FEW_METRICS)
+    printed = run("-n").stderr
+    assert re.search(
+        r"^Not used, of workflow/basemodel/metrics: .*, Spread, .*; name ", printed, re.M
+    )
 
 
 def test_an_error_in_the_settings_is_one_line_before_any_work(finished):

@@ -138,6 +138,16 @@ def _no_room(path: Path, code: int, size: int | None) -> str:
     )
 
 
+def in_bytes(count: float) -> str:
+    """A number of bytes for the user: 12 bytes, 3.4 MB."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if count < 1000:
+            break
+        count, unit = count / 1000, larger
+    return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
 def shown(text: str) -> str:
     r"""Make text that contains file names printable and writable, whatever bytes the names have.
 

@@ -57,7 +57,7 @@ def work(config: dict[str, Any]) -> list[Work]:
     others = other_metrics(config)
     scores = [*config["metrics"], *others]
     # Cards are those of trained networks, and only these predict source classes.
-    epoch_scores = {*config["metrics"], "feature_norm", *_without(["card"], others)}
+    epoch_scores = {*_without(["card"], scores), "feature_norm"}
     cut_scores = _without(["card", "probabilities"], scores)
     images = [source, *targets]
 
@@ -115,7 +115,10 @@ def work(config: dict[str, Any]) -> list[Work]:
         ]  # fmt: skip
     jobs = 14 + (len(config["metrics"]) > 1)
     if cuts:
-        jobs += 4 + len(cuts) + any(metric in cut_scores for metric in others)
+        # costs, cuts, versions, a Figure 4 each; Figure 5, and the others' cuts, if there are any
+        jobs += 3 + len(cuts)
+        jobs += any(metric in cut_scores for metric in config["metrics"])
+        jobs += any(metric in cut_scores for metric in others)
     rows.append(Work("tables, figures", jobs=jobs))
     return rows
 

@@ -44,6 +44,16 @@ def check(config: dict[str, Any]) -> None:
     )
 
 
+def wants_text(config: dict[str, Any]) -> set[tuple]:
+    """The places, as keys that lead there, that have something else where text is wanted."""
+    errors = [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
+    return {
+        tuple(error.absolute_path)
+        for error in errors
+        if error.validator == "type" and "string" in error.validator_value
+    }
+
+
 def nearest(word: str, known: list[str]) -> str:
     """What the user may have meant."""
     near = difflib.get_close_matches(str(word), known, n=1)

@@ -10,6 +10,7 @@ from typing import Any
 from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
+from basemodel.files import read_json
 from basemodel.networks import catalog
 from basemodel.rank import names
 from basemodel.schema import SettingsError, nearest
@@ -21,6 +22,7 @@ def check(config: dict[str, Any]) -> None:
     """Raise SettingsError for the first setting that cannot work."""
     schema.check(config)
     _check_names(config)
+    _check_same_images(config)
     _check_sizes(config)
     _check_networks(config)
     _check_repeats(config)
@@ -48,6 +50,12 @@ def other_metrics(config: dict[str, Any]) -> list[str]:
     named = config["other_metrics"]
     others = metrics.available() if named == "all" else named
     return [metric for metric in others if metric not in config["metrics"]]
+
+
+def unused_metrics(config: dict[str, Any]) -> list[str]:
+    """The metrics that neither `metrics` nor `other_metrics` names."""
+    used = {*config["metrics"], *other_metrics(config)}
+    return [metric for metric in metrics.available() if metric not in used]
 
 
 def classes(config: dict[str, Any], name: str) -> int | None:
@@ -97,7 +105,7 @@ def from_files(config: dict[str, Any]) -> list[str]:
 
 
 def used(config: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([config["source"], *config["targets"]]))
+    return [config["source"], *config["targets"]]
 
 
 def require_files(config: dict[str, Any]) -> None:
@@ -117,6 +125,27 @@ def require_files(config: dict[str, Any]) -> None:
         )
 
 
+def require_glyphs(config: dict[str, Any], name: str) -> None:
+    """Raise SettingsError if no font has a character of this data set, and it is yet to be packed.
+
+    Apart from `check`, because fonts take half a second to read.
+    """
+    dataset = config["datasets"][name]
+    if dataset["kind"] != "glyphs":
+        return
+    characters = "".join(dataset["characters"])
+    meta = Path(config["results"], "data", name, "meta.json")
+    if meta.exists() and "".join(read_json(meta)["classes"]) == characters:
+        return
+    from basemodel.data import glyphs
+
+    if absent := glyphs.undrawn(characters):
+        named = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in absent)
+        raise SettingsError(
+            f"datasets.{name}.characters: no font that matplotlib ships draws {named}; take it out"
+        )
+
+
 def _check_names(config: dict[str, Any]) -> None:
     datasets = config["datasets"]
     if config["source"] not in datasets:
@@ -129,6 +158,8 @@ def _check_names(config: dict[str, Any]) -> None:
             raise SettingsError(
                 f"targets: no data set is named {target!r}; {nearest(target, list(datasets))}"
             )
+    if config["source"] in config["targets"]:
+        raise SettingsError(f"targets: {config['source']} is the source as well; take it out")
     for architecture in config["truncation"]["architectures"]:
         if architecture not in config["architectures"]:
             raise SettingsError(
@@ -142,6 +173,28 @@ def _check_names(config: dict[str, Any]) -> None:
                     f"{setting}: there is no metric {metric!r}; "
                     f"{nearest(metric, metrics.available())}"
                 )
+
+
+def _check_same_images(config: dict[str, Any]) -> None:
+    """Two targets of the same images are no two samples, and a source has trained on a target's."""
+    seen: dict[Any, str] = {}
+    for name in used(config):
+        first = seen.setdefault(_images(config, name), name)
+        if first != name:
+            raise SettingsError(
+                f"datasets.{name}: the same images as datasets.{first}, which is used too; take "
+                "one of them"
+            )
+
+
+def _images(config: dict[str, Any], name: str) -> Any:
+    """What tells a data set's images from others': glyphs are drawn anew for each name."""
+    dataset = config["datasets"][name]
+    if dataset["kind"] == "glyphs":
+        return "glyphs", name
+    if dataset["kind"] in kinds.FOUND:
+        return (data_root(config) / kinds.place(dataset)).resolve()
+    return dataset["kind"]
 
 
 def _check_repeats(config: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import begun, gpu_use, metrics, provenance, settings, unlock, versions
+from basemodel import begun, gpu_use, inline, metrics, provenance, settings, unlock, versions
 from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
@@ -19,6 +19,7 @@ if not workflow.is_main_process and (recorded := begun.resume()):
     config.clear()
     config.update(recorded)
 
+inline.read(config, workflow.config_settings.config)
 try:
     settings.check(config)
 except settings.SettingsError as error:
@@ -33,6 +34,11 @@ if workflow.is_main_process:
     provenance.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
+    if unused := settings.unused_metrics(config):
+        logger.info(
+            f"Not used, of workflow/basemodel/metrics: {', '.join(unused)}; name them in "
+            "other_metrics, or set it to all"
+        )
 
 settings.share_library()
 
@@ -56,14 +62,19 @@ TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", 
 TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
 VERSIONS = ["base_models", "normal_training"]
 FIGURES = ["figure1", "figure2", "figure6", "figure7"]
+# A cut network predicts no source classes, and has no card of its own.
+CUT_METRICS = without(["probabilities", "card"], METRICS)
+OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
 if len(METRICS) > 1:  # one alone makes no pair
     FIGURES.append("figure3")
 if config["truncation"]["architectures"]:
     TABLES.append("cut_choices")
-    if without(["probabilities", "card"], OTHER_METRICS):
+    if OTHER_CUT_METRICS:
         TABLES.append("other_cut_choices")
     VERSIONS.append("truncation")
-    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]] + ["figure5"]
+    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]]
+    if CUT_METRICS:
+        FIGURES.append("figure5")
 TABLES += [f"versions_{part}" for part in VERSIONS]
 FIGURE_KINDS = ["svg", "pdf", "png"]
 
@@ -143,6 +154,16 @@ def image_files(wildcards):
         settings.require_files(config)
     except settings.SettingsError as error:
         raise SystemExit(f"config: {error}") from None
+    return []
+
+
+def drawn_characters(wildcards):
+    """Adds no tracked input, as image_files."""
+    if workflow.is_main_process:
+        try:
+            settings.require_glyphs(config, wildcards.dataset)
+        except settings.SettingsError as error:
+            raise SystemExit(f"config: {error}") from None
     return []
 
 

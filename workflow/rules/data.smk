@@ -4,6 +4,7 @@
 # Data sets that this project generates.
 rule pack:
     input:
+        drawn_characters,
         new_versions("<results>/data/{dataset}/meta.json"),
     output:
         meta="<results>/data/{dataset}/meta.json",

@@ -122,7 +122,7 @@ rule figure5:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("figure5.py", *module_names(CUT_METRICS)),
+        code=fingerprint("figure5.py", *module_names(CUT_METRICS or METRICS)),
         settings=ordered(
             architectures=CUT_ARCHITECTURES,
             targets=TITLES,

@@ -1,7 +1,7 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
 
-NORMAL_METRICS = list(dict.fromkeys([*METRICS, "feature_norm"]))  # it may be one of them
-# The card is of the end of training.
+# The card is of the end of training. The feature norm may be one of the metrics.
+NORMAL_METRICS = list(dict.fromkeys([*without(["card"], METRICS), "feature_norm"]))
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
 
 

@@ -1,9 +1,6 @@
 # Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
 
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
-# A cut network predicts no source classes, and has no card of its own.
-CUT_METRICS = without(["probabilities", "card"], METRICS)
-OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
 CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 CUT_METRIC = "<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
@@ -141,7 +138,7 @@ rule cuts:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("cuts.py", *module_names(CUT_METRICS)),
+        code=fingerprint("cuts.py", *module_names(CUT_METRICS or METRICS)),
         settings=ordered(cells=CUT_CELLS, architectures=CUT_ARCHITECTURES, targets=TARGETS),
     script:
         "../scripts/cuts.py"
@@ -165,7 +162,7 @@ rule other_cuts:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("cuts.py", *module_names(OTHER_CUT_METRICS)),
+        code=fingerprint("cuts.py", *module_names(OTHER_CUT_METRICS or METRICS)),
         settings=ordered(cells=OTHER_CUT_CELLS, architectures=CUT_ARCHITECTURES, targets=TARGETS),
     script:
         "../scripts/cuts.py"

@@ -17,7 +17,7 @@ import numpy as np
 from basemodel.data import journal
 from basemodel.data.decode import Undecodable, square
 from basemodel.data.listing import DataError
-from basemodel.files import npy_header, shown
+from basemodel.files import in_bytes, npy_header, shown
 
 CHUNK = 32  # rows that are written and recorded together: 6 MB at 256 x 256
 AHEAD = 2  # chunks queued per thread, so that no thread waits for another's disk access
@@ -38,8 +38,8 @@ def check_room(folder: Path, rows: int, side: int) -> None:
     free = shutil.disk_usage(folder).free + there
     if free < needed:
         raise DataError(
-            f"{folder}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; "
-            "make room, or put `results` on another disk"
+            f"{folder}: {in_bytes(needed)} are needed, {in_bytes(needed - free)} more than are "
+            "free; make room, or put `results` on another disk"
         )
 
 

@@ -4,6 +4,7 @@ Each character is a class. An image shows it in a random typeface, rotated, shea
 shifted and coloured, over a textured and noisy background.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -59,22 +60,31 @@ def dataset(name: str, split: str, characters: str, count: int, size: int, seed:
     )
 
 
+def undrawn(characters: str) -> str:
+    """Those that no shipped font draws: it lacks them, or they leave no ink, as blanks do."""
+    return "".join(c for c in characters if next(_drawn(c), None) is None)
+
+
 @cache
 def _font(face: str) -> tuple[ImageFont.FreeTypeFont, frozenset[int]]:
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
     return ImageFont.truetype(str(path), 2 * MASK), frozenset(FT2Font(str(path)).get_charmap())
 
 
-def _masks(character: str) -> list[Image.Image]:
-    """The character in every face that has it, scaled to fit a square of MASK pixels."""
-    masks = []
+def _drawn(character: str) -> Iterator[tuple[ImageFont.FreeTypeFont, tuple[float, ...]]]:
+    """Every face that draws the character, and the box that it fills."""
     for face in FACES:
         font, characters = _font(face)
-        if ord(character) not in characters:
-            continue
-        left, top, right, bottom = font.getbbox(character)
-        if right <= left or bottom <= top:
-            continue
+        if ord(character) in characters:
+            left, top, right, bottom = font.getbbox(character)
+            if right > left and bottom > top:
+                yield font, (left, top, right, bottom)
+
+
+def _masks(character: str) -> list[Image.Image]:
+    """The character in every face that draws it, scaled to fit a square of MASK pixels."""
+    masks = []
+    for font, (left, top, right, bottom) in _drawn(character):
         ink = Image.new("L", (int(right - left), int(bottom - top)))
         ImageDraw.Draw(ink).text((-left, -top), character, fill=255, font=font)
         sides = [max(1, round(side * MASK / max(ink.size))) for side in ink.size]

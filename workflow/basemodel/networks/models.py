@@ -7,7 +7,9 @@ from torch import nn
 
 from basemodel.files import read_json
 from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.weights import DIVERGED, check_finite, save
+from basemodel.networks.weights import DIVERGED, check_finite, of_another_kind, save
+
+AGAIN = "remove this file, and it is trained again"
 
 
 def build(architecture: str, classes: int, width: float, stem: str, dropout: float) -> nn.Module:
@@ -25,11 +27,13 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 def load(weights: str | Path, card: str | Path) -> nn.Module:
     """A network in evaluation mode on the CPU; the card's `network` holds the arguments of `build`.
 
-    Raises FloatingPointError if its weights are not finite.
+    Raises FloatingPointError if its weights are not finite, ValueError if they are not plain.
     """
     model = build(**read_json(card)["network"])
     state = load_file(weights)
-    check_finite(state, str(weights), "remove this file, and it is trained again")
+    if other := of_another_kind(state, model.state_dict()):
+        raise ValueError(f"{weights}: {other[0]} is no plain weight: {AGAIN}")
+    check_finite(state, str(weights), AGAIN)
     model.load_state_dict(state)
     return model.eval()
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from basemodel.files import whole
 
+PLAIN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 DIVERGED = "lower learning_rate or lengthen warmup_epochs"  # what to do
 
 
@@ -31,6 +33,35 @@ def check_finite(tensors: Mapping[str, Tensor], what: str, remedy: str) -> None:
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise FloatingPointError(f"{what}: {bad[0]}{more} not finite (NaN or infinite): {remedy}")
+
+
+def of_another_kind(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> list[str]:
+    """The tensors that are not the kind of numbers that the network has, and what they are.
+
+    torch copies whatever there is: the bare integers of a quantised file without their scales, a
+    complex number without its imaginary part. Precisions of plain numbers may differ. So may the
+    kind of a single whole number, a counter, which is often cast along with the weights.
+    """
+    return [
+        f"{name} ({_dtype(state[name])} instead of {_dtype(own)})"
+        for name, own in network.items()
+        if name in state
+        and _kind(state[name]) != _kind(own)
+        and not (own.ndim == 0 and {_kind(own), _kind(state[name])} == {"plain", "whole"})
+    ]
+
+
+def _kind(tensor: Tensor) -> str:
+    if tensor.layout == torch.strided:
+        for kind, dtypes in (("plain", PLAIN), ("whole", WHOLE)):
+            if tensor.dtype in dtypes:
+                return kind
+    return _dtype(tensor)
+
+
+def _dtype(tensor: Tensor) -> str:
+    layout = "" if tensor.layout == torch.strided else "sparse "
+    return layout + str(tensor.dtype).removeprefix("torch.")
 
 
 def save(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from basemodel.data.listing import DataError
 from basemodel.features.device import device_name, lent_device, seed_everything
 from basemodel.features.feeding import free_memory
+from basemodel.files import in_bytes
 from basemodel.networks.models import initialise
 from basemodel.networks.weights import DIVERGED
 from basemodel.rank.extract import of
@@ -163,8 +164,8 @@ def _cropped(passed: Pass, files: Sequence[Path], side: tuple[int, int]) -> Tens
     if needed > SHARE * free:
         height, width = side
         raise Unusable(
-            f"{len(files)} images of {height} x {width} pixels need {needed / 1e9:.1f} GB, more "
-            f"than half of the {free / 1e9:.1f} GB that are free",
+            f"{len(files)} images of {height} x {width} pixels need {in_bytes(needed)}, more than "
+            f"half of the {in_bytes(free)} that are free",
             "lower `images_per_class`, train only the `last` layer, or use a machine with more "
             "memory",
         )

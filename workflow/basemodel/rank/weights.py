@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from basemodel.files import shown
+from basemodel.networks.weights import of_another_kind
 from basemodel.rank.failures import Unusable
 
 WRAPPERS = ("state_dict", "model")  # keys under which training programs save the weights
@@ -79,6 +80,11 @@ def put(state: Mapping[str, Tensor], network: nn.Module, file: str, model: str) 
         raise Unusable(
             f"{shown(file)} is not for {model}: weights {'; '.join(wrong)}",
             "name the architecture that the weights are of",
+        )
+    if other := of_another_kind(state, wanted):
+        raise Unusable(
+            f"{shown(file)} holds no plain weights: {len(other)} of another kind: {_some(other)}",
+            "save them as float32, multiplied by their scales if quantised",
         )
     # torch keeps the versions of layers beside the tensors, where safetensors drops them.
     current = OrderedDict(state)

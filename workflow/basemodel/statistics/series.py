@@ -12,7 +12,7 @@ def collect(
 
     cells: [metric, *rest] for each table, where `names` names the rest (architecture, or
     architecture and target); tables: columns `step` (epoch or layer), value, …
-    Returns the columns *names, step, metric, value.
+    Returns the columns *names, step, metric, value; without cells, they are empty.
     Raises ValueError unless there is one table per cell.
     """
     if len(cells) != len(tables):
@@ -22,4 +22,5 @@ def collect(
         part = pd.DataFrame(dict(zip(names, rest, strict=True)), index=table.index)
         part[step] = table[step]
         parts.append(part.assign(metric=metric, value=table["value"]))
-    return pd.concat(parts, ignore_index=True)
+    columns = [*names, step, "metric", "value"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
