@@ -97,7 +97,7 @@ def first_line_only(workflow, *arguments: str) -> int:
         stderr=writer,
     )
     os.close(writer)
-    with open(reader) as lines:
+    with os.fdopen(reader) as lines:
         lines.readline()
     return process.wait(timeout=60)
 

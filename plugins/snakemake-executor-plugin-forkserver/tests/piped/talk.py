@@ -1,4 +1,4 @@
-"""Print more than a pipe holds, in the way that the output is named after, to a reader that left."""
+"""Print more than a pipe holds, in the way that the output is named after; nobody reads it."""
 
 import atexit
 import ctypes
