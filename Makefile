@@ -14,6 +14,7 @@ run: $(INSTALLED)
 # make rank IMAGES=folder: which pre-trained model to start from, for these images.
 rank: $(INSTALLED)
 	@test -n "$(IMAGES)" || { echo "Name a folder: make rank IMAGES=folder"; exit 1; }
+	.venv/bin/python -m basemodel.unlock
 	.venv/bin/snakemake rank --cores $(CORES) --config "images=$(IMAGES)"
 
 test: $(INSTALLED)

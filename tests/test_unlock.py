@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from basemodel import unlock
 
+ROOT = Path(__file__).parents[1]
 HERE = unlock.describe(os.getpid())
 ELSEWHERE = {"host": "node7", "machine": "m7", "boot": "b7"}
 
@@ -34,11 +36,28 @@ def lock(folder, owner, number=0):
 
 
 def run(folder):
-    """What `make run` starts first: the exit code and what it printed."""
+    """What `make run` and `make rank` start first: the exit code and what it printed."""
     command = [sys.executable, "-m", "basemodel.unlock"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert len((done.stdout + done.stderr).splitlines()) <= 1, done.stderr
     return done.returncode, done.stdout + done.stderr
+
+
+def make(folder, target, *arguments):
+    """Run make where all is installed, and snakemake only says that it was called."""
+    shutil.copy(ROOT / "Makefile", folder)
+    called = folder / ".venv" / "bin"
+    called.mkdir(parents=True)
+    (called / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (called / "snakemake").write_text("#!/bin/sh\necho snakemake starts\n")
+    for script in called.iterdir():
+        script.chmod(0o755)
+    for file in ("pyproject.toml", "envs/requirements.txt", ".venv/.installed"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).touch()
+    command = ["make", target, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout.splitlines()
 
 
 def dead_process():
@@ -59,6 +78,20 @@ def test_the_lock_of_a_dead_run_is_removed(tmp_path):
     code, printed = run(tmp_path)
     assert code == 0 and "its lock is removed" in printed
     assert not locks.exists()
+
+
+@pytest.mark.parametrize("command", [("run",), ("rank", "IMAGES=photos")])
+def test_make_removes_it_before_a_run(tmp_path, command, sleeper):
+    locks = lock(tmp_path, dead_process())
+    code, printed = make(tmp_path, *command)
+    assert code == 0 and "snakemake starts" in printed
+    assert not locks.exists()
+
+    shutil.rmtree(tmp_path / ".venv")
+    lock(tmp_path, unlock.describe(sleeper.pid))
+    code, printed = make(tmp_path, *command)
+    assert code != 0 and "snakemake starts" not in printed
+    assert locks.exists()
 
 
 def test_a_live_run_keeps_its_lock_wherever_it_works_and_whatever_it_is_called(tmp_path, sleeper):

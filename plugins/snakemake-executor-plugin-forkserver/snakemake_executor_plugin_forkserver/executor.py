@@ -14,6 +14,7 @@ from . import hooks
 from .client import ForkServer
 from .gpus import Gpus, asked
 from .processes import adopt_orphans, end_descendants
+from .relay import protect_streams
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Executor(LocalExecutor):
         preload = (self.executor_settings and self.executor_settings.preload) or ""
         self.server = ForkServer(preload.replace(",", " ").split())
         self.gpus = Gpus()
+        self.relays = protect_streams()
         adopt_orphans()
         # If no rule mentions GPUs, leave them alone, as Snakemake's executor does.
         self.assigns_gpus = any("gpu" in rule.resources for rule in self.workflow.rules)
@@ -94,8 +96,8 @@ class Executor(LocalExecutor):
         ending = threading.Thread(target=self.server.close)  # both are slow: do them in parallel
         ending.start()
         server = self.server.process
-        end_descendants(but=server and server.pid)
+        end_descendants(server and server.pid, *self.relays)
         ending.join()
         super().cancel()
         # A process whose parent was just dying may have been missed; it is now a child of this one.
-        end_descendants(but=None)
+        end_descendants(*self.relays)

@@ -21,15 +21,15 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_descendants(but: int | None) -> None:
-    """End all that this process has started, except one child's family: ask, then force."""
+def end_descendants(*but: int | None) -> None:
+    """End all that this process has started, except some children's families: ask, then force."""
     for number, patience in STEPS:
-        for process in running_descendants(but):
+        for process in running_descendants(*but):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
         deadline = time.monotonic() + patience
         # Not psutil.wait_procs: it would consume the exit codes that the jobs' threads wait for.
-        while left := running_descendants(but):
+        while left := running_descendants(*but):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
@@ -37,11 +37,11 @@ def end_descendants(but: int | None) -> None:
             return
 
 
-def running_descendants(but: int | None) -> list[psutil.Process]:
-    """The living children and their descendants, except one child and its own."""
+def running_descendants(*but: int | None) -> list[psutil.Process]:
+    """The living children and their descendants, except some children and their own."""
     found = []
     for child in psutil.Process().children():
-        if child.pid != but:
+        if child.pid not in but:
             with contextlib.suppress(psutil.Error):
                 found += [child, *child.children(recursive=True)]
     return [process for process in found if is_running(process)]

@@ -23,11 +23,12 @@ from snakemake_interface_executor_plugins.workflow import WorkflowExecutorInterf
 from snakemake_executor_plugin_forkserver import Executor as LocalExecutor
 
 from .bundles import Bundle, bundled, members
-from .queue import ENDED, Queue, left_behind, mine
+from .queue import ENDED, Queue, end, left_behind, mine
 from .under_way import UnderWay
 
 PREFIX = "snakemake-"  # what the names of Slurm jobs begin with; the rest is the run's own
-UNKNOWN = 120  # seconds until a job that Slurm does not list is taken to be gone
+UNKNOWN = 120  # seconds until a job that Slurm does not list is given up
+CLUSTERS = ("cluster", "clusters", "slurm_cluster")  # resources that choose another Slurm
 # sbatch's messages when it cannot reach Slurm, and when it may accept once other jobs have ended.
 AWAY = ("contact", "connect", "timed out", "temporarily", "Zero Bytes")
 FULL = ("SubmitLimit", "SubmitJob", "submit limit")
@@ -55,7 +56,7 @@ class Executor(SlurmExecutor):
     def __post_init__(self, test_mode: bool = False) -> None:
         super().__post_init__(test_mode)
         self.run_uuid = f"{PREFIX}{self.run_uuid}"
-        self.queue = Queue(self.run_uuid, self.settings.status_command)
+        self.queue = Queue(self.settings.status_command)
         try:
             self._refuse_second_run()
         except WorkflowError:
@@ -99,6 +100,17 @@ class Executor(SlurmExecutor):
                     self._submit_job(bundle)
                 else:
                     self._waiting.append(bundle)
+
+    def run_job(self, job: JobExecutorInterface) -> None:
+        """Call sbatch, in a thread of the plugin's."""
+        if elsewhere := [f"{c}={job.resources[c]}" for c in CLUSTERS if job.resources.get(c)]:
+            # It would not be listed here, taken to be gone, and run twice.
+            self._report_job_error_threadsafe(
+                SubmittedJobInfo(job),
+                f"{', '.join(elsewhere)}: this executor knows only the cluster that it runs on.",
+            )
+        else:
+            super().run_job(job)
 
     def get_python_executable(self) -> str:
         # The batch shell is replaced by Snakemake, which then gets the signals meant for the job.
@@ -185,7 +197,8 @@ class Executor(SlurmExecutor):
         self.next_seconds_between_status_checks = self.settings.init_seconds_before_status_checks
         if not active_jobs and not self._waiting:
             return
-        states = await self.queue.states()
+        ids = {info.external_jobid for info in active_jobs}
+        states = await self.queue.states(ids)
         if states is None:
             if not self._silent:
                 self.logger.warning("Slurm does not answer; jobs go on, and will be asked for.")
@@ -194,16 +207,19 @@ class Executor(SlurmExecutor):
                 yield info
             return
         self._silent = False
+        forgotten = self._forgotten(ids - states.keys())
         for info in active_jobs:
-            state = self._state(info.external_jobid, states)
-            if state not in ENDED:
+            id = info.external_jobid
+            state = states.get(id)
+            if state not in ENDED and id not in forgotten:
                 yield info
             elif state == "COMPLETED" or await self._finished(info.job):
                 self.report_job_success(info)
             else:
-                log = str(info.aux["slurm_logfile"])
-                msg = f"Slurm job {info.external_jobid} has ended as {state}. "
-                self.report_job_error(info, msg=msg, aux_logs=[log])
+                msg = f"Slurm job {id} has ended as {state}. "
+                if id in forgotten:
+                    msg = f"Slurm no longer knows job {id}. "
+                self.report_job_error(info, msg=msg, aux_logs=[str(info.aux["slurm_logfile"])])
         if self._doubt:
             self._cancel_unknown()
         self._submit()
@@ -221,13 +237,18 @@ class Executor(SlurmExecutor):
             except (OSError, subprocess.SubprocessError):
                 pass  # tried again next time
 
-    def _state(self, id: str, states: dict[str, str]) -> str:
-        """The job's state; REVOKED if Slurm has not known it for a while."""
-        if id in states:
-            self._unknown_since.pop(id, None)
-            return states[id]
-        since = self._unknown_since.setdefault(id, time.monotonic())
-        return "REVOKED" if time.monotonic() - since > UNKNOWN else "UNKNOWN"
+    def _forgotten(self, unlisted: set[str]) -> set[str]:
+        """The jobs that Slurm has not listed for a while, and that are gone.
+
+        They are told to end first: one that is not listed but goes on would run beside its retry.
+        """
+        now = time.monotonic()
+        self._unknown_since = {id: self._unknown_since.get(id, now) for id in unlisted}
+        late = {id for id, since in self._unknown_since.items() if now - since > UNKNOWN}
+        try:
+            return end(late) if late else late
+        except (OSError, subprocess.SubprocessError):
+            return set()  # tried again next time
 
     async def _finished(self, job: JobExecutorInterface) -> bool:
         """Whether a job was done when its bundle came to a bad end.

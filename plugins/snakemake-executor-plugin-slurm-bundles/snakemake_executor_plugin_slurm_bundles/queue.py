@@ -16,38 +16,34 @@ PATIENCE = 60  # seconds until a Slurm command counts as not answering
 
 
 class Queue:
-    """Queries the jobs of one name, with `sacct` where that works, otherwise with `squeue`."""
+    """Queries the states of the user's jobs: `squeue` has those that Slurm still works with.
 
-    def __init__(self, name: str, command: str | None) -> None:
-        since = f"{datetime.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}"
-        self._commands = {
-            "sacct": [
+    It forgets a job some minutes after its end. `sacct` keeps the ends, but may learn of them, and
+    of whole jobs, much later, and of a job that was requeued it may show the end before.
+    """
+
+    def __init__(self, command: str | None) -> None:
+        self._accounts = command != "squeue"
+        self._since = f"{datetime.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}"
+
+    async def states(self, ids: set[str]) -> dict[str, str] | None:
+        """The state of each of the jobs that Slurm knows; None if Slurm does not answer."""
+        states = await ask(["squeue", "--noheader", "--states=all", "--format=%i|%T", "--me"])
+        if states is None:
+            return None
+        states = {id: state for id, state in states.items() if id in ids}
+        if self._accounts and (others := ids - states.keys()):
+            ends = await ask([
                 "sacct", "-X", "--noheader", "--parsable2", "--format=JobIDRaw,State",
-                f"--starttime={since}", f"--name={name}",
-            ],
-            "squeue": [
-                "squeue", "--noheader", "--states=all", "--format=%i|%T", f"--name={name}"
-            ],
-        }  # fmt: skip
-        self._use = [command] if command else list(self._commands)
-
-    async def states(self) -> dict[str, str] | None:
-        """The state of each job that Slurm knows, by its id; None if Slurm does not answer."""
-        for command in list(self._use):
-            answer = await ask(self._commands[command])
-            if answer is not None:
-                self._use = [command]
-                rows = (line.split("|") for line in answer.splitlines() if "|" in line)
-                # "CANCELLED by 0", "CANCELLED+"
-                return {row[0].strip(): row[1].split()[0].rstrip("+") for row in rows}
-        # sacct has answered before: perhaps only the accounting server is down.
-        if "squeue" not in self._use:
-            self._use.append("squeue")
-        return None
+                f"--starttime={self._since}", f"--jobs={','.join(sorted(others))}",
+            ])  # fmt: skip
+            ends = {id: state for id, state in (ends or {}).items() if state in ENDED}
+            states = ends | states
+        return states
 
 
-async def ask(command: list[str]) -> str | None:
-    """What a command prints; None if it fails or does not end."""
+async def ask(command: list[str]) -> dict[str, str] | None:
+    """The states that a command prints, by job; None if it fails or does not end."""
     if not shutil.which(command[0]):
         return None
     process = await asyncio.create_subprocess_exec(
@@ -59,7 +55,11 @@ async def ask(command: list[str]) -> str | None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         return None
-    return out.decode() if process.returncode == 0 else None
+    if process.returncode != 0:
+        return None
+    rows = (line.split("|") for line in out.decode().splitlines() if "|" in line)
+    # "CANCELLED by 0", "CANCELLED+"
+    return {row[0].strip(): row[1].split()[0].rstrip("+") for row in rows}
 
 
 def mine(*arguments: str) -> list[list[str]]:
@@ -72,6 +72,13 @@ def mine(*arguments: str) -> list[list[str]]:
         [*command, *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     return [line.split("|", 2) for line in listed.stdout.splitlines()]
+
+
+def end(ids: set[str]) -> set[str]:
+    """Tell jobs to end; returns those that are gone. Raises as `mine` does."""
+    # It fails if one of them is gone; what counts is which are left.
+    subprocess.run(["scancel", *ids], capture_output=True, timeout=PATIENCE)
+    return ids - {row[0] for row in mine()}
 
 
 def left_behind(prefix: str, folder: str | Path) -> list[str]:

@@ -38,8 +38,8 @@ class ExecutorSettings(SlurmSettings):
     status_command: str | None = field(
         default=None,
         metadata={
-            "help": "'sacct' or 'squeue'. Default: sacct where the cluster keeps accounts, "
-            "squeue where it does not, or when sacct does not answer.",
+            "help": "'squeue': never ask sacct. Default: sacct is asked for jobs that squeue no "
+            "longer lists.",
             "type": str,
         },
     )

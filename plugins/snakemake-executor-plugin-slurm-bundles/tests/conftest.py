@@ -16,6 +16,13 @@ import slurm_cluster as slurm
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
+# Snakemake's command line, but a job that Slurm does not list is given up after seconds.
+MAIN = """
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm_bundles import executor
+executor.UNKNOWN = 3
+main()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +42,7 @@ class Small:
         self.started: list[subprocess.Popen[str]] = []
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--executor", "slurm-bundles"]
+        snakemake = [sys.executable, "-c", MAIN, "--executor", "slurm-bundles"]
         resources = ["--default-resources", "mem_mb=100", "runtime=5"]
         return [
             *snakemake, "--profile", "none", "--scheduler", "greedy", "--jobs", "unlimited",
@@ -59,6 +66,15 @@ class Small:
         process = self.start(*arguments, **variables)
         printed, _ = process.communicate(timeout=200)
         return process.returncode, printed
+
+    def stand_in(self, command: str, script: str) -> str:
+        """A PATH on which this shell script comes before one of Slurm's commands, its $real."""
+        path = self.cluster.environment["PATH"]
+        file = self.folder / "bin" / command
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\nreal={shutil.which(command, path=path)}\n{script}\n")
+        file.chmod(0o755)
+        return f"{file.parent}:{path}"
 
     def records(self) -> dict[str, dict]:
         return {path.stem: json.loads(path.read_text()) for path in self.folder.glob("out/*.json")}

@@ -100,19 +100,18 @@ def test_a_controller_that_is_away_for_a_while(small):
 
 def test_a_limit_of_submitted_jobs_is_waited_out(small):
     """The cluster has accounts with such a limit no more than this machine: sbatch says it."""
-    bin = small.folder / "bin"
-    bin.mkdir()
-    (bin / "sbatch").write_text(f"""#!/bin/sh
+    path = small.stand_in(
+        "sbatch",
+        """
 if [ $(squeue --noheader | wc -l) -ge 1 ]; then
     echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2
     echo "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy \
 (job submit limit, user's size and/or time limits)" >&2
     exit 1
 fi
-exec {shutil.which("sbatch", path=small.cluster.environment["PATH"])} "$@"
-""")
-    (bin / "sbatch").chmod(0o755)
-    path = f"{bin}:{small.cluster.environment['PATH']}"
+exec $real "$@"
+""",
+    )
     code, printed = small.run(*(f"out/{base}.json" for base in "abcd"), PATH=path)
     assert code == 0, printed
     assert "QOSMaxSubmitJobPerUserLimit" in printed
@@ -120,23 +119,116 @@ exec {shutil.which("sbatch", path=small.cluster.environment["PATH"])} "$@"
 
 
 def test_a_submission_that_slurm_took_but_did_not_confirm_runs_once(small):
-    bin = small.folder / "bin"
-    bin.mkdir()
-    (bin / "sbatch").write_text(f"""#!/bin/sh
-{shutil.which("sbatch", path=small.cluster.environment["PATH"])} "$@" || exit 1
-if mkdir {bin}/once; then
+    path = small.stand_in(
+        "sbatch",
+        """
+$real "$@" || exit 1
+if mkdir once; then
     echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
     exit 1
 fi
-""")
-    (bin / "sbatch").chmod(0o755)
-    path = f"{bin}:{small.cluster.environment['PATH']}"
+""",
+    )
     code, printed = small.run("out/a.json", "--config", "train=8", PATH=path)
     assert code == 0, printed
     assert "Socket timed out" in printed
+    assert sorted(state for _, state in every_job(small)) == ["CANCELLED", "COMPLETED"]
+
+
+def test_a_job_that_the_accounts_do_not_list_runs_once(small):
+    """They answer, but lag behind, and the job takes longer than the run's patience."""
+    path = small.stand_in("sacct", "exit 0")
+    code, printed = small.run("out/a.json", "--config", "train=10", "--retries", "1", PATH=path)
+    assert code == 0, printed
+    assert small.records()["a"]["runs"] == 1
+    assert [row for row in every_job(small) if row[1] != "COMPLETED"] == [], printed
+
+
+# squeue forgets a job as soon as it has ended.
+FORGETS = '[ "$2" = --states=all ] && shift 2; exec $real --noheader "$@"'
+
+
+def test_a_job_that_slurm_has_forgotten_counts_if_its_output_is_complete(small):
+    path = small.stand_in("squeue", FORGETS)
+    code, printed = small.run("out/a.json", "--retries", "1", PATH=path)
+    assert code == 0, printed
+    assert small.records()["a"]["runs"] == 1
+    assert [state for _, state in every_job(small)] == ["COMPLETED"]
+
+
+def test_an_end_in_the_accounts_counts_when_slurm_has_forgotten_the_job(small):
+    small.stand_in("squeue", FORGETS)
+    path = small.stand_in(
+        "sacct",
+        """
+squeue=$(PATH=${PATH#*:} which squeue)
+exec $squeue --noheader --states=all --format='%i|%T by someone'
+""",
+    )
+    code, printed = small.run("out/a.json", "--config", "fails={a: 1}", "--retries", "1", PATH=path)
+    assert code == 0, printed
+    (failed, _), (again, _) = every_job(small)
+    assert f"Slurm job {failed} has ended as FAILED" in printed
+    assert small.records()["a"]["job"] == again
+
+
+def test_a_job_that_slurm_no_longer_knows_is_gone_before_it_runs_again(small):
+    """squeue hides the first job, and sbatch notes which jobs there are when it is called."""
+    small.stand_in(
+        "squeue",
+        """
+case "$*" in *--states=all*) $real "$@" | grep -v "^$(cat hidden)|"; exit 0 ;; esac
+exec $real "$@"
+""",
+    )
+    path = small.stand_in(
+        "sbatch",
+        """
+PATH=${PATH#*:} squeue --noheader --format='%i %Z' | grep "$PWD$" >> beside
+exec $real "$@"
+""",
+    )
+    (small.folder / "hidden").write_text("none")
+    (small.folder / "hold").touch()
+    process = small.start("out/a.json", "--retries", "1", PATH=path)
+    small.wait_for("out/a.json.runs")
+    (first,) = small.jobs()
+    (small.folder / "hidden").write_text(first)
+    wait_for(lambda: small.jobs() != [first], 60)
+    (small.folder / "hold").unlink()
+    printed, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, printed
+    assert f"Slurm no longer knows job {first}" in printed and "REVOKED" not in printed
+    assert [row[1] for row in every_job(small)] == ["CANCELLED", "COMPLETED"]
+    assert small.records()["a"]["runs"] == 2
+    assert (small.folder / "beside").read_text() == ""
+
+
+def test_a_job_of_another_cluster_is_refused(small):
+    """Its states are not asked for there: it would be taken to be gone, and run twice."""
+    path = small.stand_in(
+        "sbatch",
+        """
+for argument; do
+    shift
+    case $argument in --clusters|other) ;; *) set -- "$@" "$argument" ;; esac
+done
+exec $real "$@"
+""",
+    )
+    code, printed = small.run(
+        "out/a.json", "--set-resources", "train:slurm_cluster=other", PATH=path
+    )
+    assert code == 1
+    assert "slurm_cluster=other: this executor knows only the cluster" in printed
+    assert every_job(small) == []
+
+
+def every_job(small) -> list[list[str]]:
+    """The id and the state of each job that the workflow has had, in their order."""
     rows = small.cluster.jobs("%i", "%T", "%Z", states="--states=all")
-    states = sorted(state for _, state, at in rows if at == str(small.folder))
-    assert states == ["CANCELLED", "COMPLETED"]
+    mine = [[id, state] for id, state, at in rows if at == str(small.folder)]
+    return sorted(mine, key=lambda row: int(row[0]))
 
 
 def test_where_there_is_no_slurm(small):

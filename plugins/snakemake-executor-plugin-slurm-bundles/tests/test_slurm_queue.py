@@ -2,10 +2,11 @@
 
 import asyncio
 import shutil
+import subprocess
 
 import pytest
 
-from snakemake_executor_plugin_slurm_bundles.queue import ENDED, Queue, left_behind, mine
+from snakemake_executor_plugin_slurm_bundles.queue import ENDED, Queue, end, left_behind, mine
 
 
 @pytest.fixture
@@ -22,48 +23,64 @@ def answers(tmp_path, monkeypatch):
     return answer
 
 
-def states(queue):
-    return asyncio.run(queue.states())
+def states(ids, command=None):
+    return asyncio.run(Queue(command).states(set(ids.split())))
 
 
-def test_states_of_a_cluster_with_accounts(answers):
-    answers("sacct", "1|COMPLETED\\n2|CANCELLED by 0\\n3|CANCELLED+\\n4|RUNNING\\n\\n")
-    answers("squeue", None)
-    found = states(Queue("name", None))
-    assert found == {"1": "COMPLETED", "2": "CANCELLED", "3": "CANCELLED", "4": "RUNNING"}
-    assert [id for id in found if found[id] in ENDED] == ["1", "2", "3"]
+def test_sacct_tells_how_jobs_ended_that_squeue_does_not_list(answers):
+    answers("squeue", "1|RUNNING\\n9|RUNNING\\n")
+    answers("sacct", "2|COMPLETED\\n3|CANCELLED by 0\\n4|CANCELLED+\\n\\n")
+    found = states("1 2 3 4 5")
+    assert found == {"1": "RUNNING", "2": "COMPLETED", "3": "CANCELLED", "4": "CANCELLED"}
+    assert sorted(id for id in found if found[id] in ENDED) == ["2", "3", "4"]
 
 
-def test_squeue_where_there_are_no_accounts_or_no_sacct(answers):
+@pytest.mark.parametrize("listed", ["PENDING", "RUNNING", "COMPLETING"])
+@pytest.mark.parametrize("lagging", ["NODE_FAIL", "CANCELLED by 0", "COMPLETED"])
+def test_what_squeue_says_counts(answers, listed, lagging):
+    """The accounts may show the end of a job that is requeued, or of which something still runs."""
+    answers("squeue", f"1|{listed}\\n")
+    answers("sacct", f"1|{lagging}\\n2|COMPLETED\\n")
+    assert states("1") == {"1": listed}
+    assert states("1 2") == {"1": listed, "2": "COMPLETED"}
+
+
+def test_a_job_that_only_the_accounts_take_to_be_alive_is_not_known(answers):
+    answers("squeue", "")
+    answers("sacct", "1|RUNNING\\n2|PENDING\\n")
+    assert states("1 2") == {}
+
+
+@pytest.mark.parametrize("accounts", ["", None])
+def test_accounts_that_know_nothing_or_do_not_answer(answers, accounts):
     answers("squeue", "7|PENDING\\n")
-    assert states(Queue("name", None)) == {"7": "PENDING"}
-    answers("sacct", None)
-    assert states(Queue("name", None)) == {"7": "PENDING"}
+    assert states("7 8") == {"7": "PENDING"}  # no sacct here
+    answers("sacct", accounts)
+    assert states("7 8") == {"7": "PENDING"}
 
 
 def test_no_answer_is_not_an_empty_answer(answers):
-    answers("sacct", None)
+    answers("sacct", "")
     answers("squeue", None)
-    queue = Queue("name", None)
-    assert states(queue) is None
+    assert states("1") is None
     answers("squeue", "")
-    assert states(queue) == {}
+    assert states("1") == {}
 
 
-def test_squeue_helps_when_the_accounts_go_away(answers):
-    answers("sacct", "1|RUNNING\\n")
-    answers("squeue", "1|COMPLETED\\n")
-    queue = Queue("name", None)
-    assert states(queue) == {"1": "RUNNING"}
-    answers("sacct", None)
-    states(queue)
-    assert states(queue) == {"1": "COMPLETED"}
+def test_sacct_is_not_asked_where_that_was_chosen(answers):
+    answers("squeue", "")
+    answers("sacct", "1|COMPLETED\\n")
+    assert states("1", "squeue") == {}
 
 
-def test_only_the_command_that_was_chosen_is_asked(answers):
-    answers("sacct", "1|RUNNING\\n")
-    answers("squeue", "1|COMPLETED\\n")
-    assert states(Queue("name", "squeue")) == {"1": "COMPLETED"}
+@pytest.mark.parametrize("scancel", ["", None])
+def test_a_job_is_gone_when_squeue_does_not_list_it_after_scancel(answers, scancel):
+    answers("scancel", scancel)  # it fails for a job that is gone
+    answers("squeue", "1|snakemake-1|/\\n")
+    assert end({"1", "2"}) == {"2"}
+    answers("squeue", None)
+    with pytest.raises(subprocess.CalledProcessError):
+        end({"1", "2"})
 
 
 def test_jobs_are_the_users_own_whatever_logname_says(answers, monkeypatch, tmp_path):

@@ -1,6 +1,8 @@
 """What a user sees who has no terminal, or keeps the output in a file."""
 
+import os
 import re
+import subprocess
 
 
 def row(output: str, stage: str) -> list[str]:
@@ -82,3 +84,27 @@ def test_other_commands(done):
     assert "No log directive defined" in workflow.snakemake("--lint").stderr
     report = workflow.snakemake("--report", "report.html")
     assert report.returncode == 0 and "Report created" in report.stderr
+
+
+def first_line_only(workflow, *arguments: str) -> int:
+    """The exit status of Snakemake in `snakemake 2>&1 | head -1`."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        workflow.command(*arguments),
+        cwd=workflow.folder,
+        env=workflow.environment(),
+        stdout=writer,
+        stderr=writer,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as lines:
+        lines.readline()
+    return process.wait(timeout=60)
+
+
+def test_the_status_is_the_runs_own_when_nobody_reads(workflow):
+    assert first_line_only(workflow, "out/third/0") == 0
+    assert first_line_only(workflow, "out/third/0") == 0  # nothing to be done
+    assert first_line_only(workflow, "-n", "out/third/1") == 0
+    assert first_line_only(workflow, "--verbose", "out/third/1") == 0
+    assert first_line_only(workflow, "out/fails") == 1
