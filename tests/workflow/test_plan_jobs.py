@@ -23,6 +23,7 @@ def planned(config: dict) -> Counter:
     return counts
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "overlays",
     [[], ["smoke.yaml"], ["imagenet.yaml"], ["imagenet.yaml", "miniature.yaml"]],

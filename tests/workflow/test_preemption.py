@@ -5,6 +5,9 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
+
+pytestmark = pytest.mark.full
 
 MODEL = "results/smoke/models/resnet18/class5-1"
 # Long enough to be met in training, and saved as often as can be.

@@ -11,6 +11,8 @@ import slurm_cluster
 import miniatures
 from projects import EXPERIMENT, Project, copy_project
 
+pytestmark = pytest.mark.full
+
 # Long enough to be met in training, and saved as often as can be.
 LONGER = """
 architectures: {resnet18: {pretrain: {epochs: 12}}, alexnet: {pretrain: {epochs: 40}}}

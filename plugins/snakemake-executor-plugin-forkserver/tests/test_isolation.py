@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 ARGUMENTS = ["--cores", "1", "--config", "setting=3"]
 PRELOAD = ["--forkserver-preload", "torch, numpy"]
 

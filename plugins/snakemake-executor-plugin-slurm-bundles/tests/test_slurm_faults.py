@@ -5,7 +5,10 @@ import shutil
 import signal
 import time
 
+import pytest
 from slurm_cluster import wait_for
+
+pytestmark = pytest.mark.full
 
 
 def test_an_unknown_partition_is_said_at_once_by_slurm(small):
