@@ -75,9 +75,9 @@ def test_a_dead_bundle_keeps_what_it_had_finished(small):
     process = small.start("out/a-x.json", "out/a-y.json", "out/a-z.json", "--config", "tune=5",
                           "--retries", "1")  # fmt: skip
     small.wait_for("out/a.json")
-    wait_for(lambda: len(list(small.folder.glob("out/a-*.runs"))) == 2, 60)
+    wait_for(lambda: len(list(small.folder.glob("out/a-*.runs"))) == 2, 300)
     small.cluster.call("scancel", *small.jobs())
-    printed, _ = process.communicate(timeout=100)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     runs = sorted(record["runs"] for name, record in small.records().items() if name != "a")
     assert runs == [1, 1, 2]
@@ -86,7 +86,7 @@ def test_a_dead_bundle_keeps_what_it_had_finished(small):
 @pytest.mark.full
 def test_a_time_limit_that_was_too_short_is_longer_the_next_time(limited):
     small, process = limited
-    printed, _ = process.communicate(timeout=200)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     assert "has ended as TIMEOUT" in printed
     assert small.records()["endless"]["runs"] == 2
