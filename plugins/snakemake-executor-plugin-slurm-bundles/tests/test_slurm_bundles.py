@@ -16,7 +16,7 @@ def overlap(one, other):
 
 
 def test_jobs_of_a_bundle_share_a_slurm_job_and_no_gpu_is_given_twice(small):
-    code, printed = small.run()
+    code, printed = small.run("--config", "meet=2")
     assert code == 0, printed
     records = small.records()
     table = records.pop("table")
@@ -72,11 +72,14 @@ def test_one_that_fails_for_good_takes_no_other_with_it(small):
 @pytest.mark.full
 def test_a_dead_bundle_keeps_what_it_had_finished(small):
     """Its Slurm job is cancelled when one of its three jobs is done and the second runs."""
-    process = small.start("out/a-x.json", "out/a-y.json", "out/a-z.json", "--config", "tune=5",
+    process = small.start("out/a-x.json", "out/a-y.json", "out/a-z.json", "--config", "tune=2",
                           "--retries", "1")  # fmt: skip
-    small.wait_for("out/a.json")
     wait_for(lambda: len(list(small.folder.glob("out/a-*.runs"))) == 2, 300)
-    small.cluster.call("scancel", *small.jobs())
+    (small.folder / "hold").touch()  # the second job does not end before it is cancelled
+    cancelled = small.jobs()
+    small.cluster.call("scancel", *cancelled)
+    wait_for(lambda: set(cancelled).isdisjoint(small.jobs()), 300)
+    (small.folder / "hold").unlink()
     printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     runs = sorted(record["runs"] for name, record in small.records().items() if name != "a")
