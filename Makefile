@@ -1,11 +1,12 @@
-# make run: the default experiment. make test: the tests. Both set up .venv the first time.
+# make run: the default experiment. make test: what a change needs; make test-all: all tests. Each
+# sets up .venv the first time.
 
 PYTHON ?= python3
 CORES ?= all
 INSTALLED := .venv/.installed
 OWN := . $(wildcard plugins/*)
 
-.PHONY: run rank test install lint
+.PHONY: run rank test test-all install lint
 
 run: $(INSTALLED)
 	.venv/bin/python -m basemodel.unlock
@@ -17,7 +18,11 @@ rank: $(INSTALLED)
 	.venv/bin/python -m basemodel.unlock
 	.venv/bin/snakemake rank --cores $(CORES) --config "images=$(IMAGES)"
 
+# All units; of real runs one of a tiny experiment, one on Slurm and a page in a browser.
 test: $(INSTALLED)
+	.venv/bin/python -m pytest -m "not slow and not full"
+
+test-all: $(INSTALLED)
 	.venv/bin/python -m pytest
 
 lint: $(INSTALLED)

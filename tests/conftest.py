@@ -4,12 +4,26 @@ import shutil
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import miniatures
 from projects import Project, copy_project
 
 # A shell makes its background processes ignore Ctrl-C, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes depends on the machine, and on what else it does.
+slow = [HealthCheck.too_slow]
+settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
+settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items):
+    """`make test` leaves out what needs the whole smoke experiment."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker("full")
 
 
 @pytest.fixture

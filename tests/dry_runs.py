@@ -1,34 +1,30 @@
-"""Dry runs of many experiments in one process, which takes a second each; a command takes several.
+"""Snakemake's command line in processes forked from one that has imported it: twice as fast.
 
-stdin: JSON, a list of whole settings. The last line of stdout: JSON, for each of them the jobs by
-rule, or as text what stopped it. Run where the Snakefile is.
+Each is as good as a new process: of this project, only plugins are imported before. A program: for
+each line that it reads, with folder, environment, arguments and two files for what is printed, it
+runs the command and then prints the exit code.
 """
 
-import contextlib
 import json
+import os
 import sys
-from collections import Counter
-from pathlib import Path
 
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+import snakemake.cli
 
 
-def jobs(config: dict) -> dict[str, int] | str:
-    with SnakemakeApi(OutputSettings(dryrun=True)) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(config=config, replace_workflow_config=True),
-            snakefile=Path("Snakefile"),
-        )
-        try:
-            workflow.dag().execute_workflow(executor="dryrun")
-        except BaseException as error:  # settings that are refused raise SystemExit
-            return f"{type(error).__name__}: {error}"
-        return Counter(job.rule.name for job in workflow._workflow.dag.jobs)
+def become(folder, environment, arguments, printed):
+    os.chdir(folder)
+    for descriptor, path in enumerate(printed, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:1] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
+    sys.argv = ["snakemake", *arguments]
+    snakemake.cli.main()
 
 
-if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):
-        found = [jobs(config) for config in json.load(sys.stdin)]
-    print(json.dumps(found))
+for line in sys.stdin:
+    if not (child := os.fork()):
+        become(**json.loads(line))
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -1,11 +1,14 @@
 """Copies of the project, in which tests run the real workflow on the smoke experiment."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,8 +38,11 @@ class Project:
     def snakemake(
         self, *arguments: str, overlay: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
+        command = self.command(*arguments, overlay=overlay)
+        if "-n" in arguments:
+            return self.forked(command)
         return subprocess.run(
-            self.command(*arguments, overlay=overlay),
+            command,
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
@@ -44,17 +50,31 @@ class Project:
             timeout=1500,  # a machine may be busy with other work
         )
 
+    def forked(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake without the seconds that it takes to import it; for dry runs."""
+        start = [sys.executable, "-m", "snakemake"]
+        assert command[:3] == start
+        with tempfile.TemporaryDirectory() as folder:
+            printed = [Path(folder, name) for name in ("stdout", "stderr")]
+            job = {
+                "folder": str(self.folder), "environment": self.environment(),
+                "arguments": command[3:], "printed": [str(path) for path in printed],
+            }  # fmt: skip
+            server = importer()
+            print(json.dumps(job), file=server.stdin, flush=True)
+            code = int(server.stdout.readline())
+            out, err = (path.read_text(encoding="utf-8") for path in printed)
+        return subprocess.CompletedProcess(command, code, out, err)
+
     def would_run(self, *overlay: str) -> dict[str, int]:
         """Jobs by rule that a dry run announces, with more settings laid over the experiment's."""
         return announced(self.snakemake("-n", overlay=overlay))
 
     def announced(self, *arguments: str) -> dict[str, int]:
         """Jobs by rule that a dry run of any experiment announces."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-        run = subprocess.run(
-            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
+        return announced(
+            self.forked([sys.executable, "-m", "snakemake", "--cores", "2", *arguments])
         )
-        return announced(run)
 
     def append(self, file: str, line: str) -> None:
         path = self.folder / file
@@ -67,6 +87,18 @@ class Project:
             f"{file}: {before!r} stands there {text.count(before)} times"
         )
         path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+@cache
+def importer() -> subprocess.Popen[str]:
+    """The process that runs of Snakemake are forked from; it ends with this one."""
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("dry_runs.py")],
+        env=Project(ROOT).environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def announced(run: subprocess.CompletedProcess[str]) -> dict[str, int]:

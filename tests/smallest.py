@@ -57,7 +57,7 @@ def run(project, config, *arguments, home=None):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1500,  # a machine may be busy with other work
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed

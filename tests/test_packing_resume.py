@@ -42,6 +42,14 @@ def chunks(results):
     return sum(max(len(journal.read_bytes().splitlines()) - 1, 0) for journal in journals)
 
 
+def forget_outputs(results):
+    """As Snakemake does with the outputs of a job that did not end."""
+    for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
+        path.unlink()
+    (results / "meta.json").unlink(missing_ok=True)
+
+
+@pytest.mark.full
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
     # Large files and more of them, so that there is time to be killed in.
     for file in sorted((images / "mine").rglob("*.jpg")):
@@ -50,27 +58,27 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
             large.rotate(9 * copy).save(file.with_stem(f"{file.stem}_{copy}"))
     whole = pack(tmp_path / "whole", images, FOLDER, SIDE)
     rng = np.random.default_rng(int(time.time()))
-    results, texts, kills = tmp_path / "out", [], 0
+    results, texts = tmp_path / "out", []
+    # Twice for certain: a fast machine may be done before a random moment has come.
+    for _ in range(2):
+        kill_at("basemodel.data.journal", "add", 2, results, images, FOLDER, SIDE)
+        forget_outputs(results)
     for _ in range(30):
-        before, more = chunks(results) if results.exists() else 0, rng.integers(0, 4)
+        before, more = chunks(results), rng.integers(0, 4)
         job = start(results, images)
         while job.poll() is None and chunks(results) < before + more:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.1))
         job.send_signal(signal.SIGKILL)
         texts.append(job.communicate()[0])
-        kills += job.returncode == -signal.SIGKILL
         if job.returncode == 0:
             break
-        # As Snakemake does with the outputs of a job that did not end.
-        for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
-            path.unlink()
-        (results / "meta.json").unlink(missing_ok=True)
+        forget_outputs(results)
     else:
         job = start(results, images)
         texts.append(job.communicate()[0])
         assert job.returncode == 0
-    assert kills >= 2 and any("resuming after" in text for text in texts)
+    assert any("resuming after" in text for text in texts)
     assert outputs(results) == outputs(whole)
 
 
@@ -100,6 +108,14 @@ def die(module, function, call, *arguments):
     pack(*arguments)
 
 
+def kill_at(*arguments):
+    """Run `die` in a process of its own."""
+    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
+    job.start()
+    job.join()
+    assert job.exitcode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("on_error", ["stop", "drop"])
 @pytest.mark.parametrize(("module", "function", "call", "reads"), STEPS)
 def test_killed_in_its_last_phase_it_decodes_nothing_again(
@@ -109,15 +125,8 @@ def test_killed_in_its_last_phase_it_decodes_nothing_again(
     if on_error == "drop":
         spoil(images)
     whole, results = pack(tmp_path / "whole", images, dataset, 16), tmp_path / "out"
-    arguments = (module, function, call, results, images, dataset, 16)
-    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
-    job.start()
-    job.join()
-    assert job.exitcode == -signal.SIGKILL
-    # As Snakemake does with the outputs of a job that did not end.
-    for path in [*results.rglob("images.npy"), *results.rglob("labels.npy")]:
-        path.unlink()
-    (results / "meta.json").unlink(missing_ok=True)
+    kill_at(module, function, call, results, images, dataset, 16)
+    forget_outputs(results)
     checksum, read = finishing.checksum, []
     monkeypatch.setattr(finishing, "checksum", lambda path: read.append(path) or checksum(path))
     monkeypatch.setattr(filling, "square", None)
@@ -127,10 +136,7 @@ def test_killed_in_its_last_phase_it_decodes_nothing_again(
 
 
 def test_a_file_that_changes_after_the_checksum_is_noted_is_read_again(images, tmp_path):
-    arguments = ("basemodel.data.finishing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
-    job = multiprocessing.get_context("fork").Process(target=die, args=arguments)
-    job.start()
-    job.join()
+    kill_at("basemodel.data.finishing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
     rewrite(images / "mine/train/class1/007.jpg")
     results = pack(tmp_path / "out", images, FOLDER, 16)
     assert outputs(results) == outputs(pack(tmp_path / "whole", images, FOLDER, 16))
@@ -216,13 +222,14 @@ def test_what_was_dropped_before_a_kill_is_still_dropped_after_it(images, tmp_pa
 def test_memory_does_not_grow_with_the_number_of_images(images, tmp_path):
     """Peak memory of 2,048 rows of 110 kB is that of 128, within a quarter of what the rows are."""
     code = """
-import resource, sys
+import sys
 from pathlib import Path
 from basemodel.data import filling
 count, root, path = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 files = sorted(str(f.relative_to(root)) for f in root.rglob("*.jpg"))
 filling.fill(path, root, (files * 20)[:count], 192, "code", 2, drop=False)
-print("", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss: that is at least the memory of the process that this one was started from.
+print("", Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
     def peak(count):

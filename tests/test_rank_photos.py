@@ -17,6 +17,8 @@ from basemodel.files import read_json
 from basemodel.rank.names import candidates, with_controls
 from basemodel.rank.ranking import ranking
 
+pytestmark = pytest.mark.full
+
 PER_CLASS = 10
 SIZES = (0, 1)  # of EfficientNet-Lite; the third takes as long as these two
 METRICS = [name for name in metrics.available() if metrics.inputs(name) != ("card",)]

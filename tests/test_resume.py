@@ -120,18 +120,20 @@ def stopped_run(script, folder, job, seconds, seed):
     codes = []
     for attempt in range(10):
         process = jobs.start(script, folder / "log", **job)
-        if attempt == 0:
+        if not codes:
             while process.is_alive() and not list(folder.glob(".*.checkpoint")):
                 time.sleep(0.002)
         else:
             process.join(rng.uniform(0, seconds))
         # The last time it may run to its end.
         if attempt < 9:
-            (process.terminate if attempt % 2 == 0 else process.kill)()
+            (process.terminate if len(codes) % 2 == 0 else process.kill)()
         process.join()
-        codes.append(process.exitcode)
-        if process.exitcode == 0:
-            break
+        # One that was through before it was told to stop, as on a busy machine, does not count.
+        if codes or process.exitcode:
+            codes.append(process.exitcode)
+            if process.exitcode == 0:
+                break
         for path in map(Path, job["output"].values()):  # as Snakemake does
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return codes

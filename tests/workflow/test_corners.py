@@ -7,6 +7,7 @@ import re
 from itertools import product
 
 import numpy as np
+import pytest
 
 import miniatures
 from basemodel.tables import read_csv
@@ -15,6 +16,7 @@ from smallest import figures, run, smallest
 ODD = {"2023": "Cars $5 {x} 100 %", "null": "a_b^{c$\\frac$ <b> {{y}}"}
 
 
+@pytest.mark.full
 def test_odd_names_all_metrics_and_training_by_other_means(fresh, tmp_path):
     """And: parts of classes only, alpha at its ends, halved numbers, cuts, an odd home folder."""
     config = smallest(
@@ -86,6 +88,7 @@ def test_one_metric_one_target_and_all_of_a_network_trained(fresh):
     ]  # fmt: skip
 
 
+@pytest.mark.full
 def test_one_base_model_of_ones_own_images_below_an_odd_folder(fresh):
     """And: where nothing is defined, as one model has no rank; each image a batch of its own."""
     root = fresh.folder / "my {data}" / "100 % $x"

@@ -3,6 +3,10 @@
 import re
 from collections import Counter
 
+import pytest
+
+pytestmark = pytest.mark.full
+
 
 def asked(project, runtime, *arguments):
     """How many jobs a dry run announces, by rule, gpu and gpu_share; those without either as 0."""

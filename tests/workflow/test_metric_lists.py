@@ -45,7 +45,7 @@ def test_every_list_makes_a_whole_experiment(fresh):
     """As many jobs as `snakemake plan` counts."""
     configs = [experiment(*lists) for lists in LISTS]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests/dry_runs.py")],
+        [sys.executable, str(ROOT / "tests/dag_of.py")],
         cwd=fresh.folder, env=fresh.environment(), input=json.dumps(configs),
         capture_output=True, text=True, timeout=600,
     )  # fmt: skip

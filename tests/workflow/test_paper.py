@@ -11,6 +11,8 @@ import pytest
 import miniatures
 from basemodel.files import read_json
 
+pytestmark = pytest.mark.full
+
 EXPERIMENT = "workflow/experiments/imagenet.yaml"
 
 

@@ -12,6 +12,7 @@ from planned import by_stage, planned
 EXPERIMENTS = Path("workflow/experiments")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "overlays",
     [[], ["smoke.yaml"], ["imagenet.yaml"], ["imagenet.yaml", "miniature.yaml"]],

@@ -5,6 +5,9 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
+
+pytestmark = pytest.mark.full
 
 MODEL = "results/smoke/models/resnet18/class5-1"
 # Long enough to be met in training, and saved as often as can be.
@@ -47,7 +50,7 @@ def test_a_preempted_training_is_continued_by_a_retry(fresh):
     while run.poll() is None and not checkpoint.exists():
         time.sleep(0.01)
     writer(psutil.Process(run.pid), log).terminate()
-    printed, _ = run.communicate(timeout=200)
+    printed, _ = run.communicate(timeout=1500)
     assert run.returncode == 0, printed
     assert "resumes after" in log.read_text()
     assert (weights.read_bytes(), card.read_bytes()) == expected

@@ -159,6 +159,7 @@ def test_another_number_of_epochs_trains_again_whatever_is_asked_for(finished, t
     assert "normal " in done(finished.snakemake("-n", "--", choices, overlay=(str(overlay),)))
 
 
+@pytest.mark.full
 def test_fewer_epochs_leave_none_of_more(fresh):
     overlay, normal = fresh.folder / "overlay.yaml", fresh.results / "normal/alexnet"
     targets = [f"results/smoke/normal/alexnet/{name}" for name in ("metrics/S5.csv", "model.json")]

@@ -127,6 +127,18 @@ def test_a_setting_makes_run_what_it_changes(finished, tmp_path, settings, jobs)
     assert finished.would_run(str(overlay)) == jobs
 
 
+def test_a_forked_dry_run_says_what_one_in_a_new_process_says(finished, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("targets: [greek, digits, hebrew]")
+    forked = finished.snakemake("-n", overlay=(str(overlay),))
+    new = subprocess.run(
+        forked.args, cwd=finished.folder, env=finished.environment(), capture_output=True, text=True
+    )
+    assert "featuremaps" in new.stdout
+    said = [(run.returncode, run.stdout, run.stderr) for run in (forked, new)]
+    assert said[0] == said[1]
+
+
 def test_a_changed_metric_really_runs_alone(editable):
     """Not only announced: S4 halved is computed, and no network is trained or passed through."""
     watched = [*editable.results.glob("models/*/*"), *editable.results.glob("finetune/*/*/*")]

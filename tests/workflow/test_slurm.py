@@ -11,6 +11,8 @@ import slurm_cluster
 import miniatures
 from projects import EXPERIMENT, Project, copy_project
 
+pytestmark = pytest.mark.full
+
 # Long enough to be met in training, and saved as often as can be.
 LONGER = """
 architectures: {resnet18: {pretrain: {epochs: 12}}, alexnet: {pretrain: {epochs: 40}}}
@@ -108,14 +110,14 @@ def test_trainings_that_are_cancelled_or_lose_their_node_end_the_same(cluster, o
     run = on_slurm.start(cluster, *targets, overlay=(str(overlay),))
     try:
         begun = [card.with_name(f".{card.name}.checkpoint") for card in cards]
-        slurm_cluster.wait_for(lambda: all(path.exists() for path in begun), 100)
+        slurm_cluster.wait_for(lambda: all(path.exists() for path in begun), 600)
         jobs = {comment: (id, node) for id, comment, node in cluster.jobs("%i", "%k", "%N")}
         cancelled, elsewhere = jobs["rule_pretrain_wildcards_resnet18_class5-1"]
         _, lost = jobs["rule_pretrain_wildcards_alexnet_class5-1"]
         assert lost in slurm_cluster.NODES and lost != elsewhere
         cluster.call("scancel", cancelled)
         cluster.kill_node(lost)
-        printed, _ = run.communicate(timeout=300)
+        printed, _ = run.communicate(timeout=1500)
     finally:
         run.kill()
         cluster.start_node(lost)
@@ -137,7 +139,7 @@ def test_a_candidate_of_a_ranking_is_a_job(cluster, on_slurm):
     overlay = on_slurm.folder / "rank.yaml"
     overlay.write_text(json.dumps({"images": "ants", "candidates": [*names, "timm:no_such"]}))
     run = on_slurm.start(cluster, "--", "rank", overlay=(str(overlay),))
-    printed = ended(run, 300)
+    printed = ended(run, 1500)
     assert run.returncode == 0, printed
     assert "Start from base:" in printed and "timm has no model 'no_such'" in printed
     found = json.loads((on_slurm.results / "rank/ants/ranking.json").read_text())

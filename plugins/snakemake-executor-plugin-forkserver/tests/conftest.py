@@ -39,7 +39,7 @@ class Workflow:
             env=self.environment(**env),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,  # a machine may be busy with other work
         )
 
     def read(self, path: str) -> str:

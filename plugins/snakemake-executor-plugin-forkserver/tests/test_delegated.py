@@ -2,6 +2,10 @@
 
 import csv
 
+import pytest
+
+pytestmark = pytest.mark.full
+
 FORKED = ["script", "benchmarked", "cached", "wrapped"]
 # What Snakemake runs in a Snakemake process of its own has no fork server.
 STARTED = ["shadow"]

@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.full
+
 
 def message(output: str, way: str) -> str:
     """What Snakemake printed about a failed script: from its first line to the log's."""

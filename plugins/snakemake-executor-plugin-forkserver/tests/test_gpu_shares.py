@@ -6,6 +6,8 @@ from collections import Counter
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 
 def run(workflow, *targets: str, gpus: str | None = "0", **config: object):
     """Run on a machine with these GPUs; returns the lines of the trace, split into words."""

@@ -13,6 +13,7 @@ def seen(workflow, job: str) -> str:
     return workflow.read(f"out/{job}.txt").rstrip("\n").split(" ")[0]
 
 
+@pytest.mark.full
 def test_gpus_of_their_own(workflow):
     # Without --resources gpu=3 it is not Snakemake that holds the jobs back.
     result = workflow.run("all", "--cores", "8", CUDA_VISIBLE_DEVICES="0,1,GPU-2")
@@ -34,18 +35,21 @@ def test_gpus_of_their_own(workflow):
     assert seen(workflow, "none") == seen(workflow, "none-shell") == ""
 
 
+@pytest.mark.full
 def test_no_gpu(workflow):
     result = workflow.run("out/script0.txt", "out/two.txt", "out/run0.txt", CUDA_VISIBLE_DEVICES="")
     assert result.returncode == 0, result.stderr
     assert seen(workflow, "script0") == seen(workflow, "two") == seen(workflow, "run0") == ""
 
 
+@pytest.mark.full
 def test_fewer_than_asked_for(workflow):
     result = workflow.run("out/two.txt", CUDA_VISIBLE_DEVICES="5")
     assert result.returncode == 0, result.stderr
     assert seen(workflow, "two") == "5"
 
 
+@pytest.mark.full
 def test_a_workflow_that_does_not_know_of_gpus(workflow):
     result = workflow.run("--snakefile", "unaware.smk", CUDA_VISIBLE_DEVICES="0,1")
     assert result.returncode == 0, result.stderr

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
 
+
+@pytest.mark.full
 def test_exit_codes(workflow):
     result = workflow.run("all", "--keep-going", "--cores", "8")
     assert result.returncode == 1

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-WAIT = 40  # seconds until a test fails, not a limit on how long it may take on a slow machine
+pytestmark = pytest.mark.full
+
+WAIT = 200  # seconds until a test fails, not a limit on how long it may take on a slow machine
 
 
 def until(condition: Callable[[], bool]) -> bool:

@@ -64,7 +64,7 @@ class Small:
     def run(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Exit code and all that is printed."""
         process = self.start(*arguments, **variables)
-        printed, _ = process.communicate(timeout=200)
+        printed, _ = process.communicate(timeout=600)
         return process.returncode, printed
 
     def stand_in(self, command: str, script: str) -> str:
@@ -80,7 +80,7 @@ class Small:
         return {path.stem: json.loads(path.read_text()) for path in self.folder.glob("out/*.json")}
 
     def wait_for(self, *files: str) -> None:
-        slurm.wait_for(lambda: all((self.folder / file).exists() for file in files), 60)
+        slurm.wait_for(lambda: all((self.folder / file).exists() for file in files), 300)
 
     def jobs(self) -> list[str]:
         """The ids of this folder's jobs that are queued or running."""

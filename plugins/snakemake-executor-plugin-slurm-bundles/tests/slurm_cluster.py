@@ -101,7 +101,7 @@ class Cluster:
             self.start_controller()
             for node in NODES:
                 self.start_node(node)
-            wait_for(lambda: self.idle() == NODES, 30, lambda: self.logs())
+            wait_for(lambda: self.idle() == NODES, 120, lambda: self.logs())
         except BaseException:
             self.stop()
             raise

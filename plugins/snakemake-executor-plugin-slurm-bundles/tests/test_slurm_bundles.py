@@ -16,7 +16,7 @@ def overlap(one, other):
 
 
 def test_jobs_of_a_bundle_share_a_slurm_job_and_no_gpu_is_given_twice(small):
-    code, printed = small.run()
+    code, printed = small.run("--config", "meet=2")
     assert code == 0, printed
     records = small.records()
     table = records.pop("table")
@@ -38,6 +38,7 @@ def test_jobs_of_a_bundle_share_a_slurm_job_and_no_gpu_is_given_twice(small):
             assert (one["node"], one["gpus"]) != (other["node"], other["gpus"])
 
 
+@pytest.mark.full
 def test_no_more_gpus_at_once_than_allowed(small):
     code, printed = small.run("--slurm-bundles-gpus", "1", "out/a-x.json", "out/b-x.json")
     assert code == 0, printed
@@ -45,6 +46,7 @@ def test_no_more_gpus_at_once_than_allowed(small):
     assert not any(overlap(*pair) for pair in combinations(records.values(), 2))
 
 
+@pytest.mark.full
 def test_what_failed_is_tried_again_alone(small):
     code, printed = small.run("--retries", "2", "--config", "fails={ax: 1, by: 2}")
     assert code == 0, printed
@@ -53,6 +55,7 @@ def test_what_failed_is_tried_again_alone(small):
     assert runs == expected
 
 
+@pytest.mark.full
 def test_one_that_fails_for_good_takes_no_other_with_it(small):
     code, printed = small.run("--retries", "0", "--config", "fails={cz: 9}")
     assert code == 1
@@ -66,22 +69,27 @@ def test_one_that_fails_for_good_takes_no_other_with_it(small):
     assert {name: done[name]["runs"] for name in done} == dict.fromkeys(done, 1)
 
 
+@pytest.mark.full
 def test_a_dead_bundle_keeps_what_it_had_finished(small):
     """Its Slurm job is cancelled when one of its three jobs is done and the second runs."""
-    process = small.start("out/a-x.json", "out/a-y.json", "out/a-z.json", "--config", "tune=5",
+    process = small.start("out/a-x.json", "out/a-y.json", "out/a-z.json", "--config", "tune=2",
                           "--retries", "1")  # fmt: skip
-    small.wait_for("out/a.json")
-    wait_for(lambda: len(list(small.folder.glob("out/a-*.runs"))) == 2, 60)
-    small.cluster.call("scancel", *small.jobs())
-    printed, _ = process.communicate(timeout=100)
+    wait_for(lambda: len(list(small.folder.glob("out/a-*.runs"))) == 2, 300)
+    (small.folder / "hold").touch()  # the second job does not end before it is cancelled
+    cancelled = small.jobs()
+    small.cluster.call("scancel", *cancelled)
+    wait_for(lambda: set(cancelled).isdisjoint(small.jobs()), 300)
+    (small.folder / "hold").unlink()
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     runs = sorted(record["runs"] for name, record in small.records().items() if name != "a")
     assert runs == [1, 1, 2]
 
 
+@pytest.mark.full
 def test_a_time_limit_that_was_too_short_is_longer_the_next_time(limited):
     small, process = limited
-    printed, _ = process.communicate(timeout=200)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     assert "has ended as TIMEOUT" in printed
     assert small.records()["endless"]["runs"] == 2

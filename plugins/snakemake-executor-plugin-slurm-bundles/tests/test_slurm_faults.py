@@ -3,13 +3,14 @@
 import os
 import shutil
 import signal
-import time
 
+import pytest
 from slurm_cluster import wait_for
+
+pytestmark = pytest.mark.full
 
 
 def test_an_unknown_partition_is_said_at_once_by_slurm(small):
-    began = time.monotonic()
     code, printed = small.run(
         "--retries",
         "3",
@@ -19,11 +20,10 @@ def test_an_unknown_partition_is_said_at_once_by_slurm(small):
         "runtime=5",
     )
     assert code == 1
-    assert "invalid partition specified: nowhere" in printed
+    assert printed.count("invalid partition specified: nowhere") == 1  # it is not tried again
     assert "-p nowhere" in printed and "-A 'someone'" in printed
     assert "Traceback" not in printed
     assert small.jobs() == []
-    assert time.monotonic() - began < 60  # does not wait for anything
 
 
 def test_a_request_that_no_node_meets_is_said_at_once_and_the_rest_goes_on(small):
@@ -53,7 +53,7 @@ def test_ctrl_c_cancels_what_was_submitted(small):
     small.wait_for(*(f"out/{base}.json.runs" for base in "abcd"))
     assert len(small.jobs()) == 4
     os.killpg(process.pid, signal.SIGINT)
-    printed, _ = process.communicate(timeout=100)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 1, printed
     assert small.jobs() == []  # not even one that is about to end
     assert "Traceback" not in printed
@@ -77,7 +77,7 @@ def test_a_killed_snakemake_and_a_second_start_never_run_a_job_twice_at_once(sma
 
     # Left to their end they count.
     (small.folder / "hold").unlink()
-    wait_for(lambda: small.jobs() == [], 60)
+    wait_for(lambda: small.jobs() == [], 300)
     code, printed = small.run()
     assert code == 0, printed
     records = small.records()
@@ -89,10 +89,11 @@ def test_a_controller_that_is_away_for_a_while(small):
     process = small.start("--config", "train=5")
     small.wait_for("out/a.json.runs")
     small.cluster.stop_controller()
-    time.sleep(25)
+    logs = small.folder / ".snakemake/log"
+    wait_for(lambda: any("not answer" in log.read_text() for log in logs.iterdir()), 300)
     assert process.poll() is None
     small.cluster.start_controller()
-    printed, _ = process.communicate(timeout=200)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed
     assert all(record["runs"] == 1 for record in small.records().values())
     assert "Slurm does not answer" in printed
@@ -129,10 +130,18 @@ if mkdir once; then
 fi
 """,
     )
-    code, printed = small.run("out/a.json", "--config", "train=8", PATH=path)
-    assert code == 0, printed
+
+    def states():
+        return sorted(state for _, state in every_job(small))
+
+    (small.folder / "hold").touch()  # neither is done before one is cancelled
+    process = small.start("out/a.json", PATH=path)
+    wait_for(lambda: "CANCELLED" in states(), 300)
+    (small.folder / "hold").unlink()
+    printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, printed
     assert "Socket timed out" in printed
-    assert sorted(state for _, state in every_job(small)) == ["CANCELLED", "COMPLETED"]
+    assert states() == ["CANCELLED", "COMPLETED"]
 
 
 def test_a_job_that_the_accounts_do_not_list_runs_once(small):

@@ -5,6 +5,8 @@ from itertools import combinations
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 
 def run(small, *arguments: str, **config: int) -> tuple[list[dict], dict[str, str]]:
     """Run five such jobs; returns what they recorded, and what Slurm was asked for."""

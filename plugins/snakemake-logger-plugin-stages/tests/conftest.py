@@ -88,7 +88,7 @@ class Workflow:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,  # a machine may be busy with other work
         )
 
 

@@ -1,5 +1,9 @@
 """What a user is told when something goes wrong."""
 
+import pytest
+
+pytestmark = pytest.mark.full
+
 
 def test_failed_job_while_others_go_on(workflow):
     run = workflow.snakemake("--keep-going", "--config", "bad=7")

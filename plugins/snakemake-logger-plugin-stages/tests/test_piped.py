@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import pytest
+
 
 def row(output: str, stage: str) -> list[str]:
     """The words of a stage's row in the table at the end."""
@@ -46,6 +48,7 @@ def test_quiet_but_full_log(done):
     assert "\x1b" not in run.stderr
 
 
+@pytest.mark.full
 def test_nothing_to_do(done):
     workflow, _ = done
     run = workflow.snakemake("-n", "--quiet")
@@ -56,6 +59,7 @@ def test_nothing_to_do(done):
     assert "Done:" not in run.stderr
 
 
+@pytest.mark.full
 def test_dry_run_says_why(done):
     workflow, _ = done
     run = workflow.snakemake("-n", "--config", "version=2")
@@ -69,6 +73,7 @@ def test_dry_run_says_why(done):
     assert re.search(r"^third +3  Input files updated by another job", forced.stdout, re.MULTILINE)
 
 
+@pytest.mark.full
 def test_details_on_request(done):
     """Who asks for commands gets Snakemake's own output, a paragraph a job."""
     workflow, _ = done
@@ -77,6 +82,7 @@ def test_details_on_request(done):
     assert "touch out/third/0" in run.stdout
 
 
+@pytest.mark.full
 def test_other_commands(done):
     workflow, _ = done
     assert len(workflow.snakemake("--summary").stdout.splitlines()) == 20

@@ -12,7 +12,7 @@ with output.with_name(f"{output.name}.runs").open("a") as file:
     file.write("x")
 runs = output.with_name(f"{output.name}.runs").stat().st_size
 time.sleep(snakemake.params.seconds)
-while len(list(output.parent.glob("share*.runs"))) < snakemake.params.get("meet", 0):
+while len(list(output.parent.glob("*.runs"))) < snakemake.params.get("meet", 0):
     time.sleep(0.1)
 while Path("hold").exists():
     time.sleep(0.1)
