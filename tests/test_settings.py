@@ -2,13 +2,14 @@
 
 import copy
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from basemodel import settings
+from basemodel import metrics, settings
 from basemodel.files import write_json
 from basemodel.networks import catalog
 from basemodel.networks.architectures import NETWORKS
@@ -160,6 +161,29 @@ def test_glyphs_of_the_same_characters_are_two_samples():
     config = changed("targets", ["greek", "few"])
     config["datasets"]["few"] = {**config["datasets"]["greek"], "train": 10}
     settings.check(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("Spread", 'INPUTS = ("pixels",)', r"Spread\.py: INPUTS must be a tuple of some of feat"),
+        ("Spread", "LABEL = 1", r"Spread\.py: INPUTS must be a tuple"),
+        ("Spread", 'LABEL = 1\nINPUTS = ("card",', r"Spread\.py: '\(' was never closed in line 2"),
+        ("Spread-2", 'INPUTS = ("card",)', r"Spread-2\.py: a metric's name is letters, digits"),
+        ("Spread.2", 'INPUTS = ("card",)', r"Spread\.2\.py: a metric's name is letters, digits"),
+    ],
+)
+def test_a_metrics_file_that_cannot_be_used_is_named(monkeypatch, tmp_path, name, code, message):
+    """A user's first one may lack something; what no setting selects may be unfinished."""
+    for file in metrics.FOLDER.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.setattr(metrics, "FOLDER", tmp_path)
+    settings.check(changed("other_metrics", ["GBC"]))
+    for setting, names in (("other_metrics", "all"), ("metrics", ["S1", name])):
+        with pytest.raises(settings.SettingsError, match=message) as error:
+            settings.check(changed(setting, names))
+        assert "\n" not in str(error.value)
 
 
 def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):

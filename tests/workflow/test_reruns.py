@@ -11,7 +11,7 @@ import time
 import pytest
 
 from basemodel.tables import read_csv
-from projects import EXPERIMENT, FEW_METRICS, ROOT, Project, announced
+from projects import ROOT, Project, announced
 
 # What shows the metrics of the base models, and those of normal training and of cut networks.
 COMPARED = {"comparison": 1, "figure6": 1, "figure7": 1, "summary": 1}
@@ -166,13 +166,11 @@ def test_the_readmes_metric_is_one_file_and_appears_everywhere(finished, tmp_pat
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [name] = re.findall(r"here `(workflow/basemodel/metrics/\w+\.py)`", readme)
     [code] = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    [command] = re.findall(r"^snakemake (.*smoke\.yaml)", readme, re.MULTILINE)
+    smoke, with_all = re.findall(r"^snakemake (.*smoke\.yaml[^#\n]*)", readme, re.MULTILINE)
     project = Project(tmp_path / "project")
     shutil.copytree(finished.folder, project.folder, symlinks=True)
-    experiment = project.folder / EXPERIMENT
-    shutil.copy(ROOT / EXPERIMENT, experiment)
 
-    def run(*arguments):
+    def run(command, *arguments):
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *shlex.split(command), *arguments],
             cwd=project.folder, env=project.environment(), capture_output=True, text=True,
@@ -180,12 +178,17 @@ def test_the_readmes_metric_is_one_file_and_appears_everywhere(finished, tmp_pat
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    run()
+    run(with_all)
     (project.folder / name).write_text(code)
-    assert announced(run("-n")) == {
+    said = run(smoke, "-n")
+    assert announced(said) == {}
+    [unused] = re.findall(r"^Not compared, of [\w/]+: (.*); name them", said.stdout, re.MULTILINE)
+    assert "Spread" in unused.split(", ")
+    assert announced(run(with_all, "-n")) == {
         **METRIC_JOBS, **COMPARED, "other_cuts": 1, "epoch_metrics": 1
     }  # fmt: skip
-    assert "Not used" not in run().stderr
+    done = run(with_all)
+    assert "Not compared" not in done.stdout + done.stderr
     tables = project.results / "tables"
     assert "Spread" in (tables / "scores.csv").read_text().splitlines()[0].split(",")
     for name, column in [
@@ -201,12 +204,6 @@ def test_the_readmes_metric_is_one_file_and_appears_everywhere(finished, tmp_pat
         svg = (project.results / "figures" / f"{figure}.svg").read_text()
         assert "spread of the embeddings" in svg
     assert "Spread" in (project.results / "summary.txt").read_text()
-    with experiment.open("a") as file:
-        file.write(FEW_METRICS)
-    printed = run("-n").stderr
-    assert re.search(
-        r"^Not used, of workflow/basemodel/metrics: .*, Spread, .*; name ", printed, re.M
-    )
 
 
 def test_an_error_in_the_settings_is_one_line_before_any_work(finished):

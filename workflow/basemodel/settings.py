@@ -23,6 +23,7 @@ def check(config: dict[str, Any]) -> None:
     schema.check(config)
     _check_names(config)
     _check_same_images(config)
+    _check_metrics(config)
     _check_sizes(config)
     _check_networks(config)
     _check_repeats(config)
@@ -166,6 +167,9 @@ def _check_names(config: dict[str, Any]) -> None:
                 f"truncation.architectures: {architecture!r} is not trained here; "
                 f"{nearest(architecture, list(config['architectures']))}"
             )
+
+
+def _check_metrics(config: dict[str, Any]) -> None:
     for setting in ("metrics", "other_metrics"):
         for metric in [] if config[setting] == "all" else config[setting]:
             if metric not in metrics.available():
@@ -173,6 +177,16 @@ def _check_names(config: dict[str, Any]) -> None:
                     f"{setting}: there is no metric {metric!r}; "
                     f"{nearest(metric, metrics.available())}"
                 )
+    for metric in [*config["metrics"], *other_metrics(config)]:
+        file = metrics.FOLDER / f"{metric}.py"
+        if not metric.isidentifier():
+            raise SettingsError(f"{file}: a metric's name is letters, digits and _; rename it")
+        try:
+            metrics.inputs(metric)
+        except ValueError as error:  # names the file
+            raise SettingsError(str(error)) from None
+        except SyntaxError as error:
+            raise SettingsError(f"{file}: {error.msg} in line {error.lineno}; mend it") from None
 
 
 def _check_same_images(config: dict[str, Any]) -> None:

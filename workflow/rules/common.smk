@@ -36,7 +36,7 @@ if workflow.is_main_process:
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
     if unused := settings.unused_metrics(config):
         logger.info(
-            f"Not used, of workflow/basemodel/metrics: {', '.join(unused)}; name them in "
+            f"Not compared, of workflow/basemodel/metrics: {', '.join(unused)}; name them in "
             "other_metrics, or set it to all"
         )
 
