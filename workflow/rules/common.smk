@@ -202,6 +202,13 @@ def refuse_unknown():
         )
 
 
+def report_versions():
+    """Say at the end of a run if its results mix versions of packages."""
+    tables = [f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS]
+    if lines := versions.mixed(versions.read(*tables)):
+        logger.warning(f"Made with several versions of packages: {'; '.join(lines)}")
+
+
 def epochs(architecture):
     """The numbers, from 1, of the epochs that an architecture is pre-trained for."""
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)

@@ -55,10 +55,3 @@ rule versions:
         code=fingerprint("versions.py"),
     script:
         "../scripts/versions.py"
-
-
-def report_versions():
-    """Say at the end of a run if its results mix versions of packages."""
-    tables = [f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS]
-    if lines := versions.mixed(versions.read(*tables)):
-        logger.warning(f"Made with several versions of packages: {'; '.join(lines)}")
