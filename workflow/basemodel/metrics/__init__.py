@@ -70,13 +70,13 @@ def inputs(name: str) -> tuple[str, ...]:
 def compute(name: str, given: Mapping[str, Any]) -> dict[str, float]:
     """Compute a metric from inputs named as in INPUTS; those that it does not need are ignored.
 
-    What a metric with `over_pool` returns lacks "value", which `table` adds.
+    What a metric with `over_pool` returns lacks "value", which `values_in_pool` adds.
     """
     metric = load(name)
     return metric.compute(*(given[what] for what in metric.INPUTS))
 
 
-def table(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+def values_in_pool(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """What `compute` returned for each of the models compared, with "value" first in each.
 
     The models are the pool that `over_pool` is relative to; a metric without it is left as it is.

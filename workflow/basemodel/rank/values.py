@@ -91,7 +91,7 @@ def _of_metric(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, A
 
 
 def _pooled(name: str, terms: Sequence[Mapping[str, float]]) -> list[float]:
-    return [row["value"] for row in metrics.table(name, [dict(one) for one in terms])]
+    return [row["value"] for row in metrics.values_in_pool(name, [dict(one) for one in terms])]
 
 
 def _of_pair(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

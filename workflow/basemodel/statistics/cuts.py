@@ -22,7 +22,7 @@ from collections.abc import Hashable, Iterator
 import numpy as np
 import pandas as pd
 
-from basemodel.metrics import load
+from basemodel.metrics import sign
 from basemodel.statistics.spearman import spearman
 from basemodel.tables import require_fractions
 
@@ -52,8 +52,8 @@ def picked(metric: str, values: np.ndarray) -> int | None:
 
     NaN is never best; infinity may be. None if all are NaN.
     """
-    turned = _turned(metric, values)
-    return None if np.isnan(turned).all() else int(np.nanargmax(turned))
+    oriented = sign(metric) * values
+    return None if np.isnan(oriented).all() else int(np.nanargmax(oriented))
 
 
 def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -99,11 +99,11 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
     """Spearman's ρ between metric and accuracy over the layers: one row per (cell, metric).
 
     The tables are those of `choices`. Columns: architecture, target, metric; rho, of the metric
-    turned so that larger is better, NaN where it is undefined or constant; n, the number of
+    oriented so that larger is better, NaN where it is undefined or constant; n, the number of
     layers. There is no p value, because successive layers are not independent samples.
     """
     rows = [
-        (*cell, metric, float(spearman(_turned(metric, value), accuracy)), len(accuracy))
+        (*cell, metric, float(spearman(sign(metric) * value, accuracy)), len(accuracy))
         for cell, accuracy, values in _paired(accuracies, metrics)
         for metric, value in values.items()
     ]
@@ -155,7 +155,3 @@ def _of(tables: dict, cell: tuple[str, str], layers: int, what: str) -> np.ndarr
             f"{what}: {', '.join(cell)} has {len(tables[cell])} layers, its accuracies {layers}"
         )
     return tables[cell]
-
-
-def _turned(metric: str, values: np.ndarray) -> np.ndarray:
-    return values if load(metric).LARGER_IS_BETTER else -values
