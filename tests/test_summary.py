@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 import jobs
+from basemodel.report.conclusions import conclusions
 from basemodel.report.summary import summarise
-from basemodel.report.verdict import verdict
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.pools import cells
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
+from test_conclusions import comparison
 from test_correlation import correlations
-from test_verdict import comparison
 
 ARCHITECTURES = ["alexnet", "vgg16"]
 TARGETS = ["flowers", "dtd"]
@@ -208,5 +208,5 @@ def test_script(tmp_path):
         params={"comparable": False, "why": "glyphs are not ImageNet", "metrics": ["S1", "S3"]},
     )
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")
-    believed = "\n".join(line.rstrip() for line in verdict(*compared.values(), ["S1", "S3"]))
+    believed = "\n".join(line.rstrip() for line in conclusions(*compared.values(), ["S1", "S3"]))
     assert text.replace(believed, BELIEVED[0]).split("\n")[:-1] == lines_of(*arguments)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 
-ONE, SEVERAL = "one architecture", "all architectures"
+SCOPES = ONE, SEVERAL = "one architecture", "all architectures"
 ALL = "all"  # in place of an architecture where there are several
 
 
