@@ -11,9 +11,9 @@ from basemodel.files import read_json, write_json
 from basemodel.metrics import LinearProbe, kNN
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.names import parse, ranking_name
+from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
 from basemodel.rank.ranking import ranking
 from basemodel.rank.scores import HALVES, halves, predictions, scored
-from basemodel.rank.values import PAIR, trust, values
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
@@ -161,7 +161,7 @@ def test_the_pair_is_scaled_over_the_candidates_that_have_it():
     each = [{"terms": {"value": v}, "halves": []} for v in (0.2, 0.6, 0.4)]
     none = {"note": "not applicable"}
     scored = [{"S5": one, "S6": one} for one in each] + [{"S5": none, "S6": none}]
-    found = [one["value"] for one in values(scored, ["S5", "S6"])[PAIR]]
+    found = [one["value"] for one in pooled_scores(scored, ["S5", "S6"])[PAIR]]
     assert found == [pytest.approx(1), pytest.approx(-1), pytest.approx(0), None]
 
 

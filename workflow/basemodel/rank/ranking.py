@@ -9,6 +9,7 @@ from basemodel import metrics
 from basemodel.files import shown
 from basemodel.rank.groups import Compared, compare, intervals
 from basemodel.rank.mistakes import confusion, hard_images
+from basemodel.rank.pooled_scores import PAIR, larger_is_better, pooled_scores, trust
 from basemodel.rank.ranking_json import (
     Agreement,
     Failure,
@@ -19,7 +20,6 @@ from basemodel.rank.ranking_json import (
     Timing,
 )
 from basemodel.rank.scores import PREDICTORS
-from basemodel.rank.values import PAIR, larger_is_better, trust, values
 from basemodel.statistics.spearman import spearman
 
 
@@ -43,7 +43,7 @@ def ranking(
     usable = [i for i, card in enumerate(cards) if not card["failed"]]
     cards_used = [cards[i] for i in usable]
     scored_used = [scored[i] for i in usable]
-    measured = values([each["scores"] for each in scored_used], names)
+    measured = pooled_scores([each["scores"] for each in scored_used], names)
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
     untrained = [card["untrained"] for card in cards_used]

@@ -17,7 +17,7 @@ With depth C·H·W falls and C rises, and so, mostly, does the accuracy: a high 
 the norm may reflect no more than that.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -74,7 +74,7 @@ def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame
     fraction.
     """
     columns = ["parameters", "multiply_adds"]
-    spent = {cell: table for cell, table in _cells(costs, columns, "costs")}
+    spent = _by_cell(costs, columns, "costs")
     rows = []
     for cell, accuracy, values in _paired(accuracies, metrics):
         cost = _of(spent, cell, len(accuracy), "costs")
@@ -113,8 +113,8 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
 def by_layer(accuracies: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The accuracies of each (architecture, target), float64 [layers]; errors as in `choices`."""
     require_fractions(accuracies, "accuracy", [*CELL, "layer"], "accuracies")
-    cells = _cells(accuracies, ["accuracy"], "accuracies")
-    return {cell: table[:, 0] for cell, table in cells}
+    cells = _by_cell(accuracies, ["accuracy"], "accuracies")
+    return {cell: table[:, 0] for cell, table in cells.items()}
 
 
 def _paired(
@@ -122,7 +122,7 @@ def _paired(
 ) -> Iterator[tuple[tuple[str, str], np.ndarray, dict[str, np.ndarray]]]:
     """Cell, accuracies [layers] and every metric's values [layers]."""
     tables = {
-        metric: dict(_cells(table, ["value"], f"metric {metric}"))
+        metric: _by_cell(table, ["value"], f"metric {metric}")
         for metric, table in metrics.groupby("metric", sort=False)
     }
     for cell, accuracy in by_layer(accuracies).items():
@@ -133,10 +133,9 @@ def _paired(
         yield cell, accuracy, values
 
 
-def _cells(
-    table: pd.DataFrame, columns: list[str], what: str
-) -> Iterator[tuple[tuple[Hashable, ...], np.ndarray]]:
-    """The cells of a table, each with its columns by layer, float64 [layers, columns]."""
+def _by_cell(table: pd.DataFrame, columns: list[str], what: str) -> dict[tuple, np.ndarray]:
+    """The columns of a table by layer, float64 [layers, columns], of each cell."""
+    found = {}
     for cell, rows in table.groupby(CELL, sort=False):
         rows = rows.sort_values("layer")
         for expected, layer in enumerate(rows["layer"]):
@@ -144,7 +143,8 @@ def _cells(
                 fault = "two rows" if layer == expected - 1 else "no row"
                 number = min(layer, expected)
                 raise ValueError(f"{what}: {fault} for {', '.join(cell)}, layer {number}")
-        yield cell, rows[columns].to_numpy(np.float64)
+        found[cell] = rows[columns].to_numpy(np.float64)
+    return found
 
 
 def _of(tables: dict, cell: tuple[str, str], layers: int, what: str) -> np.ndarray:

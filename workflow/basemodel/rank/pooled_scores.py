@@ -1,4 +1,4 @@
-"""The scores of all candidates beside each other, and which of them to trust."""
+"""The scores of all candidates together, and which of them to trust."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ PAIR = f"C_{published.FIRST[1:]},{published.SECOND[1:]}({published.ALPHA:g})"
 SIGMAS = 1.96  # of a normal 95 % interval
 
 
-def values(
+def pooled_scores(
     scored: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each metric, and of the paper's pair: value, low, high and note of each candidate.
