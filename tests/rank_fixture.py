@@ -91,7 +91,7 @@ def candidate(
 
 
 def ranking() -> dict[str, Any]:
-    """Six candidates, two of which cannot be told apart, on 208 images in 8 classes."""
+    """Six candidates, two of which do not differ significantly, on 208 images in 8 classes."""
     candidates = [
         candidate(*model, place=i, control=False) for i, model in enumerate(MODELS, start=1)
     ]

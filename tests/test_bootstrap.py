@@ -1,4 +1,4 @@
-"""Intervals of ρ and of means over cells: exact draws, and how often they cover the truth."""
+"""Intervals of ρ and of means over cells: exact resamples, and how often they cover the truth."""
 
 import numpy as np
 import pytest
@@ -8,26 +8,26 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from basemodel.statistics.bootstrap import (
-    as_it_is,
-    draw_counts,
     interval,
-    rho_draws,
-    within_draws,
+    resample,
+    resampled_rho,
+    resampled_rho_within,
 )
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.spearman import spearman
 
 
-def test_draws_are_of_all_source_tasks_and_follow_from_the_seed():
-    counts = draw_counts(7, 50, 3)
-    assert counts.shape == (50, 7) and (counts.sum(axis=1) == 7).all() and counts.max() > 1
-    np.testing.assert_array_equal(draw_counts(7, 50, 3), counts)
-    assert (draw_counts(7, 50, 4) != counts).any()
-    assert abs(draw_counts(5, 4000, 0).mean(axis=0) - 1).max() < 0.06  # each task equally often
+def test_resamples_are_of_all_source_tasks_and_follow_from_the_seed():
+    counts = resample(7, 50, 3)
+    assert counts.shape == (51, 7) and (counts.sum(axis=1) == 7).all() and counts.max() > 1
+    assert (counts[0] == 1).all()  # the estimate
+    np.testing.assert_array_equal(resample(7, 50, 3), counts)
+    assert (resample(7, 50, 4) != counts).any()
+    assert abs(resample(5, 4000, 0).mean(axis=0) - 1).max() < 0.06  # each task equally often
 
 
 def repeated(x, y, counts):
-    """ρ by scipy among models that are there as often as they are drawn; NaN if constant."""
+    """ρ by scipy among models that are there as often as they are taken; NaN if constant."""
     times = counts.astype(int)
     x, y = np.repeat(x, times), np.repeat(y, times)
     constant = len(set(x)) < 2 or len(set(y)) < 2
@@ -39,54 +39,56 @@ small = arrays(np.float64, (2, 9), elements=st.sampled_from([-2.0, 0.0, 1.0, 3.5
 
 @settings(max_examples=60, deadline=None)
 @given(small, st.integers(0, 10**6))
-def test_a_draw_is_scipys_rho_of_repeated_models(pair, seed):
-    counts = draw_counts(9, 5, seed)
+def test_a_resample_is_scipys_rho_of_repeated_models(pair, seed):
+    counts = resample(9, 5, seed)
     x, y = pair
     finite = [np.where(np.isinf(v), 9.0, v) for v in pair]  # scipy knows no infinite ranks
     expected = [repeated(*finite, row) for row in counts]
-    np.testing.assert_allclose(rho_draws(x, y, counts), expected, atol=1e-12)
+    np.testing.assert_allclose(resampled_rho(x, y, counts), expected, atol=1e-12)
 
 
-def test_a_draw_of_every_model_once_is_the_estimate():
+def test_every_model_once_is_the_estimate():
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 4, (2, 5, 8)).astype(float)
-    np.testing.assert_allclose(rho_draws(x, y, as_it_is(8))[:, 0], spearman(x, y), atol=1e-15)
+    np.testing.assert_allclose(
+        resampled_rho(x, y, np.ones((1, 8)))[:, 0], spearman(x, y), atol=1e-15
+    )
 
 
-def test_undefined_values_make_undefined_draws():
+def test_undefined_values_make_undefined_resamples():
     x = np.array([[1.0, np.nan, 2, 3], [1, 1, 1, 1], [4, 3, 2, 1]])
-    found = rho_draws(x, np.arange(4.0), as_it_is(4))
+    found = resampled_rho(x, np.arange(4.0), np.ones((1, 4)))
     np.testing.assert_array_equal(found, [[np.nan], [np.nan], [-1]])
 
 
-def test_within_kinds_is_the_mean_of_scipys():
+def test_within_policies_is_the_mean_of_scipys():
     rng = np.random.default_rng(1)
-    kinds = np.array(list("aaaaabbbbbbcc"))  # two models of kind c have no ρ worth averaging
+    policies = np.array(list("aaaaabbbbbbcc"))  # two models of policy c have no ρ worth averaging
     x, y = rng.integers(0, 5, (2, 13)).astype(float)
-    counts = draw_counts(13, 40, 1)
-    for row, found in zip(counts, within_draws(x, y, kinds, counts), strict=True):
-        of_kinds = [repeated(*(v[kinds == k] for v in (x, y, row))) for k in "ab"]
-        assert found == pytest.approx(np.nanmean(of_kinds), abs=1e-12)
-    assert np.isnan(within_draws(x[-2:], y[-2:], kinds[-2:], counts[:, -2:])).all()
+    counts = resample(13, 40, 1)
+    for row, found in zip(counts, resampled_rho_within(x, y, policies, counts), strict=True):
+        of_policies = [repeated(*(v[policies == k] for v in (x, y, row))) for k in "ab"]
+        assert found == pytest.approx(np.nanmean(of_policies), abs=1e-12)
+    assert np.isnan(resampled_rho_within(x[-2:], y[-2:], policies[-2:], counts[:, -2:])).all()
 
 
-def test_within_kinds_is_blind_to_differences_between_kinds():
-    kinds = np.repeat(["a", "b"], 6)
+def test_within_policies_is_blind_to_differences_between_them():
+    policies = np.repeat(["a", "b"], 6)
     rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(2, 12)) + 100 * (kinds == "b")
-    assert rho_draws(x, y, as_it_is(12))[0] > 0.6
-    moved = within_draws(x - 100 * (kinds == "b"), y, kinds, as_it_is(12))
-    np.testing.assert_allclose(within_draws(x, y, kinds, as_it_is(12)), moved)
+    x, y = rng.normal(size=(2, 12)) + 100 * (policies == "b")
+    assert resampled_rho(x, y, np.ones((1, 12)))[0] > 0.6
+    moved = resampled_rho_within(x - 100 * (policies == "b"), y, policies, np.ones((1, 12)))
+    np.testing.assert_allclose(resampled_rho_within(x, y, policies, np.ones((1, 12))), moved)
 
 
 # The interval of one ρ ----------------------------------------------------------------------
 
 
-def test_an_interval_is_percentiles_of_defined_draws():
-    draws = np.stack([np.linspace(-1, 1, 1001), np.full(1001, np.nan), np.ones(1001)])
-    draws[0, 500] = np.nan
-    np.testing.assert_allclose(interval(draws)[:, 0], [-0.95, 0.95], atol=0.003)
-    assert np.isnan(interval(draws)[:, 1:]).all()  # nothing defined; nothing varies
+def test_an_interval_is_percentiles_of_defined_resamples():
+    resampled = np.stack([np.linspace(-1, 1, 1001), np.full(1001, np.nan), np.ones(1001)])
+    resampled[0, 500] = np.nan
+    np.testing.assert_allclose(interval(resampled)[:, 0], [-0.95, 0.95], atol=0.003)
+    assert np.isnan(interval(resampled)[:, 1:]).all()  # nothing defined; nothing varies
     assert np.isnan(interval(np.empty((4, 0)))).all()
 
 
@@ -108,7 +110,7 @@ def test_intervals_cover_the_true_rho(n, rho, levels):
     truth = stats.spearmanr(*sample(10**5)).statistic if levels else rho
     covered = 0
     for seed in range(300):
-        low, high = interval(rho_draws(*sample(n), draw_counts(n, 300, seed)))
+        low, high = interval(resampled_rho(*sample(n), resample(n, 300, seed)[1:]))
         covered += low <= truth <= high
     assert 0.92 <= covered / 300 <= 0.98
 
@@ -148,8 +150,8 @@ def test_noise_that_targets_share_adds_and_their_own_does_not():
 
 
 def test_one_target_has_the_interval_of_its_source_tasks():
-    draws = np.random.default_rng(4).normal(0.5, 0.1, (2, 4000))
-    mean, low, high = mean_interval(np.array([0.4, 0.6]), ["a", "a"], draws)
+    resampled = np.random.default_rng(4).normal(0.5, 0.1, (2, 4000))
+    mean, low, high = mean_interval(np.array([0.4, 0.6]), ["a", "a"], resampled)
     assert mean == 0.5 and (high - low) / 2 == pytest.approx(1.96 * 0.1 / 2**0.5, rel=0.05)
     assert np.isnan(mean_interval(np.array([0.4, 0.6]), ["a", "a"])[1:]).all()
     assert np.isnan(mean_interval(np.array([0.4]), ["a"], np.full((1, 9), np.nan))[1:]).all()
@@ -176,11 +178,11 @@ def test_intervals_cover_the_mean_over_targets_and_differences(mean, spread):
     covered = np.zeros(2)
     simulations = 120
     for seed in range(simulations):
-        counts = np.concatenate([as_it_is(n), draw_counts(n, 100, seed)])
+        counts = resample(n, 100, seed)
         accuracy, rho = shared(), []
         for _ in range(2):  # two metrics, equally good
             r = np.clip(rng.normal(mean, spread, 8), -0.97, 0.97)[targets][:, None]
-            rho.append(rho_draws(r * accuracy + np.sqrt(1 - r**2) * shared(), accuracy, counts))
+            rho.append(resampled_rho(r * accuracy + np.sqrt(1 - r**2) * shared(), accuracy, counts))
         for k, (values, true, is_rho) in enumerate(
             [(rho[0], truth, True), (rho[0] - rho[1], 0, False)]
         ):

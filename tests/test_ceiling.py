@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 import jobs
-from basemodel.statistics.bootstrap import as_it_is, draw_counts
+from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.ceiling import HALVES, ceiling, halves, reliability
-from basemodel.statistics.ceiling_rows import table
+from basemodel.statistics.ceiling_rows import ceiling_table
 from basemodel.statistics.spearman import spearman
 from basemodel.tables import read_csv
 from test_correlation import experiment
@@ -53,18 +53,18 @@ def test_reliability_is_scipys_rho_stepped_up(seeds):
         for s, t in permutations(range(seeds), 2)
     ]
     expected = (np.mean(different) if different else same) * 2 / (1 + same)
-    found = reliability(one, other, [np.arange(20)], as_it_is(20))
+    found = reliability(one, other, [np.arange(20)], np.ones((1, 20)))
     assert found == pytest.approx([expected], abs=1e-12)
 
 
 def test_without_noise_the_ceiling_is_one_and_with_noise_alone_near_zero():
     right = np.arange(40)[None, None] < np.arange(10, 34)[None, :, None]
-    counts = draw_counts(24, 50, 0)
+    counts = resample(24, 50, 0)
     clear = np.tile(np.repeat(right, 50, axis=2), (2, 1, 1))  # 2,000 images
     found = ceiling(clear, np.repeat(["a", "b"], 12), counts, 0)
     assert found["between_seeds"] == pytest.approx(1) and found["ceiling"] > 0.99
     noise = np.random.default_rng(2).random((2, 60, 500)) < 0.7
-    found = ceiling(noise, KINDS, draw_counts(60, 200, 0), 0)
+    found = ceiling(noise, KINDS, resample(60, 200, 0), 0)
     assert found["reliability"] < 0.2 and found["low"] == 0
 
 
@@ -76,7 +76,7 @@ def test_a_metric_that_knows_the_truth_reaches_it_on_average(seeds, spread, of_t
     found, reached = [], []
     for seed in range(40):
         correct, worth = answers(rng, seeds, 400, spread, of_training)
-        found.append(ceiling(correct, KINDS, draw_counts(60, 2, seed), seed)["ceiling"])
+        found.append(ceiling(correct, KINDS, resample(60, 2, seed), seed)["ceiling"])
         reached.append(float(spearman(worth, correct[0].mean(axis=1))))
     assert np.mean(found) == pytest.approx(np.mean(reached), abs=0.025)  # a standard error: 0.008
 
@@ -84,7 +84,7 @@ def test_a_metric_that_knows_the_truth_reaches_it_on_average(seeds, spread, of_t
 def test_with_one_seed_the_noise_of_training_counts_as_worth():
     rng = np.random.default_rng(5)
     correct, worth = answers(rng, 2, 1000, 0.03, 0.03)
-    counts = draw_counts(60, 100, 0)
+    counts = resample(60, 100, 0)
     two, one = (ceiling(c, KINDS, counts, 0) for c in (correct, correct[:1]))
     assert (two["seeds"], one["seeds"]) == (2, 1) and np.isnan(one["between_seeds"])
     assert one["ceiling"] > two["ceiling"] + 0.1
@@ -94,9 +94,9 @@ def test_with_one_seed_the_noise_of_training_counts_as_worth():
 
 
 def test_too_few_models_have_none():
-    found = ceiling(np.eye(2, 8, dtype=bool)[None], np.array(["a", "b"]), draw_counts(2, 9, 0), 0)
+    found = ceiling(np.eye(2, 8, dtype=bool)[None], np.array(["a", "b"]), resample(2, 9, 0), 0)
     assert np.isnan([found["ceiling"], found["ceiling_within"], found["low"]]).all()
-    nothing = ceiling(np.ones((2, 5, 1), bool), np.array(list("aaaaa")), draw_counts(5, 0, 0), 0)
+    nothing = ceiling(np.ones((2, 5, 1), bool), np.array(list("aaaaa")), resample(5, 0, 0), 0)
     assert np.isnan([nothing["ceiling"], nothing["between_seeds"], nothing["high"]]).all()
 
 
@@ -118,7 +118,7 @@ def records(repeats=1):
 
 
 def rows(found, base_models):
-    return table(found, base_models, ["alexnet", "resnet18"], ["dtd", "pets"], 50, 0)
+    return ceiling_table(found, base_models, ["alexnet", "resnet18"], ["dtd", "pets"], 50, 0)
 
 
 def test_the_table_has_every_cell_and_all_architectures():
@@ -134,7 +134,7 @@ def test_the_table_has_every_cell_and_all_architectures():
     assert result.loc[("all", "pets"), "between_seeds"] == pytest.approx(expected)
     shuffled = rows(found[::-1], base_models).set_index(["architecture", "target"])
     np.testing.assert_array_equal(result, shuffled)
-    assert len(table(found, base_models, ["alexnet"], ["dtd"], 9, 0)) == 1
+    assert len(ceiling_table(found, base_models, ["alexnet"], ["dtd"], 9, 0)) == 1
 
 
 def test_a_pool_has_as_many_seeds_as_all_its_models():

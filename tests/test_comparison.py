@@ -12,10 +12,10 @@ from scipy import stats
 import jobs
 from basemodel import metrics as metric_modules
 from basemodel.statistics import comparison
-from basemodel.statistics.pools import across_architectures, cells
-from basemodel.statistics.scores import gather, rho_table
+from basemodel.statistics.correlation import rho_of
+from basemodel.statistics.pools import across_architectures, cells, scores_table
 from basemodel.tables import read_csv, write_csv
-from test_correlation import ARCHITECTURES, METRICS, TARGETS, experiment
+from test_correlation import ARCHITECTURES, METRICS, TARGETS, correlations, experiment
 
 TABLES = ("scores", "rho", "mean_rho", "differences", "regret", "mean_regret")
 
@@ -32,13 +32,13 @@ def with_halves(seed=0, noise=0.3):
 
 def pools(given=None, architectures=ARCHITECTURES, metrics=METRICS):
     given = given or with_halves()
-    scores = gather(*given, architectures, TARGETS, metrics)
-    one = cells(scores, given[2], metrics)
-    return scores, one, across_architectures(one, given[2])
+    one = cells(*given, architectures, TARGETS, metrics)
+    return one, across_architectures(one)
 
 
-def tables(found, draws=300):
-    rho, within = comparison.rho_draws(found, draws, 0)
+def tables(found, resamples=300):
+    counts = found.resample(resamples, 0)
+    rho, within = rho_of(found, counts), comparison.rho_within_of(found, counts)
     return (
         comparison.rho_table(found, rho, within),
         comparison.mean_table(found, rho, within),
@@ -50,23 +50,23 @@ def tables(found, draws=300):
 
 
 def test_rho_of_cells_is_that_of_correlation_csv():
-    scores, one, _ = pools()
+    one, _ = pools()
     found = tables(one, 200)[0]
     columns = ["architecture", "target", "metric", "rho", "low", "high", "n"]
-    expected = rho_table(scores, METRICS, 200, 0)[columns]
-    pd.testing.assert_frame_equal(found[columns], expected)
+    pd.testing.assert_frame_equal(found[columns], correlations(one, 200)[columns])
 
 
-def test_rho_within_is_the_mean_over_kinds():
-    scores, one, _ = pools()
-    found, of_kinds = tables(one)[0], rho_table(scores, METRICS, 2, 0)
-    expected = of_kinds[["rho_class10", "rho_image20"]].mean(axis=1)
+def test_rho_within_is_the_mean_over_policies():
+    one, _ = pools()
+    found, of_policies = tables(one)[0], correlations(one, 2)
+    expected = of_policies[["rho_class10", "rho_image20"]].mean(axis=1)
     np.testing.assert_allclose(found["rho_within"], expected, atol=1e-12)
     assert (found["within_low"] < found["rho_within"]).all()
 
 
 def test_all_architectures_of_a_target_are_one_ranking():
-    scores, _, every = pools()
+    one, every = pools()
+    scores = scores_table(one)
     found = tables(every)[0].set_index(["architecture", "target", "metric"])
     assert set(found.index.get_level_values(0)) == {"all"} and (found["n"] == 24).all()
     for target, (metric, sign) in product(TARGETS, (("S1", 1), ("S2", -1), ("S6", -1))):
@@ -75,16 +75,16 @@ def test_all_architectures_of_a_target_are_one_ranking():
         assert found.loc[("all", target, metric), "rho"] == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_source_task_is_drawn_with_all_its_architectures():
-    _, _, every = pools()
-    counts = every.counts(np.arange(12.0)[None])
-    np.testing.assert_array_equal(counts[0], [*range(12), *range(12)])
+def test_a_source_task_is_resampled_with_all_its_architectures():
+    one, every = pools()
+    counts = one.resample(5, 0)
+    np.testing.assert_array_equal(every.resample(5, 0), np.hstack([counts, counts]))
     assert list(every.policies) == [s.split("-")[0] for s in every.subsets] * 2
 
 
 def test_one_architecture_has_no_second_scope():
     fine_tuning, base_models, values = with_halves()
-    assert pools((fine_tuning, base_models, values), ["resnet18"])[2] is None
+    assert pools((fine_tuning, base_models, values), ["resnet18"])[1] is None
 
 
 def test_a_metric_of_the_pool_is_computed_again_over_all_architectures(monkeypatch):
@@ -102,7 +102,7 @@ def test_a_metric_of_the_pool_is_computed_again_over_all_architectures(monkeypat
     load = metric_modules.load
     pooled = SimpleNamespace(LARGER_IS_BETTER=False, over_pool=over_pool)
     monkeypatch.setattr(metric_modules, "load", lambda name: pooled if name == "S6" else load(name))
-    scores, one, every = pools(given)
+    one, every = pools(given)
     assert len(seen) == len(TARGETS) and set(seen[0]) == {"term"}
     for number, target in enumerate(TARGETS):
         terms = [
@@ -112,11 +112,11 @@ def test_a_metric_of_the_pool_is_computed_again_over_all_architectures(monkeypat
         terms = np.concatenate(terms)
         # a model without the term is not part of the pool
         np.testing.assert_array_equal(seen[number]["term"], terms[~np.isnan(terms)])
-        # smaller is better, so the sign is turned
+        # smaller is better, so the sign is flipped
         np.testing.assert_allclose(every.metrics["S6"][number], terms / np.nanmax(terms))
-    np.testing.assert_array_equal(every.metrics["S1"][0, :12], scores["S1"][:12])
-    assert np.isnan(every.halves["S6"][0]).all()
-    assert not np.isnan(one.halves["S6"][0]).any()
+    np.testing.assert_array_equal(every.metrics["S1"][0, :12], one.metrics["S1"][0])
+    assert np.isnan(every.halves("S6")).all()
+    assert not np.isnan(one.halves("S6")).any()
 
 
 # Tables -------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_a_metric_of_the_pool_is_computed_again_over_all_architectures(monkeypat
 
 def test_stability_and_halves_are_scipys():
     given = with_halves()
-    found = tables(pools(given)[1])[0].set_index(["architecture", "target", "metric"])
+    found = tables(pools(given)[0])[0].set_index(["architecture", "target", "metric"])
     table = given[2]["S2", "resnet18", "dtd"]
     accuracy = given[0].query("architecture == 'resnet18' and target == 'dtd'")["accuracy"]
     row = found.loc[("resnet18", "dtd", "S2")]
@@ -132,13 +132,13 @@ def test_stability_and_halves_are_scipys():
     assert row["stability"] == pytest.approx(stats.spearmanr(even, odd).statistic)
     assert row["rho_even"] == pytest.approx(stats.spearmanr(even, accuracy).statistic)
     assert row["rho_odd"] == pytest.approx(stats.spearmanr(odd, accuracy).statistic)
-    assert tables(pools(with_halves(noise=0))[1])[1]["stability"].to_list() == pytest.approx(
+    assert tables(pools(with_halves(noise=0))[0])[1]["stability"].to_list() == pytest.approx(
         [1] * 3
     )
 
 
 def test_tables_without_halves_have_no_stability():
-    found = tables(pools(experiment())[1])
+    found = tables(pools(experiment())[0])
     assert found[0][["stability", "rho_even", "rho_odd"]].isna().all(axis=None)
     assert found[1]["stability"].isna().all() and found[1]["mean_rho"].notna().all()
 
@@ -149,7 +149,7 @@ def test_differences_are_of_means_and_paired():
         if metric == "S6":
             table["value"] = given[2]["S2", *cell]["value"].to_numpy()
             table.loc[11, "value"] *= 1.5
-    one = pools(given)[1]
+    one = pools(given)[0]
     _, means, differences = tables(one)
     means = means.set_index("metric")["mean_rho"]
     for _, row in differences.iterrows():
@@ -157,14 +157,14 @@ def test_differences_are_of_means_and_paired():
         assert row["difference"] >= 0 and row["low"] < row["difference"] < row["high"]
     assert len(differences) == 3
     width = (differences["high"] - differences["low"]).to_numpy()
-    twins = [{row["first"], row["second"]} == {"S2", "S6"} for _, row in differences.iterrows()]
-    assert width[twins] < width[~np.array(twins)].min() / 2
+    alike = [{row["first"], row["second"]} == {"S2", "S6"} for _, row in differences.iterrows()]
+    assert width[alike] < width[~np.array(alike)].min() / 2
 
 
 def test_undefined_cells_are_left_out_of_means_and_differences():
     given = with_halves()
     given[2]["S1", "alexnet", "dtd"]["value"] = 7.0
-    one = pools(given)[1]
+    one = pools(given)[0]
     found, means, differences = tables(one)
     rho = found.pivot(index=["architecture", "target"], columns="metric", values="rho")
     means = means.set_index("metric")
@@ -215,7 +215,7 @@ def test_script(tmp_path):
     given = with_halves()
     output = run_script(tmp_path, given)
     found = {name: read_csv(path) for name, path in output.items()}
-    scores = gather(*given, ARCHITECTURES, TARGETS, METRICS)
+    scores = scores_table(pools(given)[0])
     pd.testing.assert_frame_equal(found["scores"], scores, check_dtype=False)
     assert list(found["rho"].columns) == [
         *("architecture", "target", "metric", "rho", "low", "high"),

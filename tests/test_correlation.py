@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 import jobs
+from basemodel.statistics.correlation import correlation_table, rho_of
 from basemodel.statistics.pairs import best_row
-from basemodel.statistics.scores import by_cell, cell_names, gather, rho_table
+from basemodel.statistics.pools import cells, scores_table
 from basemodel.statistics.spearman import p_value, spearman
 from basemodel.tables import read_csv, write_csv
 
@@ -46,7 +47,11 @@ def experiment(seed=0):
 
 
 def scores(seed=0):
-    return gather(*experiment(seed), ARCHITECTURES, TARGETS, METRICS)
+    return cells(*experiment(seed), ARCHITECTURES, TARGETS, METRICS)
+
+
+def correlations(pools, resamples=20, seed=0):
+    return correlation_table(pools, rho_of(pools, pools.resample(resamples, seed)))
 
 
 # Spearman's ρ -------------------------------------------------------------------------------
@@ -94,10 +99,11 @@ def test_constant_or_undefined_is_nan_and_infinity_is_a_rank():
 # Gathering ----------------------------------------------------------------------------------
 
 
-def test_gather_lines_the_rows_up_whatever_their_order():
+def test_cells_line_the_rows_up_whatever_their_order():
     fine_tuning, base_models, values = experiment()
-    expected = gather(fine_tuning, base_models, values, ARCHITECTURES, TARGETS, METRICS)
-    shuffled = gather(
+    pools = cells(fine_tuning, base_models, values, ARCHITECTURES, TARGETS, METRICS)
+    expected = scores_table(pools)
+    shuffled = cells(
         fine_tuning.sample(frac=1, random_state=1),
         base_models,
         {cell: table.sample(frac=1, random_state=2) for cell, table in values.items()},
@@ -105,7 +111,7 @@ def test_gather_lines_the_rows_up_whatever_their_order():
         TARGETS,
         METRICS,
     )
-    pd.testing.assert_frame_equal(shuffled, expected)
+    pd.testing.assert_frame_equal(scores_table(shuffled), expected)
     assert list(expected.columns) == [
         *("architecture", "target", "subset", "policy", "accuracy"),
         *METRICS,
@@ -114,15 +120,15 @@ def test_gather_lines_the_rows_up_whatever_their_order():
     row = expected.iloc[12 + 3]  # alexnet, pets, the fourth subset
     assert (row["target"], row["subset"], row["policy"]) == ("pets", "class10-04", "class10")
     assert row["S6"] == values["S6", "alexnet", "pets"]["value"][3]
-    assert by_cell(expected, "S6")[1, 3] == row["S6"]
-    assert cell_names(ARCHITECTURES, TARGETS)[1] == ("alexnet", "pets")
+    assert pools.metrics["S6"][1, 3] == -row["S6"]  # smaller is better
+    assert pools.names[1] == ("alexnet", "pets")
 
 
-def test_gather_names_what_is_missing_or_double_or_no_number():
+def test_cells_name_what_is_missing_or_double_or_no_number():
     fine_tuning, base_models, values = experiment()
 
     def gathering(f=fine_tuning, b=base_models, v=values):
-        return gather(f, b, v, ARCHITECTURES, TARGETS, METRICS)
+        return cells(f, b, v, ARCHITECTURES, TARGETS, METRICS)
 
     with pytest.raises(ValueError, match="accuracies: no row for alexnet, pets, class10-02"):
         gathering(f=fine_tuning.drop(index=13))
@@ -145,9 +151,9 @@ def test_gather_names_what_is_missing_or_double_or_no_number():
 # The table of ρ -----------------------------------------------------------------------------
 
 
-def test_rho_table_is_scipys_with_larger_better():
-    gathered = scores()
-    table = rho_table(gathered, METRICS, 200, 0).set_index(["architecture", "target", "metric"])
+def test_correlations_are_scipys_with_larger_better():
+    gathered = scores_table(scores())
+    table = correlations(scores(), 200).set_index(["architecture", "target", "metric"])
     assert list(table.columns) == [
         *("rho", "low", "high", "p_value", "n", "rho_class10", "rho_image20")
     ]
@@ -166,9 +172,11 @@ def test_rho_table_is_scipys_with_larger_better():
 
 
 def test_a_constant_cell_is_an_empty_field(tmp_path):
-    gathered = scores()
-    gathered.loc[gathered["target"] == "dtd", "S1"] = 3.0
-    write_csv(tmp_path / "rho.csv", rho_table(gathered, METRICS, 20, 0))
+    given = experiment()
+    for architecture in ARCHITECTURES:
+        given[2]["S1", architecture, "dtd"]["value"] = 3.0
+    pools = cells(*given, ARCHITECTURES, TARGETS, METRICS)
+    write_csv(tmp_path / "rho.csv", correlations(pools))
     text = (tmp_path / "rho.csv").read_text()
     assert "alexnet,dtd,S1,,,,,12,,\n" in text
     assert read_csv(tmp_path / "rho.csv")["rho"].isna().sum() == 2
@@ -217,7 +225,7 @@ def run_script(tmp_path) -> dict[str, Path]:
 def test_script(tmp_path):
     output = run_script(tmp_path)
     table = read_csv(output["correlation"])
-    pd.testing.assert_frame_equal(table, rho_table(scores(), METRICS, 200, 3), check_dtype=False)
+    pd.testing.assert_frame_equal(table, correlations(scores(), 200, 3), check_dtype=False)
     found = np.load(output["curves"])
     assert found.shape == (3, 21, 4) and found.dtype == np.float64
     pairs = read_csv(output["pairs"])

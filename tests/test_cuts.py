@@ -9,7 +9,7 @@ import jobs
 from basemodel.files import write_json
 from basemodel.statistics import cuts
 from basemodel.statistics.series import collect
-from basemodel.tables import read_csv, write_csv
+from basemodel.tables import read_csv, read_tables, write_csv
 
 ACCURACY = [0.50, 0.915, 0.925, 0.92, 0.80]
 VALUES = {
@@ -172,12 +172,16 @@ def test_faults_in_the_tables_are_named(tables, message):
 # Tables of metrics, and the script ----------------------------------------------------------
 
 
-def test_collect_makes_one_table_of_many():
+def test_collect_makes_one_table_of_many(tmp_path):
     tables = [
         pd.DataFrame({"epoch": [1, 2], "value": [0.5, 0.25]}),
         pd.DataFrame({"epoch": [1, 2], "value": [7, 8.5], "mean": [0, 0]}),
     ]
-    table = collect([["S5", "vgg16"], ["S4", "vgg16"]], tables, ["architecture"], "epoch")
+    paths = [tmp_path / "S5.csv", tmp_path / "S4.csv"]
+    for path, table in zip(paths, tables, strict=True):
+        write_csv(path, table)
+    given = read_tables([["S5", "vgg16"], ["S4", "vgg16"]], paths)
+    table = collect(given, ["architecture"], "epoch")
     assert list(table) == ["architecture", "epoch", "metric", "value"]
     assert table.values.tolist() == [
         ["vgg16", 1, "S5", 0.5],
@@ -185,8 +189,10 @@ def test_collect_makes_one_table_of_many():
         ["vgg16", 1, "S4", 7],
         ["vgg16", 2, "S4", 8.5],
     ]
-    with pytest.raises(ValueError, match="1 cells need as many tables of metrics, not 2"):
-        collect([["S5", "vgg16"]], tables, ["architecture"], "epoch")
+    with pytest.raises(ValueError, match="1 cells need as many tables, not 2"):
+        read_tables([["S5", "vgg16"]], paths)
+    empty = collect({}, ["architecture"], "epoch")
+    assert list(empty) == list(table) and empty.empty
 
 
 def test_script(tmp_path):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 import jobs
 from basemodel.report.figures import figure2, figure3, figure4, figure5, style
 from basemodel.statistics.pairs import alpha_grid, search
-from basemodel.statistics.scores import cell_names
+from basemodel.statistics.scopes import cell_names
 from basemodel.tables import write_csv
 
 ARCHITECTURES = ["alexnet", "vgg16", "resnet18"]

@@ -7,12 +7,13 @@ import pytest
 import jobs
 from basemodel import metrics
 from basemodel.report.figures import figure6, figure7, ranked
+from basemodel.statistics import scopes
 from basemodel.tables import write_csv
 from test_figures_training import clipped
 
 PAPER = ["S1", "S2", "S3"]
 NAMES = ["S1", "S2", "S3", "LogME", "kNN", "source_accuracy", "feature_norm"]
-SCOPES = list(ranked.SCOPES)
+SCOPES = list(scopes.SCOPES)
 
 
 def mean_rho(names=NAMES, scopes=SCOPES) -> pd.DataFrame:
@@ -66,7 +67,7 @@ def test_figure6_is_the_table_in_the_order_of_the_first_scope():
         rows = table[table["scope"] == scope].set_index("metric").loc[first["metric"]]
         places = drawn(panel)
         for row, (metric, values) in enumerate(rows.iterrows()):
-            colour = ranked.KINDS[ranked.kind(metric, PAPER)][0]
+            colour = ranked.LOOKS[metrics.family(metric, PAPER)][0]
             assert places[round(values["mean_rho"], 9), row] == colour
             assert places[round(values["mean_within"], 9), row + figure6.WITHIN] == colour
         spans = [s for lines in panel.collections for s in lines.get_segments()]
@@ -86,9 +87,9 @@ def test_figure6_draws_the_mean_ceilings_of_its_scope():
     assert sorted(levels[1]) == pytest.approx([0.98, 0.99])
 
 
-def test_kinds_of_metrics():
-    kinds = {name: ranked.kind(name, PAPER) for name in NAMES}
-    assert [kinds[name] for name in ("S1", "LogME", "source_accuracy", "feature_norm")] == [
+def test_families_of_metrics():
+    families = {name: metrics.family(name, PAPER) for name in NAMES}
+    assert [families[name] for name in ("S1", "LogME", "source_accuracy", "feature_norm")] == [
         "the paper's metrics", "later metrics", "static baselines", "static baselines",
     ]  # fmt: skip
 

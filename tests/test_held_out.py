@@ -27,9 +27,9 @@ def made(seed, skill=0.0, cells=6, models=30, metrics=3):
     return scale(skill * accuracy + rng.random((metrics, cells, models))), accuracy
 
 
-def evaluated(scaled, accuracy, cells=CELLS, names=NAMES, draws=50):
+def evaluated(scaled, accuracy, cells=CELLS, names=NAMES, resamples=50):
     found = curves(scaled, accuracy, ALPHAS)
-    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, draws, 0)
+    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, resamples, 0)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,7 +72,7 @@ def test_a_choice_among_noise_is_optimistic_and_one_of_the_truth_is_not():
     noise, truth = [], []
     for seed in range(12):
         for skill, kept in ((0, noise), (20, truth)):
-            _, table = evaluated(*made(seed, skill), draws=5)
+            _, table = evaluated(*made(seed, skill), resamples=5)
             kept.append(table.set_index(["left_out", "what"])["optimism"])
     noise, truth = pd.concat(noise, axis=1).mean(axis=1), pd.concat(truth, axis=1).mean(axis=1)
     assert noise["target", "pair"] > 0.08 and noise["target", "single metric"] > 0.05
@@ -103,7 +103,7 @@ def test_optimism_is_in_sample_minus_held_out_over_all_cells():
 
 
 def test_the_gain_of_paired_metrics_has_a_narrower_interval_than_either():
-    _, table = evaluated(*made(3, skill=1, models=60), draws=200)
+    _, table = evaluated(*made(3, skill=1, models=60), resamples=200)
     table = table.set_index(["left_out", "what"])
     width = table["in_sample_high"] - table["in_sample_low"]
     assert width["target", "gain"] < width["target", "best half"]

@@ -70,7 +70,7 @@ def test_what_a_metric_may_leave_out(monkeypatch, tmp_path):
     monkeypatch.setattr(metrics, "FOLDER", tmp_path)
     monkeypatch.setattr(metrics, "__path__", [str(tmp_path)])
     found = metrics.compute("Plain", {"card": {"images": 3}})
-    assert metrics.table("Plain", [found]) == [{"value": 3, "twice": 6}]
+    assert metrics.values_in_pool("Plain", [found]) == [{"value": 3, "twice": 6}]
     assert not metrics.compares_architectures("Plain")
 
 
@@ -96,13 +96,13 @@ def test_over_pool_is_given_whole_models_only(monkeypatch, tmp_path):
     monkeypatch.setattr(metrics, "__path__", [str(tmp_path)])
     nan = float("nan")
     models = [{"a": 1.0, "b": 5.0}, {"a": 9.0, "b": nan}, {"a": 2.0, "b": 7.0}]
-    table = metrics.table("Pooled", models)
+    table = metrics.values_in_pool("Pooled", models)
     assert [list(row) for row in table] == [["value", "a", "b"]] * 3
     assert [row["value"] for row in table] == pytest.approx([5.5, nan, 6], nan_ok=True)
     assert table[1]["a"] == 9
-    undefined = metrics.table("Pooled", [{"a": nan, "b": nan}] * 2)
+    undefined = metrics.values_in_pool("Pooled", [{"a": nan, "b": nan}] * 2)
     assert np.isnan([row["value"] for row in undefined]).all()
-    assert metrics.table("Pooled", []) == []
+    assert metrics.values_in_pool("Pooled", []) == []
 
 
 def test_listing_imports_no_metric_and_metrics_import_no_torch():
@@ -227,7 +227,7 @@ def test_script_pools_the_models_and_each_half_of_them(name, tmp_path):
             metrics.compute(name, {what: array[part] for what, array in model.items()})
             for model in models
         ]
-        expected = [row["value"] for row in metrics.table(name, rows)]
+        expected = [row["value"] for row in metrics.values_in_pool(name, rows)]
         assert list(table[column]) == pytest.approx(expected, rel=1e-12)
         assert len(set(expected)) == 3
     assert list(table.columns)[:2] == ["subset", "value"]

@@ -9,8 +9,8 @@ from scipy import stats
 
 from basemodel.statistics import published
 from basemodel.statistics.pairs import alpha_grid, best_row, curves, scale, search
-from basemodel.statistics.scores import by_cell, cell_names, oriented, rho_table
-from test_correlation import METRICS, TARGETS, scores
+from basemodel.statistics.scopes import cell_names
+from test_correlation import METRICS, TARGETS, correlations, scores
 
 
 def test_alpha_grid_does_not_drift():
@@ -29,7 +29,7 @@ def test_scale_is_over_all_cells_of_a_metric():
     np.testing.assert_array_equal(scale(values)[1], 0)  # one value only: no information
 
 
-def test_scaling_turned_metrics_is_turning_scaled_ones():
+def test_scaling_sign_flipped_metrics_is_flipping_scaled_ones():
     values = np.random.default_rng(0).normal(size=(2, 3, 5))
     np.testing.assert_allclose(scale(-values), -scale(values), atol=1e-15)
 
@@ -57,10 +57,9 @@ def test_curves_against_a_plain_loop():
 
 def test_the_ends_of_a_curve_are_the_single_metrics():
     gathered = scores(5)
-    scaled = scale(np.stack([oriented(gathered, metric) for metric in METRICS]))
-    accuracy = by_cell(gathered, "accuracy")
-    rho = rho_table(gathered, METRICS, 2, 0)["rho"].to_numpy().reshape(4, 3)  # cells, metrics
-    found = curves(scaled, accuracy, alpha_grid(0.1))
+    scaled = scale(np.stack(list(gathered.metrics.values())))
+    rho = correlations(gathered)["rho"].to_numpy().reshape(4, 3)  # cells, metrics
+    found = curves(scaled, gathered.accuracy, alpha_grid(0.1))
     for k, (i, j) in enumerate(combinations(range(3), 2)):
         np.testing.assert_array_equal(found[k, 0], rho[:, i])
         np.testing.assert_array_equal(found[k, -1], rho[:, j])

@@ -63,7 +63,7 @@ def test_answer_with_a_clear_leader():
 def test_answer_with_a_tie():
     assert answer(ranking()) == (
         f"Start from {LITE.format(1)}: linear probe 90.4 % (86.4 to 93.9). "
-        f"Not told apart from it: {LITE.format(2)} (2.9 points, −0.5 to 6.2). "
+        f"Not significantly different from it: {LITE.format(2)} (2.9 points, −0.5 to 6.2). "
         f"{LITE.format(0)} is worse by 6.7 points (2.4 to 11.0), and so are 3 others."
     )
 

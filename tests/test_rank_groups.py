@@ -1,11 +1,12 @@
-"""Which candidates can be told apart, and how sure that is."""
+"""Which candidates differ significantly, and how sure that is."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel.rank.groups import DRAWS, compare, draws
+from basemodel.rank.groups import compare
+from basemodel.statistics.bootstrap import IMAGE_RESAMPLES, resample_images
 
 LABELS = np.repeat(np.arange(4), 25)
 
@@ -48,7 +49,7 @@ def test_values_are_accuracies_and_the_intervals_contain_them():
 
 
 def test_differences_are_paired():
-    """Candidates that err on the same images are told apart by few that only one gets right."""
+    """Candidates that err on the same images differ by few that only one gets right."""
     base = answers(0.6)[0]
     better = base.copy()
     better[np.flatnonzero(~base)[:8]] = True
@@ -70,9 +71,9 @@ def test_simultaneous_intervals_hold_for_all_pairs_at_once():
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5))
 @settings(max_examples=20, deadline=None)
-def test_draws_take_as_many_of_each_class(sizes):
+def test_resamples_have_as_many_of_each_class(sizes):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    counts = draws(labels, 0)
-    assert counts.shape == (DRAWS, len(labels))
+    counts = resample_images(labels, 0)
+    assert counts.shape == (IMAGE_RESAMPLES, len(labels))
     for label, size in enumerate(sizes):
         assert (counts[:, labels == label].sum(axis=1) == size).all()

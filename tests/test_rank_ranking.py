@@ -11,10 +11,11 @@ from basemodel.files import read_json, write_json
 from basemodel.metrics import LinearProbe, kNN
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.names import parse, ranking_name
-from basemodel.rank.ranking import ranking, table
-from basemodel.rank.scores import HALVES, guesses, halves, scored
-from basemodel.rank.values import PAIR, trust, values
+from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
+from basemodel.rank.ranking import ranking
+from basemodel.rank.scores import HALVES, halves, predictions, scored
 from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
 
 METRICS = ["LinearProbe", "kNN", "LogME", "NCTI", "LEEP", "S3", "S5", "S6"]
@@ -76,7 +77,11 @@ def experiment(labelled=True, zeros=True, models=MODELS):
         given = arrays(strength, seed, zeros)
         if not labelled:
             del given["labels"]
-        found = {"scores": scored(given, METRICS, 0), "guesses": guesses(given), "seconds": 0.5}
+        found = {
+            "scores": scored(given, METRICS, 0),
+            "predictions": predictions(given),
+            "seconds": 0.5,
+        }
         scores.append(found)
     return cards, scores
 
@@ -87,7 +92,7 @@ def ranked(folder, cards, scores, labelled=True, imagenet=None):
     )
 
 
-def test_candidates_are_ordered_by_the_probe_and_controls_stand_apart(tmp_path):
+def test_candidates_are_ordered_by_the_probe_and_baselines_stand_apart(tmp_path):
     found = ranked(tmp_path, *experiment())
     assert [c["name"] for c in found["candidates"]] == [
         "timm:good.a", "timm:fair.a", "torchvision:poor"
@@ -156,7 +161,7 @@ def test_the_pair_is_scaled_over_the_candidates_that_have_it():
     each = [{"terms": {"value": v}, "halves": []} for v in (0.2, 0.6, 0.4)]
     none = {"note": "not applicable"}
     scored = [{"S5": one, "S6": one} for one in each] + [{"S5": none, "S6": none}]
-    found = [one["value"] for one in values(scored, ["S5", "S6"])[PAIR]]
+    found = [one["value"] for one in pooled_scores(scored, ["S5", "S6"])[PAIR]]
     assert found == [pytest.approx(1), pytest.approx(-1), pytest.approx(0), None]
 
 
@@ -180,7 +185,7 @@ def test_a_failure_is_a_line_and_the_rest_is_ranked(tmp_path):
     assert found["failures"] == [
         {"name": "timm:fair.a", "reason": "no such model", "remedy": "did you mean fair.b?"}
     ]
-    rows = table(found)
+    rows = csv_rows(found)
     assert rows[-1] == {
         "name": "timm:fair.a", "failed": "no such model", "remedy": "did you mean fair.b?"
     }  # fmt: skip
@@ -193,7 +198,7 @@ def test_all_failed(tmp_path):
         one |= {"failed": "no weights", "remedy": "snakemake rank_fetch"}
     found = ranked(tmp_path, cards, scores)
     assert found["candidates"] == []
-    # Of a model that cannot be had, its twin fails as well: that is said once
+    # Of a model that cannot be had, its baseline fails as well: that is said once
     assert len(found["failures"]) == 3
     assert "No candidate could be ranked." in terminal(found) and page(found)
 
@@ -235,9 +240,9 @@ def test_scores_are_the_metrics_and_their_halves():
     assert scored(given, ["LEEP"], 0)["LEEP"] == {"note": "the model predicts no source classes"}
 
 
-def test_guesses_are_those_of_the_metrics():
+def test_predictions_are_those_of_the_metrics():
     given = arrays(1.0, 0)
-    found = guesses(given)
+    found = predictions(given)
     for module in (LinearProbe, kNN):
         right = np.mean(np.array(found[module.__name__.split(".")[-1]]) == LABELS)
         assert right == module.compute(given["embeddings"], LABELS)["value"]

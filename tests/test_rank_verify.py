@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel.rank.verify import interval, shortlist, verdict
+from basemodel.rank.verify import compare_shortlist, interval, shortlist
 
 
 def results(slug, *correct):
@@ -32,7 +32,7 @@ def plain(text):
 
 
 def test_by_hand():
-    found = verdict(["a", "b", "c"], "c", C + B[::-1] + A, k=2)
+    found = compare_shortlist(["a", "b", "c"], "c", C + B[::-1] + A, k=2)
     assert [(row["slug"], row["why"]) for row in found["rows"]] == [
         ("a", "1st by linear probe"),
         ("b", "2nd by linear probe"),
@@ -54,7 +54,9 @@ def test_by_hand():
 
 
 def test_the_first_choice_was_best():
-    found = verdict(["b", "a"], "b", A + B, k=2, by="kNN", static_by="accuracy on ImageNet")
+    found = compare_shortlist(
+        ["b", "a"], "b", A + B, k=2, by="kNN", static_by="accuracy on ImageNet"
+    )
     assert found["difference"] == pytest.approx(-0.1)
     assert found["regret"] == 0
     assert found["low"] <= -0.1 <= found["high"]
@@ -67,16 +69,16 @@ def test_the_first_choice_was_best():
 
 def test_signs_and_minus_zero():
     ahead, behind = "1" * 60 + "0" * 40, "0" * 20 + "1" * 60 + "0" * 20
-    found = verdict(["a", "b"], None, results("a", behind) + results("b", ahead), k=2)
+    found = compare_shortlist(["a", "b"], None, results("a", behind) + results("b", ahead), k=2)
     assert found["regret"] == 0
     assert "1 seed," in found["sentence"]
     assert "0.0 points ahead of the next (−" in plain(found["sentence"])
-    same = verdict(["a", "b"], None, results("a", ahead) + results("b", ahead), k=2)
+    same = compare_shortlist(["a", "b"], None, results("a", ahead) + results("b", ahead), k=2)
     assert plain(same["sentence"]).endswith("(60.0 %), 0.0 points ahead of the next (0.0 to 0.0).")
 
 
 def test_a_candidate_that_failed_with_one_seed_is_not_compared():
-    found = verdict(["a", "b", "c"], None, [*A, B[0], failure("b", seed=1), *C], k=3)
+    found = compare_shortlist(["a", "b", "c"], None, [*A, B[0], failure("b", seed=1), *C], k=3)
     assert found["difference"] == pytest.approx(-0.15)
     row = found["rows"][1]
     assert (row["accuracies"], row["mean"]) == ([0.9], None)
@@ -86,7 +88,7 @@ def test_a_candidate_that_failed_with_one_seed_is_not_compared():
 
 
 def test_without_the_first_choice_there_is_no_regret():
-    found = verdict(["a", "b", "c"], None, [failure("a"), *B, *C], k=3)
+    found = compare_shortlist(["a", "b", "c"], None, [failure("a"), *B, *C], k=3)
     assert [found[name] for name in ("regret", "difference", "low", "high")] == [None] * 4
     assert plain(found["sentence"]).endswith(
         "timm:b, the 2nd by linear probe, was best (85.0 %). "
@@ -95,25 +97,27 @@ def test_without_the_first_choice_there_is_no_regret():
 
 
 def test_with_one_left_there_is_nothing_to_compare():
-    found = verdict(["a", "b"], None, [*A, failure("b")], k=2)
+    found = compare_shortlist(["a", "b"], None, [*A, failure("b")], k=2)
     assert found["regret"] is None
     assert plain(found["sentence"]).startswith("Only timm:a was fine-tuned, with 2 seeds (75.0 %)")
-    none = verdict(["a", "b"], None, [failure("a"), failure("b")], k=2)
+    none = compare_shortlist(["a", "b"], None, [failure("a"), failure("b")], k=2)
     assert none["regret"] is None
     assert none["sentence"].startswith("None of the 2 could be fine-tuned: timm:a failed (out of")
 
 
 def test_results_that_do_not_belong_together():
     with pytest.raises(ValueError, match="b is on the shortlist and was not fine-tuned"):
-        verdict(["a", "b"], None, A, k=2)
+        compare_shortlist(["a", "b"], None, A, k=2)
     with pytest.raises(ValueError, match="different numbers of test images"):
-        verdict(["a", "b"], None, A + results("b", "11", "10"), k=2)
+        compare_shortlist(["a", "b"], None, A + results("b", "11", "10"), k=2)
     with pytest.raises(ValueError, match="different numbers of test images"):
-        verdict(["a"], None, results("a", "11", "100"), k=1)
+        compare_shortlist(["a"], None, results("a", "11", "100"), k=1)
 
 
 def test_others_are_ignored():
-    assert verdict(["a", "b", "c"], None, A + B + C, 2) == verdict(["a", "b"], None, A + B, 2)
+    assert compare_shortlist(["a", "b", "c"], None, A + B + C, 2) == compare_shortlist(
+        ["a", "b"], None, A + B, 2
+    )
 
 
 @pytest.mark.parametrize(

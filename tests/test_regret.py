@@ -90,23 +90,21 @@ def pools():
         scope="one architecture",
         names=[(a, t) for a in ("x", "y") for t in ("t", "u")],
         subsets=list("abcdef"),
-        copies=1,
         policies=np.array(["p"] * 6),
         accuracy=accuracy,
-        metrics={"good": accuracy, "bad": -accuracy},
-        halves={},
+        columns={"S1": {"value": accuracy}, "S2": {"value": accuracy}},  # good, bad
     )
 
 
 def test_tables_have_a_random_choice_and_means_over_targets():
     table = regret_table(pools())
-    assert list(table["metric"][:3]) == ["good", "bad", "random"] and len(table) == 12
-    assert (table.loc[table["metric"] == "good", "regret_1"] == 0).all()
+    assert list(table["metric"][:3]) == ["S1", "S2", "random"] and len(table) == 12
+    assert (table.loc[table["metric"] == "S1", "regret_1"] == 0).all()
     means = mean_regret_table(table).set_index("metric")
     chosen = table[table["metric"] == "random"]
     expected = mean_interval(chosen["regret_1"].to_numpy(), chosen["target"], bounds=(0, 100))
     columns = ["regret_1", "regret_1_low", "regret_1_high"]
     np.testing.assert_allclose(means.loc["random", columns].astype(float), expected)
-    assert means.loc["good", "regret_1"] < means.loc["random", "regret_1"]
-    assert means.loc["random", "regret_1"] < means.loc["bad", "regret_1"]
+    assert means.loc["S1", "regret_1"] < means.loc["random", "regret_1"]
+    assert means.loc["random", "regret_1"] < means.loc["S2", "regret_1"]
     assert (means["hit_1_high"].dropna() <= 1).all() and isinstance(means, pd.DataFrame)

@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 
 import jobs
+from basemodel.report.conclusions import conclusions
 from basemodel.report.summary import summarise
-from basemodel.report.verdict import verdict
 from basemodel.statistics.pairs import alpha_grid, scale, search
-from basemodel.statistics.scores import gather, oriented, rho_table
+from basemodel.statistics.pools import cells
 from basemodel.tables import write_csv
 from basemodel.versions import COLUMNS
-from test_verdict import comparison
+from test_conclusions import comparison
+from test_correlation import correlations
 
 ARCHITECTURES = ["alexnet", "vgg16"]
 TARGETS = ["flowers", "dtd"]
@@ -57,12 +58,10 @@ def tables(source=0.5, spread=0.3):
             "classes": [10, 47],
         }
     )
-    scores = gather(fine_tuning, base_models, values, ARCHITECTURES, TARGETS, METRICS)
-    scaled = scale(np.stack([oriented(scores, metric) for metric in METRICS]))
-    accuracy = scores["accuracy"].to_numpy().reshape(4, 8)
-    cells = [(a, t) for a in ARCHITECTURES for t in TARGETS]
-    pairs, _ = search(scaled, accuracy, alpha_grid(0.05), METRICS, cells)
-    return base_models, fine_tuning, targets, rho_table(scores, METRICS, 20, 0), pairs
+    scores = cells(fine_tuning, base_models, values, ARCHITECTURES, TARGETS, METRICS)
+    scaled = scale(np.stack(list(scores.metrics.values())))
+    pairs, _ = search(scaled, scores.accuracy, alpha_grid(0.05), METRICS, scores.names)
+    return base_models, fine_tuning, targets, correlations(scores), pairs
 
 
 def lines_of(*arguments, comparable=False, why="glyphs are not ImageNet") -> list[str]:
@@ -209,5 +208,5 @@ def test_script(tmp_path):
         params={"comparable": False, "why": "glyphs are not ImageNet", "metrics": ["S1", "S3"]},
     )
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")
-    believed = "\n".join(line.rstrip() for line in verdict(*compared.values(), ["S1", "S3"]))
+    believed = "\n".join(line.rstrip() for line in conclusions(*compared.values(), ["S1", "S3"]))
     assert text.replace(believed, BELIEVED[0]).split("\n")[:-1] == lines_of(*arguments)

@@ -1,6 +1,6 @@
 """CSV in and out: full float precision, '\\n' line ends, equal tables give equal bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +32,16 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         na_values={column: [""] for column in columns if column not in NAMES},
         keep_default_na=False,
     )
+
+
+def read_tables(
+    names: Iterable[Iterable[Hashable]], paths: Sequence[str | Path]
+) -> dict[tuple[Hashable, ...], pd.DataFrame]:
+    """Read one table for each name, in their order; ValueError unless there are as many paths."""
+    keys = [tuple(name) for name in names]
+    if len(keys) != len(paths):
+        raise ValueError(f"{len(keys)} cells need as many tables, not {len(paths)}")
+    return {key: read_csv(path) for key, path in zip(keys, paths, strict=True)}
 
 
 def require_fractions(table: pd.DataFrame, column: str, keys: Sequence[str], what: str) -> None:

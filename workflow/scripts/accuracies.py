@@ -1,4 +1,12 @@
-"""Gather the facts on base models, targets and fine-tunings, with accuracies, into three tables."""
+"""Gather the facts on base models, targets and fine-tunings, with accuracies, into three tables.
+
+input:  cards: json of base models; targets: meta.json of data sets; fine_tunings: json with
+        architecture, target, subset, accuracy, …
+settings: titles: list of [target, title]
+output: base_models: csv architecture, subset, policy, classes, images, train_accuracy,
+        test_accuracy; targets: csv target, title, classes, train, test (numbers of images);
+        fine_tuning: csv architecture, target, subset, accuracy. Accuracies are from 0 to 1.
+"""
 
 import pandas as pd
 
@@ -7,42 +15,37 @@ from basemodel.fingerprint import verify
 from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
-settings = snakemake.params.settings
 
-# Everything is checked before the first table is written.
-models = [read_json(path) for path in snakemake.input.cards]
+cards, metas, fine_tunings = (
+    [read_json(path) for path in snakemake.input[name]]
+    for name in ("cards", "targets", "fine_tunings")
+)
+keys = ["architecture", "target", "subset"]
 base_models = pd.DataFrame(
-    models,
+    cards,
     columns=[
         *("architecture", "subset", "policy", "classes", "images"),
         *("train_accuracy", "test_accuracy"),
     ],
 )
+targets = pd.DataFrame(
+    {
+        "target": meta["dataset"],
+        "title": dict(snakemake.params.settings["titles"])[meta["dataset"]],
+        "classes": len(meta["classes"]),
+        "train": meta["images"]["train"],
+        "test": meta["images"]["test"],
+    }
+    for meta in metas
+)
+fine_tuning = pd.DataFrame(fine_tunings, columns=[*keys, "accuracy"])
+
+# Everything is checked before the first table is written.
 for column in ("train_accuracy", "test_accuracy"):
     require_fractions(base_models, column, ["architecture", "subset"], f"base models, {column}")
-
-titles = dict(settings["titles"])
-targets = [read_json(path) for path in snakemake.input.targets]
-sizes = pd.DataFrame(
-    [
-        (
-            t["dataset"],
-            titles[t["dataset"]],
-            len(t["classes"]),
-            t["images"]["train"],
-            t["images"]["test"],
-        )
-        for t in targets
-    ],
-    columns=["target", "title", "classes", "train", "test"],
-)
-
-fine_tunings = [read_json(path) for path in snakemake.input.fine_tunings]
-keys = ["architecture", "target", "subset"]
-fine_tuning = pd.DataFrame(fine_tunings, columns=[*keys, "accuracy"])
 require_fractions(fine_tuning, "accuracy", keys, "fine-tuning accuracies")
 
 write_csv(snakemake.output.base_models, base_models)
-write_csv(snakemake.output.targets, sizes)
+write_csv(snakemake.output.targets, targets)
 write_csv(snakemake.output.fine_tuning, fine_tuning)
-print(f"{len(models)} base models, {len(targets)} targets, {len(fine_tunings)} fine-tunings")
+print(f"{len(cards)} base models, {len(metas)} targets, {len(fine_tunings)} fine-tunings")

@@ -3,20 +3,20 @@
 input:  fine_tunings: json files with architecture, target, subset, accuracy, correct (one 0 or 1
         for each test image) and repeats (a list of accuracy and correct, of further seeds)
         base_models: csv architecture, subset, policy, …
-settings: architectures; targets; bootstrap: the number of draws; seed
+settings: architectures; targets; bootstrap: the number of resamples; seed
 output: csv, one row per (architecture, target), then one per target with the base models of all
-        architectures together (architecture "all"), if there are several (ceiling_rows.table)
+        architectures together ("all"), if there are several (ceiling_rows.ceiling_table)
 """
 
 from basemodel.files import read_json
 from basemodel.fingerprint import verify
-from basemodel.statistics.ceiling_rows import table
+from basemodel.statistics.ceiling_rows import ceiling_table
 from basemodel.tables import read_csv, write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-found = table(
+found = ceiling_table(
     (read_json(path) for path in snakemake.input.fine_tunings),
     read_csv(snakemake.input.base_models),
     settings["architectures"],

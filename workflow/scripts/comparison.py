@@ -4,8 +4,8 @@ input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …, value_even, value_odd; one for each of the cells
 settings: cells: list of [metric, architecture, target]; architectures; targets; metrics;
-        bootstrap: the number of draws; seed
-output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (scores.gather)
+        bootstrap: the number of resamples; seed
+output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (pools.scores_table)
         rho: csv, one row per (architecture or "all", target, metric) (comparison.rho_table)
         mean_rho: csv, one row per (scope, metric) (comparison.mean_table)
         differences: csv, one row per scope and two metrics (comparison.difference_table)
@@ -16,30 +16,42 @@ output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (
 import pandas as pd
 
 from basemodel.fingerprint import verify
-from basemodel.statistics import comparison
-from basemodel.statistics.pools import across_architectures, cells
+from basemodel.statistics.comparison import (
+    difference_table,
+    mean_table,
+    rho_table,
+    rho_within_of,
+)
+from basemodel.statistics.correlation import rho_of
+from basemodel.statistics.pools import across_architectures, cells, scores_table
 from basemodel.statistics.regret import mean_regret_table, regret_table
-from basemodel.statistics.scores import of_job
-from basemodel.tables import write_csv
+from basemodel.tables import read_csv, read_tables, write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-scores, values = of_job(snakemake)
+scores = cells(
+    read_csv(snakemake.input.fine_tuning),
+    read_csv(snakemake.input.base_models),
+    read_tables(settings["cells"], snakemake.input.metrics),
+    settings["architectures"],
+    settings["targets"],
+    settings["metrics"],
+)
 
 tables = {"rho": [], "mean_rho": [], "differences": [], "regret": []}
-one = cells(scores, values, settings["metrics"])
-for pools in (one, across_architectures(one, values)):
+for pools in (scores, across_architectures(scores)):
     if pools is None:  # one architecture only
         continue
-    rho, within = comparison.rho_draws(pools, settings["bootstrap"], settings["seed"])
-    tables["rho"].append(comparison.rho_table(pools, rho, within))
-    tables["mean_rho"].append(comparison.mean_table(pools, rho, within))
-    tables["differences"].append(comparison.difference_table(pools, rho))
+    counts = pools.resample(settings["bootstrap"], settings["seed"])
+    rho, within = rho_of(pools, counts), rho_within_of(pools, counts)
+    tables["rho"].append(rho_table(pools, rho, within))
+    tables["mean_rho"].append(mean_table(pools, rho, within))
+    tables["differences"].append(difference_table(pools, rho))
     tables["regret"].append(regret_table(pools))
 found = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 found["mean_regret"] = mean_regret_table(found["regret"])
 
-write_csv(snakemake.output.scores, scores)
+write_csv(snakemake.output.scores, scores_table(scores))
 for name, table in found.items():
     write_csv(snakemake.output[name], table)

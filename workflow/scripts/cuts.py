@@ -17,22 +17,21 @@ from basemodel.files import read_json
 from basemodel.fingerprint import verify
 from basemodel.statistics.cuts import choices, rho_over_layers
 from basemodel.statistics.series import collect
-from basemodel.tables import read_csv, write_csv
+from basemodel.tables import read_csv, read_tables, write_csv
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 
-tables = [read_csv(path) for path in snakemake.input.metrics]
-metrics = collect(settings["cells"], tables, ["architecture", "target"], "layer")
+tables = read_tables(settings["cells"], snakemake.input.metrics)
+metrics = collect(tables, ["architecture", "target"], "layer")
 accuracies = pd.DataFrame(
     [read_json(path) for path in snakemake.input.fine_tunings],
     columns=["architecture", "target", "layer", "accuracy"],
 )
-
-found = choices(accuracies, metrics, read_csv(snakemake.input.costs))
+chosen = choices(accuracies, metrics, read_csv(snakemake.input.costs))
 
 if file := snakemake.output.get("accuracies"):
     write_csv(file, accuracies)
 write_csv(snakemake.output.metrics, metrics)
-write_csv(snakemake.output.choices, found)
+write_csv(snakemake.output.choices, chosen)
 write_csv(snakemake.output.correlation, rho_over_layers(accuracies, metrics))

@@ -1,4 +1,8 @@
-"""Gather the accuracy of every epoch of normal training into one table."""
+"""Gather the accuracy of every epoch of normal training into one table.
+
+input:  cards: json of the networks trained on the whole source set
+output: csv architecture, epoch (from 1), loss, train_accuracy, test_accuracy (0 to 1)
+"""
 
 import pandas as pd
 
@@ -8,15 +12,14 @@ from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)
 
-rows = []
-for card in map(read_json, snakemake.input.cards):
-    for epoch, row in enumerate(card["history"], start=1):
-        rows.append(
-            (card["architecture"], epoch, row["loss"], row["accuracy"], row["test_accuracy"])
-        )
+rows = [
+    (card["architecture"], epoch, row["loss"], row["accuracy"], row["test_accuracy"])
+    for card in map(read_json, snakemake.input.cards)
+    for epoch, row in enumerate(card["history"], start=1)
+]
 columns = ["architecture", "epoch", "loss", "train_accuracy", "test_accuracy"]
-table = pd.DataFrame(rows, columns=columns)
+epochs = pd.DataFrame(rows, columns=columns)
 for column in ("train_accuracy", "test_accuracy"):
-    require_fractions(table, column, ["architecture", "epoch"], f"normal training, {column}")
-write_csv(snakemake.output[0], table)
+    require_fractions(epochs, column, ["architecture", "epoch"], f"normal training, {column}")
+write_csv(snakemake.output[0], epochs)
 print(f"{len(rows)} epochs")

@@ -7,10 +7,10 @@ output: csv architecture, epoch, metric, value
 
 from basemodel.fingerprint import verify
 from basemodel.statistics.series import collect
-from basemodel.tables import read_csv, write_csv
+from basemodel.tables import read_tables, write_csv
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 
-tables = [read_csv(path) for path in snakemake.input]
-write_csv(snakemake.output[0], collect(settings["cells"], tables, ["architecture"], "epoch"))
+tables = read_tables(settings["cells"], snakemake.input)
+write_csv(snakemake.output[0], collect(tables, ["architecture"], "epoch"))

@@ -10,13 +10,13 @@ output: svg, pdf, png
 from basemodel.fingerprint import verify
 from basemodel.report.figures import figure1, style
 from basemodel.statistics.series import collect
-from basemodel.tables import read_csv
+from basemodel.tables import read_csv, read_tables
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
 accuracies = read_csv(snakemake.input.accuracies)
-tables = [read_csv(path) for path in snakemake.input.metrics]
-metrics = collect(settings["cells"], tables, ["architecture"], "epoch")
+tables = read_tables(settings["cells"], snakemake.input.metrics)
+metrics = collect(tables, ["architecture"], "epoch")
 figure = figure1.draw(accuracies, metrics, settings["architectures"], settings["metrics"])
 style.save(figure, dict(snakemake.output.items()), settings["dpi"])

@@ -12,20 +12,27 @@ import numpy as np
 from basemodel.fingerprint import verify
 from basemodel.statistics.held_out import evaluate
 from basemodel.statistics.pairs import alpha_grid, scale
-from basemodel.statistics.scores import by_cell, cell_names, of_job, oriented
-from basemodel.tables import write_csv
+from basemodel.statistics.pools import cells
+from basemodel.tables import read_csv, read_tables, write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-scores, _ = of_job(snakemake)
+scores = cells(
+    read_csv(snakemake.input.fine_tuning),
+    read_csv(snakemake.input.base_models),
+    read_tables(settings["cells"], snakemake.input.metrics),
+    settings["architectures"],
+    settings["targets"],
+    settings["metrics"],
+)
 folds, optimism = evaluate(
-    scale(np.stack([oriented(scores, metric) for metric in settings["metrics"]])),
-    by_cell(scores, "accuracy"),
+    scale(np.stack(list(scores.metrics.values()))),
+    scores.accuracy,
     alpha_grid(settings["alpha_step"]),
     np.load(snakemake.input.curves),
     settings["metrics"],
-    cell_names(settings["architectures"], settings["targets"]),
+    scores.names,
     settings["bootstrap"],
     settings["seed"],
 )

@@ -55,9 +55,9 @@ for _, *paths in zip(rows, *files, strict=True):
     except ValueError as error:
         raise ValueError(f"{', '.join(map(str, paths))}: {error}") from error
 
-table = pd.DataFrame(metrics.table(name, whole))
+table = pd.DataFrame(metrics.values_in_pool(name, whole))
 table.insert(0, settings["column"], rows)
 for column in parts:
-    values = [model["value"] for model in metrics.table(name, of_parts[column])]
+    values = [model["value"] for model in metrics.values_in_pool(name, of_parts[column])]
     table[column] = values or np.nan  # one image has no halves
 write_csv(snakemake.output[0], table)

@@ -1,9 +1,10 @@
 """The ranking as a page, as a table and as text.
 
-input:  images: images.json; cards, scores: of candidates and then of their untrained twins, in one
-        order; templates: of the page; fine_tunings (if there are any): json of rank_finetune.py
+input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
+        in one order; templates: of the page; fine_tunings (if there are any): json of
+        rank_finetune.py
 settings: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
-        report.rank_words describes; metadata: the user's table of ImageNet accuracies, or ""; seed
+        rank.ranking_json describes; metadata: the user's table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
 
@@ -17,9 +18,10 @@ from basemodel.files import read_json, write_json, write_text
 from basemodel.fingerprint import verify
 from basemodel.rank import metadata
 from basemodel.rank.names import Candidate
-from basemodel.rank.ranking import ranking, table
-from basemodel.rank.verify import verdict
+from basemodel.rank.ranking import ranking
+from basemodel.rank.verify import compare_shortlist
 from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
 from basemodel.tables import write_csv
 
@@ -50,7 +52,7 @@ found = ranking(
     settings["seed"],
 )
 if results := snakemake.input.get("fine_tunings"):
-    found["verify"] = verdict(
+    found["verify"] = compare_shortlist(
         [candidate["slug"] for candidate in found["candidates"]],
         next(iter(found["static_order"]["slugs"]), None),
         [read_json(path) for path in results],
@@ -59,7 +61,7 @@ if results := snakemake.input.get("fine_tunings"):
         static_by=STATIC[found["static_order"]["by"]],
     )
 write_json(snakemake.output.json, found)
-write_csv(snakemake.output.csv, pd.DataFrame(table(found)))
+write_csv(snakemake.output.csv, pd.DataFrame(csv_rows(found)))
 write_text(snakemake.output.page, page(found))
 write_text(snakemake.output.answer, terminal(found))
 # Images as candidates crop them: none needs them any more.

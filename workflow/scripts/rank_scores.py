@@ -2,8 +2,8 @@
 
 input:  card: card.json, with the arrays beside it; images: images.json of rank_images.py
 settings: metrics: list; seed
-output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); guesses, of
-        held-out images (rank.scores.guesses); seconds
+output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); predictions, of
+        held-out images (rank.scores.predictions); seconds
 """
 
 import time
@@ -13,7 +13,7 @@ import numpy as np
 
 from basemodel.files import read_json, write_json
 from basemodel.fingerprint import verify
-from basemodel.rank.scores import guesses, scored
+from basemodel.rank.scores import predictions, scored
 
 verify(snakemake.params.code)
 started = time.perf_counter()
@@ -27,6 +27,6 @@ if not card["failed"]:
         given["labels"] = np.array(labels)
     settings = snakemake.params.settings
     found["scores"] = scored(given, settings["metrics"], settings["seed"])
-    found["guesses"] = guesses(given)
+    found["predictions"] = predictions(given)
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

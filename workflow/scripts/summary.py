@@ -13,8 +13,8 @@ output: txt
 
 from basemodel.files import write_text
 from basemodel.fingerprint import verify
+from basemodel.report.conclusions import conclusions
 from basemodel.report.summary import summarise
-from basemodel.report.verdict import verdict
 from basemodel.tables import read_csv
 from basemodel.versions import mixed, read
 
@@ -25,7 +25,7 @@ tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
 compared = ("mean_rho", "differences", "mean_regret", "ceiling", "optimism")
 text = summarise(
     *(read_csv(snakemake.input.get(name)) for name in tables),
-    verdict(*(read_csv(snakemake.input.get(name)) for name in compared), settings["metrics"]),
+    conclusions(*(read_csv(snakemake.input.get(name)) for name in compared), settings["metrics"]),
     comparable=settings["comparable"],
     why=settings["why"],
     mixed_versions=mixed(read(snakemake.input.versions)),

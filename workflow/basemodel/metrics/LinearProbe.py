@@ -19,13 +19,13 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, 0 to 1, of ridge regression on one-hot labels, over 5 folds of the probe images.
 
     A baseline without a paper of its own. min_{W,b} Σ_i |y_i − Wᵀx_i − b|² + c |W|²; the class with
-    the largest output is the guess. **Choice**: c is the mean squared distance of an image from the
+    the largest output is predicted. **Choice**: c is the mean squared distance of an image from the
     mean image, so that the scale of the embeddings does not matter. Ridge regression, not logistic,
     because one inverse gives the exact result for all folds. The i-th image of each class is in
     fold i mod 5.
 
     embeddings: float [N, D]; labels: int64 [N]. All is done with N × N matrices. A class of one
-    image is unknown to the classifier that is tested on it. Constant embeddings: the guess is the
+    image is unknown to the classifier that is tested on it. Constant embeddings: predicted is the
     most frequent class of the other folds, the smallest label if tied. One class: NaN. Raises
     ValueError for NaN, infinity, or labels that do not fit.
 
@@ -35,9 +35,9 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """The guess for each image by the classifier that has not seen it, int64 [N], labels' values.
+    """Labels predicted by the classifier that has not seen the image, int64 [N].
 
-    None if there is one class only. A guess is -1 where all images are in one fold.
+    None if there is one class only. A prediction is -1 where all images are in one fold.
     """
     x, y, classes = check(LABEL, embeddings, labels)
     n = len(x)
@@ -54,19 +54,19 @@ def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
     targets = one_hot(y, classes)
     residuals = block @ targets
     fold = _position_in_class(y) % FOLDS
-    guess = np.full(n, -1)
+    predicted = np.full(n, -1)
     for f in range(FOLDS):
         held = np.flatnonzero(fold == f)
         if len(held) in (0, n):
             continue
         output = targets[held] - np.linalg.solve(block[np.ix_(held, held)], residuals[held])
         # Rounded, so that outputs that are equal but for rounding give the smallest label
-        guess[held] = np.unique(labels)[np.round(output, 9).argmax(axis=1)]
-    return guess
+        predicted[held] = np.unique(labels)[np.round(output, 9).argmax(axis=1)]
+    return predicted
 
 
-def _accuracy(guess: np.ndarray | None, labels: np.ndarray) -> float:
-    return math.nan if guess is None else float((guess == labels).mean())
+def _accuracy(predicted: np.ndarray | None, labels: np.ndarray) -> float:
+    return math.nan if predicted is None else float((predicted == labels).mean())
 
 
 def _position_in_class(y: np.ndarray) -> np.ndarray:

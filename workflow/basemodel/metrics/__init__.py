@@ -12,6 +12,8 @@ It may also have
 
 * COMPARES_ARCHITECTURES: True if values of networks with other sizes or scales of featuremaps and
   embeddings can be compared, which compute's docstring justifies. Without it, False;
+* STATIC: True for a baseline that knows nothing, or next to nothing, of the target. Without it,
+  whether the card is all that it is computed from;
 * over_pool(terms) -> float64 [models]: the values of a metric that depend on the models compared,
   such as sums of terms that are scaled by their extremes over these models. compute then returns
   the terms alone, without "value"; over_pool is given each of them as float64 [models]. A model
@@ -23,7 +25,7 @@ with an underscore are not metrics, but code that several of them share.
 
 import ast
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,6 +41,7 @@ INPUTS = (
     "card",  # dict: the base model's card, models/<architecture>/<source task>.json
 )
 FOLDER = Path(__file__).parent
+PAPER, LATER, STATIC = "the paper's metrics", "later metrics", "static baselines"  # families
 
 
 def available() -> list[str]:
@@ -70,13 +73,13 @@ def inputs(name: str) -> tuple[str, ...]:
 def compute(name: str, given: Mapping[str, Any]) -> dict[str, float]:
     """Compute a metric from inputs named as in INPUTS; those that it does not need are ignored.
 
-    What a metric with `over_pool` returns lacks "value", which `table` adds.
+    What a metric with `over_pool` returns lacks "value", which `values_in_pool` adds.
     """
     metric = load(name)
     return metric.compute(*(given[what] for what in metric.INPUTS))
 
 
-def table(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+def values_in_pool(name: str, models: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """What `compute` returned for each of the models compared, with "value" first in each.
 
     The models are the pool that `over_pool` is relative to; a metric without it is left as it is.
@@ -105,6 +108,14 @@ def sign(name: str) -> int:
 def compares_architectures(name: str) -> bool:
     """Whether values of the metric can be compared between architectures."""
     return getattr(load(name), "COMPARES_ARCHITECTURES", False)
+
+
+def family(name: str, paper: Collection[str]) -> str:
+    """PAPER, LATER or STATIC; `paper`: the metrics of Figures 1 to 5."""
+    if name in paper:
+        return PAPER
+    metric = load(name)
+    return STATIC if getattr(metric, "STATIC", metric.INPUTS == ("card",)) else LATER
 
 
 def _known(name: str) -> None:

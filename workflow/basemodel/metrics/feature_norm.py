@@ -11,6 +11,7 @@ NAME = "feature norm"
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps",)
 COMPARES_ARCHITECTURES = False
+STATIC = True
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:

@@ -29,12 +29,12 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Compares architectures: it is an accuracy.
     """
-    guess = predict(embeddings, labels)
-    return {"value": math.nan if guess is None else float((guess == labels).mean())}
+    predicted = predict(embeddings, labels)
+    return {"value": math.nan if predicted is None else float((predicted == labels).mean())}
 
 
 def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """The guess for each image by its neighbours, int64 [N], labels' values; None of one class."""
+    """Labels predicted by the neighbours of each image, int64 [N]; None if there is one class."""
     x, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
         return None

@@ -12,30 +12,29 @@ from PIL import Image
 
 from basemodel.data.decode import picture
 from basemodel.files import shown
+from basemodel.rank.ranking_json import Confusion, HardImage
 
 SHOWN = 24  # images
 SIDE = 112  # pixels of a thumbnail, at most
 
 
-def hard_images(
-    chosen: Mapping[str, Any], guesses: Sequence[Sequence[int]]
-) -> list[dict[str, Any]]:
+def hard_images(chosen: Mapping[str, Any], predictions: Sequence[Sequence[int]]) -> list[HardImage]:
     """The images that no candidate gets right, with thumbnails; those most agreed on come first.
 
-    chosen: images.json; guesses: the label that each candidate gives each image. A wrong label that
-    most candidates agree on is often the right one.
+    chosen: images.json; predictions: the label that each candidate gives each image. A wrong
+    label that most candidates agree on is often the right one.
     """
-    if not guesses:
+    if not predictions:
         return []
-    given = np.array(guesses)
+    given = np.array(predictions)
     found = []
-    for place, image in enumerate(chosen["probe"]):
-        if (given[:, place] != image["label"]).all():
-            counts = Counter(given[:, place].tolist()).most_common()
-            found.append((-counts[0][1], place, counts))
+    for position, image in enumerate(chosen["probe"]):
+        if (given[:, position] != image["label"]).all():
+            counts = Counter(given[:, position].tolist()).most_common()
+            found.append((-counts[0][1], position, counts))
     rows = []
-    for _, place, counts in sorted(found)[:SHOWN]:
-        image = chosen["probe"][place]
+    for _, position, counts in sorted(found)[:SHOWN]:
+        image = chosen["probe"][position]
         rows.append(
             {
                 "file": shown(image["file"]),
@@ -52,13 +51,13 @@ def hard_images(
     return rows
 
 
-def confusion(chosen: Mapping[str, Any], guesses: Sequence[int], name: str) -> dict[str, Any]:
+def confusion(chosen: Mapping[str, Any], predictions: Sequence[int], name: str) -> Confusion:
     """How often each class is taken for each other by one candidate; rows are true classes."""
     classes = chosen["classes"]
     counts = np.zeros((len(classes), len(classes)), int)
-    for image, guess in zip(chosen["probe"], guesses, strict=True):
-        if guess >= 0:
-            counts[image["label"], guess] += 1
+    for image, label in zip(chosen["probe"], predictions, strict=True):
+        if label >= 0:
+            counts[image["label"], label] += 1
     return {"candidate": name, "classes": [shown(c) for c in classes], "counts": counts.tolist()}
 
 

@@ -1,7 +1,4 @@
-"""The ranking: everything that the page, the terminal and the table say, in one dictionary.
-
-report.rank_words describes the dictionary.
-"""
+"""The ranking: everything that the page, the terminal and the table say, in one dictionary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +9,17 @@ from basemodel import metrics
 from basemodel.files import shown
 from basemodel.rank.groups import Compared, compare, intervals
 from basemodel.rank.mistakes import confusion, hard_images
-from basemodel.rank.scores import GUESSES
-from basemodel.rank.values import PAIR, larger_is_better, trust, values
+from basemodel.rank.pooled_scores import PAIR, larger_is_better, pooled_scores, trust
+from basemodel.rank.ranking_json import (
+    Agreement,
+    Failure,
+    RankedCandidate,
+    Ranking,
+    Score,
+    StaticOrder,
+    Timing,
+)
+from basemodel.rank.scores import PREDICTORS
 from basemodel.statistics.spearman import spearman
 
 
@@ -26,29 +32,32 @@ def ranking(
     imagenet: Mapping[str, float],
     facts: Mapping[str, Any],
     seed: object,
-) -> dict[str, Any]:
-    """chosen: images.json; cards and scored: of candidates and then their controls, in one order;
-    names: the metrics; by: the score that orders the candidates; imagenet: top-1 accuracies in
-    percent by slug, where known; facts: name, settings, versions and command, passed on.
+) -> Ranking:
+    """Rank candidates.
+
+    chosen: images.json; cards and scored: of candidates and then of their untrained baselines, in
+    one order; names: the metrics; by: the score that orders the candidates; imagenet: top-1
+    accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
+    on.
     """
     usable = [i for i, card in enumerate(cards) if not card["failed"]]
     cards_used = [cards[i] for i in usable]
     scored_used = [scored[i] for i in usable]
-    measured = values([each["scores"] for each in scored_used], names)
+    measured = pooled_scores([each["scores"] for each in scored_used], names)
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
-    controls = [card["untrained"] for card in cards_used]
+    untrained = [card["untrained"] for card in cards_used]
     names_shown = [shown(card["candidate"]) for card in cards_used]
     architectures = [card["architecture"] for card in cards_used]
-    trained = [i for i, control in enumerate(controls) if not control]
+    trained = [i for i, baseline in enumerate(untrained) if not baseline]
 
     compared = None
     if labelled and trained:
         right = {
-            name: np.array([each["guesses"][name] for each in scored_used]) == np.array(labels)
-            for name in GUESSES
+            name: np.array([each["predictions"][name] for each in scored_used]) == np.array(labels)
+            for name in PREDICTORS
         }
-        for name in GUESSES:
+        for name in PREDICTORS:
             ends = intervals(right[name], np.array(labels), seed)
             for one, low, high in zip(measured[name], *ends, strict=True):
                 one |= {"low": float(low), "high": float(high)}
@@ -60,7 +69,7 @@ def ranking(
     ]
     candidates = _ordered([rows[i] for i in trained], compared)
     leader = trained[compared.order[0]] if compared is not None else None
-    guessed = [scored_used[i]["guesses"].get(by) for i in trained] if labelled else []
+    predicted = [scored_used[i]["predictions"].get(by) for i in trained] if labelled else []
     return {
         "name": facts["name"],
         "folder": shown(chosen["folder"]),
@@ -76,17 +85,17 @@ def ranking(
         },
         "by": by if labelled else None,
         "scores": [
-            _score(name, trust(name, measured[name], names_shown, architectures, controls))
+            _score(name, trust(name, measured[name], names_shown, architectures, untrained))
             for name in [by, *(name for name in measured if name != by)]
         ],
         "candidates": candidates,
-        "controls": [row for row, control in zip(rows, controls, strict=True) if control],
+        "controls": [row for row in rows if row["control"]],
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
-        "hard_images": hard_images(chosen, guessed) if labelled else [],
+        "hard_images": hard_images(chosen, predicted) if labelled else [],
         "confusion": (
-            confusion(chosen, scored_used[leader]["guesses"][by], names_shown[leader])
+            confusion(chosen, scored_used[leader]["predictions"][by], names_shown[leader])
             if leader is not None
             else None
         ),
@@ -96,8 +105,8 @@ def ranking(
     }
 
 
-def _failures(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """A twin that fails like all candidates of its architecture is not named again."""
+def _failures(cards: Sequence[Mapping[str, Any]]) -> list[Failure]:
+    """A baseline that fails like all candidates of its architecture is not named again."""
     used = {card["architecture"] for card in cards if not card["untrained"] and not card["failed"]}
     return [
         {
@@ -112,7 +121,7 @@ def _failures(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 def _row(
     card: Mapping[str, Any], scores: dict[str, dict[str, Any]], imagenet: float | None
-) -> dict[str, Any]:
+) -> RankedCandidate:
     known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
     return {
         "name": shown(card["candidate"]),
@@ -138,26 +147,26 @@ def _row(
     }
 
 
-def _ordered(rows: list[dict[str, Any]], compared: Compared | None) -> list[dict[str, Any]]:
+def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[RankedCandidate]:
     """The trained candidates, best first; without labels as they were given."""
     if compared is None:
-        return [row | {"place": place} for place, row in enumerate(rows, start=1)]
+        return [row | {"place": rank} for rank, row in enumerate(rows, start=1)]
     found = []
-    for place, i in enumerate(compared.order, start=1):
+    for rank, i in enumerate(compared.order, start=1):
         difference = None
-        if place > 1:
+        if rank > 1:
             difference = {
                 "value": float(compared.behind[i]),
                 "low": float(compared.behind_low[i]),
                 "high": float(compared.behind_high[i]),
             }
         group = int(compared.group[i])
-        found.append(rows[i] | {"place": place, "group": group, "difference": difference})
+        found.append(rows[i] | {"place": rank, "group": group, "difference": difference})
     return found
 
 
-def _score(name: str, trusted: tuple[str, str]) -> dict[str, Any]:
-    kind, why = trusted
+def _score(name: str, trusted: tuple[str, str]) -> Score:
+    trust, why = trusted
     if name == PAIR:
         label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
     else:
@@ -168,14 +177,14 @@ def _score(name: str, trusted: tuple[str, str]) -> dict[str, Any]:
         "name": name,
         "label": label,
         "words": words,
-        "unit": "%" if name in GUESSES else "",
+        "unit": "%" if name in PREDICTORS else "",
         "larger_is_better": larger_is_better(name),
-        "trust": kind,
+        "trust": trust,
         "why": why,
     }
 
 
-def _static(candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _static(candidates: Sequence[RankedCandidate]) -> StaticOrder:
     """By ImageNet accuracy if all have one, else by size."""
     by = "parameters"
     if candidates and all(candidate["imagenet"] is not None for candidate in candidates):
@@ -184,9 +193,7 @@ def _static(candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"by": by, "slugs": [candidate["slug"] for candidate in ordered]}
 
 
-def _agreement(
-    candidates: Sequence[Mapping[str, Any]], measured: Mapping[str, Any]
-) -> dict[str, Any]:
+def _agreement(candidates: Sequence[RankedCandidate], measured: Mapping[str, Any]) -> Agreement:
     """Spearman's ρ between scores over the candidates for which both have a value."""
     columns = {}
     for name in measured:
@@ -207,9 +214,7 @@ def _rho(first: np.ndarray, second: np.ndarray) -> float | None:
     return None if np.isnan(rho) else rho
 
 
-def _timing(
-    cards: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _timing(cards: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]]) -> Timing:
     """Seconds of all jobs together, and the share of them that networks computed."""
     seconds = sum(card["seconds"]["all"] for card in cards) + sum(s["seconds"] for s in scored)
     network = sum(card["seconds"]["network"] for card in cards)
@@ -220,26 +225,3 @@ def _timing(
         "device": ", ".join(devices),
         "threads": max((card["threads"] for card in cards), default=None),
     }
-
-
-def table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of ranking.csv: every candidate, control and failure, with every score."""
-    rows = []
-    for candidate in [*found["candidates"], *found["controls"]]:
-        row = {key: candidate[key] for key in ("place", "group", "name", "control")}
-        for end in ("value", "low", "high"):
-            row[f"behind_{end}"] = (candidate["difference"] or {}).get(end)
-        for name, score in candidate["scores"].items():
-            row |= {name: score["value"], f"{name}_low": score.get("low")}
-            row |= {f"{name}_high": score.get("high")}
-        for key in (
-            "parameters", "multiply_adds", "images_per_second", "side", "licence", "imagenet",
-            "source_classes", "sha256",
-        ):  # fmt: skip
-            row[key] = candidate[key]
-        rows.append(row | {"failed": None, "remedy": None})
-    for failure in found["failures"]:
-        rows.append(
-            {"name": failure["name"], "failed": failure["reason"], "remedy": failure["remedy"]}
-        )
-    return rows

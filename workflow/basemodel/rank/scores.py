@@ -1,4 +1,4 @@
-"""What is computed from one candidate's arrays: metrics, and guesses for held-out images."""
+"""What is computed from one candidate's arrays: metrics, and predictions for held-out images."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from basemodel import metrics
 from basemodel.seeds import seed_of
 
-GUESSES = ("LinearProbe", "kNN")  # their accuracies are of guesses for images that were held out
+PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the classes of held-out images
 NEED_ZEROS = ("S5", "S6")
 HALVES = 10  # random half-samples of the images, without replacement
 MISSING = {
@@ -30,22 +30,23 @@ def scored(
     its compute returns them, and `halves`, a list of terms on half-samples of the images, for
     metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
     stratified by class and the same for all candidates. Their spread is that of the score on all
-    images. (Drawing images twice, as a bootstrap does, spoils most metrics.)
+    images. (Images that appear twice, as in a bootstrap, spoil most metrics.)
     """
     return {name: _score(name, given, seed) for name in names}
 
 
-def guesses(given: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
-    """The label guessed for each image by each of GUESSES, while the image is held out.
+def predictions(given: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
+    """The label predicted for each image by each of PREDICTORS, while the image is held out.
 
     Empty without labels or with one class only.
     """
     if "labels" not in given:
         return {}
     found = {
-        name: metrics.load(name).predict(given["embeddings"], given["labels"]) for name in GUESSES
+        name: metrics.load(name).predict(given["embeddings"], given["labels"])
+        for name in PREDICTORS
     }
-    return {name: guess.tolist() for name, guess in found.items() if guess is not None}
+    return {name: labels.tolist() for name, labels in found.items() if labels is not None}
 
 
 def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
@@ -55,9 +56,9 @@ def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
     found = []
     for number in range(HALVES):
         rows = []
-        for place, label in enumerate(np.unique(labels)):
+        for position, label in enumerate(np.unique(labels)):
             of_class = rng.permutation(np.flatnonzero(labels == label))
-            extra = len(of_class) % 2 * ((number + place) % 2)
+            extra = len(of_class) % 2 * ((number + position) % 2)
             rows.append(of_class[: len(of_class) // 2 + extra])
         found.append(np.sort(np.concatenate(rows)))
     return found
@@ -72,7 +73,7 @@ def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str
     if name in NEED_ZEROS and not (given["featuremaps"] == 0).any():
         return {"note": NO_ZEROS}
     rows = []
-    if "featuremaps" not in wanted and name not in GUESSES:
+    if "featuremaps" not in wanted and name not in PREDICTORS:
         rows = halves(given.get("labels"), len(given["embeddings"]), seed)
-    drawn = [metrics.compute(name, {key: given[key][part] for key in wanted}) for part in rows]
-    return {"terms": terms, "halves": drawn}
+    of_halves = [metrics.compute(name, {key: given[key][part] for key in wanted}) for part in rows]
+    return {"terms": terms, "halves": of_halves}

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from basemodel.rank.failures import Unusable
-from basemodel.seeds import seed_of
+from basemodel.rank.ranking_json import Verified, VerifiedRow
+from basemodel.statistics.bootstrap import percentiles, resample_runs
 
-RESAMPLES = 2000
-LEVEL = 95  # per cent
 SPACE = "\u00a0"  # between a number and its unit
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 Result = dict[str, Any]  # what rank.tuning.tune or rank.tuning.failed returns
-Row = dict[str, Any]
 Titles = list[str]  # how a candidate was chosen
 
 
@@ -27,33 +25,22 @@ def shortlist(order: list[str], static: str | None, k: int) -> list[str]:
     return first if static is None or static in first else [*first, static]
 
 
-def verdict(
+def compare_shortlist(
     order: list[str],
     static: str | None,
     results: list[Result],
     k: int,
     by: str = "linear probe",
     static_by: str = "parameters",
-) -> dict[str, Any]:
+) -> Verified:
     """Compare the shortlist by accuracy on the test images, as ranking.json has it under `verify`.
 
     `order`: slugs, best first by the score, whose name is `by`; `static`: the first by the static
     order, whose name is `static_by`, or None. `results`: one per candidate and seed, in any order;
     those of candidates that are not on the shortlist are ignored.
 
-    Returns, with accuracies as fractions:
-
-    * rows: of the shortlist {name, slug, why (how it was chosen), accuracies (one per seed, in the
-      order of seeds), mean, failed}; a candidate that failed with any seed has no mean, and failed
-      says why; it is not compared;
-    * difference: the mean accuracy of the best of the others minus that of the score's first
-      choice; regret: the difference, or 0 if the first choice is the best;
-    * low, high: a 95 % interval of the difference, see `interval`;
-    * sentence.
-
-    difference, regret, low and high are None if the first choice failed, or all others did.
-    Raises ValueError if a candidate of the shortlist has no results, or if the numbers of test
-    images or of seeds are not the same for all.
+    A candidate that failed with any seed is not compared. Raises ValueError if a candidate of the
+    shortlist has no results, or if the numbers of test images or of seeds are not the same for all.
     """
     wanted = shortlist(order, static, k)
     grouped = {slug: _of(slug, results) for slug in wanted}
@@ -80,23 +67,18 @@ def verdict(
 def interval(one: np.ndarray, other: np.ndarray, name: str = "") -> tuple[float, float]:
     """A 95 % interval of the difference of two candidates' accuracies, a fraction.
 
-    one, other: bool [seeds, tests], right or wrong. A percentile bootstrap: test images are drawn
-    together for both (paired), seeds for each by itself, as fine-tunings with one seed share
-    nothing. Of s seeds s - 1 are drawn, which makes the variance of their mean unbiased (Rao and
-    Wu, 1988, "Resampling inference with complex survey data"); s draws of three seeds would give
-    two thirds of it. With one seed the interval covers the images only. `name` seeds the draws.
+    one, other: bool [seeds, tests], right or wrong. A percentile bootstrap (resample_runs): test
+    images are resampled together for both, seeds for each by itself, as fine-tunings with one seed
+    share nothing. With one seed the interval covers the images only. `name` seeds the resamples.
 
     It is cautious: what is peculiar to one image and one seed counts with both. If fine-tunings of
     one candidate disagree at random, and in nothing else, it is up to about 1.7 times too wide.
     """
-    rng = np.random.default_rng(seed_of("rank_verify", "interval", name))
-    seeds, tests = one.shape
-    differences = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        images = np.bincount(rng.integers(tests, size=tests), minlength=tests) / tests
-        drawn = rng.integers(seeds, size=(2, max(1, seeds - 1)))
-        differences[i] = (one[drawn[0]].mean(0) - other[drawn[1]].mean(0)) @ images
-    low, high = np.percentile(differences, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    differences = [
+        (one[first].mean(0) - other[second].mean(0)) @ images
+        for images, (first, second) in resample_runs(*one.shape, name)
+    ]
+    low, high = percentiles(np.array(differences))
     return float(low), float(high)
 
 
@@ -109,11 +91,11 @@ def _of(slug: str, results: list[Result]) -> list[Result]:
 
 def _chosen_as(slug: str, order: list[str], static: str | None, by: str, static_by: str) -> Titles:
     """ "2nd by linear probe" and "1st by parameters", or one of them."""
-    places = [f"{_ordinal(order.index(slug) + 1)} by {by}"] if slug in order else []
-    return places + ([f"1st by {static_by}"] if slug == static else [])
+    ranks = [f"{_ordinal(order.index(slug) + 1)} by {by}"] if slug in order else []
+    return ranks + ([f"1st by {static_by}"] if slug == static else [])
 
 
-def _row(slug: str, titles: Titles, results: list[Result]) -> Row:
+def _row(slug: str, titles: Titles, results: list[Result]) -> VerifiedRow:
     done = [result["accuracy"] for result in results if not result.get("failed")]
     why = next((result for result in results if result.get("failed")), None)
     failed = str(Unusable(why["failed"], why["remedy"])) if why else None
@@ -136,12 +118,12 @@ def _correct(results: list[Result]) -> np.ndarray:
     return np.array([[digit == "1" for digit in row] for row in rows])
 
 
-def _mean(row: Row) -> float:
+def _mean(row: VerifiedRow) -> float:
     return row["mean"]
 
 
 def _sentence(
-    rows: list[Row],
+    rows: list[VerifiedRow],
     found: dict[str, Any],
     titles: dict[str, Titles],
     static: str | None,
@@ -171,7 +153,7 @@ def _sentence(
 
 
 def _cost_of_first(
-    rows: list[Row], found: dict[str, Any], titles: dict[str, Titles], best: Row
+    rows: list[VerifiedRow], found: dict[str, Any], titles: dict[str, Titles], best: VerifiedRow
 ) -> str:
     """How the first choice compares with the best of the others, if it could be fine-tuned."""
     if found["difference"] is None:

@@ -5,8 +5,8 @@ A twentieth line is left to the caller, who knows where the page is.
 
 import unicodedata
 from textwrap import wrap
-from typing import Any
 
+from basemodel.rank.ranking_json import Failure, RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
@@ -14,7 +14,7 @@ LONGEST = 48  # columns of a name in a sentence
 NAME, SCORE, LICENCE = 34, 22, 11  # columns of the table
 
 
-def terminal(ranking: dict[str, Any]) -> str:
+def terminal(ranking: Ranking) -> str:
     """The answer, the first rows of the table, and what failed or is not to be trusted.
 
     `ranking`: the content of ranking.json. Characters of names that could not be printed, or that
@@ -35,11 +35,11 @@ def terminal(ranking: dict[str, Any]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
 
 
-def _has_intervals(ranking: dict[str, Any]) -> bool:
+def _has_intervals(ranking: Ranking) -> bool:
     return ranking["labelled"] and len(ranking["candidates"]) > 1
 
 
-def _table(ranking: dict[str, Any], room: int) -> list[str]:
+def _table(ranking: Ranking, room: int) -> list[str]:
     """A heading, as many rows as there is room for, and how many more there are."""
     candidates, by = ranking["candidates"], words.score_named(ranking, ranking["by"])
     if not candidates:
@@ -53,7 +53,7 @@ def _table(ranking: dict[str, Any], room: int) -> list[str]:
     return [_columns(heading), *rows]
 
 
-def _row(i: int, each: dict[str, Any], by: dict[str, Any] | None) -> str:
+def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
     measured = by and each["scores"].get(by["name"]) or {}
     score = words.amount(by, measured.get("value")) if by else ""
     bounds = words.interval(by, measured) if by else ""
@@ -79,7 +79,7 @@ def _columns(cells: list[str]) -> str:
     )
 
 
-def _tail(ranking: dict[str, Any]) -> list[str]:
+def _tail(ranking: Ranking) -> list[str]:
     lines = []
     untrusted = [score["label"] for score in ranking["scores"] if score["trust"] == "untrusted"]
     if untrusted:
@@ -98,7 +98,7 @@ def _tail(ranking: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _failure(each: dict[str, Any]) -> str:
+def _failure(each: Failure) -> str:
     return f"Failed: {each['name']}: {each['reason']}: {each['remedy']}"
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from basemodel.files import shown
+from basemodel.rank.ranking_json import Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
 from basemodel.report.rank_table import candidate_table
@@ -28,7 +29,7 @@ TRUST = {
 PICTURE = re.compile(r"data:image/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/=]+")
 
 
-def page(ranking: dict[str, Any]) -> str:
+def page(ranking: Ranking) -> str:
     """The whole page as HTML, the same for equal rankings.
 
     `ranking`: the content of ranking.json. Names and texts in it are escaped; a thumbnail that is
@@ -83,7 +84,7 @@ def _code(text: str) -> Markup:
     return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
-def _scatters(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _scatters(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
     axes = {
         "multiply_adds": "multiply-adds for one image",
         "images_per_second": "images per second, measured",
@@ -96,7 +97,7 @@ def _scatters(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[s
     return drawn
 
 
-def _differences(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
     """How far each candidate is behind the leader, and its small interval."""
     behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
     if not by:
@@ -113,7 +114,7 @@ def _differences(ranking: dict[str, Any], by: dict[str, Any] | None) -> list[dic
     ]
 
 
-def _agreement(ranking: dict[str, Any]) -> dict[str, Any] | None:
+def _agreement(ranking: Ranking) -> dict[str, Any] | None:
     """Labels, and rows of ρ with the strength of their colour in per cent."""
     names, rho = ranking["agreement"]["scores"], ranking["agreement"]["rho"]
     if len(ranking["candidates"]) < 3 or not names:
@@ -138,7 +139,7 @@ def _agreement(ranking: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _static(ranking: dict[str, Any]) -> dict[str, Any] | None:
+def _static(ranking: Ranking) -> dict[str, Any] | None:
     """What the order without any image would have been, and where the leader is in it."""
     names = {each["slug"]: each["name"] for each in ranking["candidates"]}
     slugs = [slug for slug in ranking["static_order"]["slugs"] if slug in names]
@@ -153,7 +154,7 @@ def _static(ranking: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _hard(ranking: dict[str, Any]) -> list[dict[str, Any]]:
+def _hard(ranking: Ranking) -> list[dict[str, Any]]:
     return [
         {
             **image,
@@ -166,7 +167,7 @@ def _hard(ranking: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _confusion(ranking: dict[str, Any]) -> dict[str, Any] | None:
+def _confusion(ranking: Ranking) -> dict[str, Any] | None:
     """The matrix if it is small, and the most frequent mistakes."""
     confusion = ranking.get("confusion")
     if not confusion:

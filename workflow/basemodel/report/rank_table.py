@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
 
@@ -27,7 +28,7 @@ FURTHER_FACTS: Facts = {
 }
 
 
-def candidate_table(ranking: dict[str, Any], main: list[str]) -> dict[str, Any]:
+def candidate_table(ranking: Ranking, main: list[str]) -> dict[str, Any]:
     """Columns {title, first, more, warning} and rows {name, control, place, cells}; and whether
     there are groups, and intervals of the first score.
 
@@ -79,7 +80,7 @@ def _column(title: str, large_first: bool, more: bool = False) -> dict[str, Any]
     return {"title": title, "first": first, "more": more, "warning": ""}
 
 
-def _score_column(score: dict[str, Any], more: bool) -> dict[str, Any]:
+def _score_column(score: Score, more: bool) -> dict[str, Any]:
     warnings = {"untrusted": "not trusted", "within": "one architecture"}
     column = _column(score["label"], score["larger_is_better"], more)
     return {**column, "warning": warnings.get(score["trust"], "")}
@@ -90,7 +91,7 @@ def _fact(value: Any, text: Callable[[Any], str]) -> dict[str, Any]:
 
 
 def _score(
-    each: dict[str, Any], score: dict[str, Any], scale: tuple[float, float] | None
+    each: RankedCandidate, score: Score, scale: tuple[float, float] | None
 ) -> dict[str, Any]:
     measured = each["scores"].get(score["name"]) or {"value": None}
     return {

@@ -1,31 +1,12 @@
 """Numbers and sentences that say how candidates rank, for the page and for the terminal.
 
-Everything is read from one dictionary, the content of ranking.json. Accuracies, their intervals
-and differences are fractions; what is not known is None.
-
-name, folder, command: texts; labelled: whether the images have classes
-images: probe and test (numbers of images), classes [{name, images}], problems [text]
-scores: [{name, label, words, unit: "%" or "", larger_is_better, why,
-    trust: "trusted", "untrusted", "within" (an architecture) or "n/a"}]
-by: the name of the score that orders the candidates
-candidates, best first, and controls (untrained): [{name, slug, architecture, control, group,
-    scores {name: {value, low, high, note}}, difference {value, low, high} (leader minus this one,
-    simultaneous 95 % intervals), parameters, multiply_adds, images_per_second, side, licence,
-    imagenet (accuracy), source_classes, sha256, notes [text]}]; group 1 cannot be told apart from
-    the leader; without labels there are no group and difference, and no low and high
-failures: [{name, reason, remedy}]
-static_order: by ("parameters" or "imagenet"), slugs, best first
-agreement: scores (names, or "parameters"), rho: their matrix of Spearman's rho
-hard_images: [{file, label, predicted [[class, candidates]], candidates, thumbnail (a data URL)}]
-confusion: candidate, classes, counts (rows: true classes); or None
-verify: rows [{name, slug, why, accuracies, mean}], regret, sentence; or None
-timing: seconds, in_networks (a share), device, threads; settings, versions: dictionaries
-
-A space that must not break a line is a no-break space.
+They are read from the content of ranking.json (rank/ranking_json.py). A space that must not break
+a line is a no-break space.
 """
 
 from collections.abc import Sequence
-from typing import Any
+
+from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Ranking, Score
 
 NAMED = 3  # candidates that a sentence names before it counts the rest
 LETTERS = "", "k", "M", "G", "T"
@@ -61,7 +42,7 @@ def magnitude(value: float | None) -> str:
         value /= 1000
 
 
-def amount(score: dict[str, Any], value: float | None, unit: bool = True) -> str:
+def amount(score: Score, value: float | None, unit: bool = True) -> str:
     """The value of a score; fractions whose unit is "%" are given in per cent."""
     if value is None:
         return "n/a"
@@ -74,7 +55,7 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{decimal(100 * value)}\u00a0%"
 
 
-def interval(score: dict[str, Any], measured: dict[str, Any]) -> str:
+def interval(score: Score, measured: Measured | Interval) -> str:
     """ "86.0 to 94.0", or nothing without an interval."""
     low, high = measured.get("low"), measured.get("high")
     if low is None or high is None:
@@ -82,7 +63,7 @@ def interval(score: dict[str, Any], measured: dict[str, Any]) -> str:
     return f"{amount(score, low, unit=False)} to {amount(score, high, unit=False)}"
 
 
-def behind(score: dict[str, Any], difference: dict[str, Any] | None) -> str:
+def behind(score: Score, difference: Interval | None) -> str:
     """How far behind the leader: "2.9 points, −0.5 to 6.2", or nothing if that is not known."""
     if not difference or difference.get("value") is None:
         return ""
@@ -91,7 +72,7 @@ def behind(score: dict[str, Any], difference: dict[str, Any] | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def score_named(ranking: dict[str, Any], name: str | None) -> dict[str, Any] | None:
+def score_named(ranking: Ranking, name: str | None) -> Score | None:
     return next((score for score in ranking["scores"] if score["name"] == name), None)
 
 
@@ -108,8 +89,8 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,}\u00a0{one if number == 1 else many or one + 's'}"
 
 
-def sentences(ranking: dict[str, Any]) -> list[str]:
-    """The answer: which candidate to start from, what cannot be told apart from it, what is worse.
+def sentences(ranking: Ranking) -> list[str]:
+    """The answer: which candidate to start from, what does not differ significantly, what is worse.
 
     Without labels, or with fewer than two candidates, why there is no answer.
     """
@@ -135,7 +116,7 @@ def sentences(ranking: dict[str, Any]) -> list[str]:
     return [*told, *_tied(leader, tied, by), *_worse(worse, by)]
 
 
-def _reached(by: dict[str, Any] | None, leader: dict[str, Any]) -> str:
+def _reached(by: Score | None, leader: RankedCandidate) -> str:
     measured = by and leader["scores"].get(by["name"], {})
     if not measured or measured.get("value") is None:
         return ""
@@ -143,11 +124,11 @@ def _reached(by: dict[str, Any] | None, leader: dict[str, Any]) -> str:
     return f": {by['label']} {amount(by, measured['value'])}" + (f" ({bounds})" if bounds else "")
 
 
-def _tied(leader: dict[str, Any], tied: list[dict[str, Any]], by: dict[str, Any]) -> list[str]:
+def _tied(leader: RankedCandidate, tied: list[RankedCandidate], by: Score) -> list[str]:
     if not tied:
         return []
     told = [_with_difference(each, by) for each in tied]
-    lines = [f"Not told apart from it: {listed(told, NAMED)}."]
+    lines = [f"Not significantly different from it: {listed(told, NAMED)}."]
     sized = [each for each in [leader, *tied] if each["parameters"] is not None]
     smallest = min(sized, key=lambda each: each["parameters"], default=leader)
     if smallest is not leader and leader["parameters"] is not None:
@@ -159,7 +140,7 @@ def _tied(leader: dict[str, Any], tied: list[dict[str, Any]], by: dict[str, Any]
     return lines
 
 
-def _worse(worse: list[dict[str, Any]], by: dict[str, Any]) -> list[str]:
+def _worse(worse: list[RankedCandidate], by: Score) -> list[str]:
     if not worse:
         return []
     nearest, others = worse[0], len(worse) - 1
@@ -172,17 +153,17 @@ def _worse(worse: list[dict[str, Any]], by: dict[str, Any]) -> list[str]:
     return [f"{line}."]
 
 
-def _with_difference(each: dict[str, Any], by: dict[str, Any]) -> str:
+def _with_difference(each: RankedCandidate, by: Score) -> str:
     difference = behind(by, each.get("difference"))
     return each["name"] + (f" ({difference})" if difference else "")
 
 
-def _failed(ranking: dict[str, Any]) -> list[str]:
+def _failed(ranking: Ranking) -> list[str]:
     failures = len(ranking["failures"])
     return [f"{counted(failures, 'candidate')} failed; the reasons are below."] if failures else []
 
 
-def size_of_probe(ranking: dict[str, Any]) -> str:
+def size_of_probe(ranking: Ranking) -> str:
     """ "208 images in 8 classes"."""
     images = ranking["images"]
     text = counted(images["probe"], "image")

@@ -25,7 +25,7 @@ def summarise(
     targets: pd.DataFrame,
     correlation: pd.DataFrame,
     pairs: pd.DataFrame,
-    verdict: Iterable[str],
+    conclusions: Iterable[str],
     comparable: bool,
     why: str,
     mixed_versions: Sequence[str] = (),
@@ -33,10 +33,11 @@ def summarise(
     """Whether the experiment is informative, every ρ, the best pair, and which metric to believe.
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
-    accuracy; targets: target, title, classes; correlation: from scores.rho_table; pairs: from
-    pairs.search; verdict: the lines of verdict.verdict. Accuracies are fractions. `comparable`:
-    whether source, targets and settings are the paper's; `why` gives the reason. `mixed_versions`:
-    from versions.mixed; the section on versions is left out if it is empty.
+    accuracy; targets: target, title, classes; correlation: from correlation.correlation_table;
+    pairs: from pairs.search; conclusions: the lines of conclusions.conclusions. Accuracies are
+    fractions. `comparable`: whether source, targets and settings are the paper's; `why` gives the
+    reason. `mixed_versions`: from versions.mixed; the section on versions is left out if it is
+    empty.
     Raises ValueError, naming the row, if an accuracy is missing or not a fraction.
     """
     keys = ["architecture", "target", "subset"]
@@ -69,7 +70,7 @@ def summarise(
         "",
         "4. WHICH METRIC TO BELIEVE, AND HOW FAR",
         "",
-        *verdict,
+        *conclusions,
         "",
         *_mixed(mixed_versions),
         *wrap(comparison, 100),
@@ -82,7 +83,7 @@ def _at_least(value: float, bound: float) -> bool:
     return bool(value >= bound - 1e-9)
 
 
-def _verdict(met: bool) -> str:
+def _met(met: bool) -> str:
     return "met" if met else "NOT MET"
 
 
@@ -102,7 +103,7 @@ def _sources(base_models: pd.DataFrame) -> tuple[list[str], list[bool]]:
         met.append(_at_least(median, bound))
         lines.append(
             f"{architecture_title(architecture):14}{policy:12}{len(group):8}"
-            f"{median:9.2%}{chance:9.2%}{bound:9.2%}   {_verdict(met[-1])}"
+            f"{median:9.2%}{chance:9.2%}{bound:9.2%}   {_met(met[-1])}"
         )
     return lines, met
 
@@ -127,7 +128,7 @@ def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame) -> tuple[list[str
         met += [learned, differ]
         lines.append(
             f"{architecture_title(architecture):14}{titles[target][:23]:24}{mean:8.2%}{chance:8.2%}"
-            f"{mean / chance:7.1f} {_verdict(learned):9}{100 * span:8.1f} {_verdict(differ)}"
+            f"{mean / chance:7.1f} {_met(learned):9}{100 * span:8.1f} {_met(differ)}"
         )
     return lines, met
 

@@ -25,34 +25,34 @@ import numpy as np
 from basemodel.seeds import seed_of
 from basemodel.statistics.bootstrap import (
     MIN_MODELS,
-    as_it_is,
-    drawn_ranks,
     interval,
     mean_of_defined,
-    rho_of_draws,
+    resampled_ranks,
+    weighted_rho,
 )
 from basemodel.statistics.spearman import spearman
 
 HALVES = 50  # random divisions of the test images, for the estimate
-DRAWN_HALVES = 5  # of them, for its interval: each division would be ranked anew in every draw
+INTERVAL_HALVES = 5  # of them, for its interval: each is ranked anew in every resample
 
 
-def ceiling(correct: np.ndarray, kinds: np.ndarray, counts: np.ndarray, seed: object) -> dict:
+def ceiling(correct: np.ndarray, policies: np.ndarray, counts: np.ndarray, seed: object) -> dict:
     """The noise ceiling of one pool of base models.
 
-    correct: which test images each fine-tuning got right, bool [seeds, models, images]; kinds: the
-    kind of source task of each model, [models]; counts: draws of models, float [draws, models];
-    seed: of the divisions into halves, which are the same for equal numbers of images.
+    correct: which test images each fine-tuning got right, bool [seeds, models, images]; policies:
+    that of each model's source task, [models]; counts: resamples of models, float [1 + resamples,
+    models], the first with each model once (bootstrap.resample); seed: of the divisions into
+    halves, which are the same for equal numbers of images.
 
     seeds; between_seeds, the mean ρ of accuracies (all images) between two seeds, NaN with one
     seed; reliability, 0 to 1; ceiling, its square root, with low and high, a 95 % interval over
-    base models (draws use fewer halves; their deviations are added to the estimate);
-    ceiling_within, the same within kinds of source task (mean ρ over kinds of at least 3 models),
+    base models (resamples use fewer halves; their deviations are added to the estimate);
+    ceiling_within, the same within policies (mean ρ over those with at least 3 models),
     within_low, within_high. NaN where a ρ is undefined.
 
     In simulations (60 models, 400 or 1,000 images, 1 to 3 seeds, ceilings from 0.69 to 0.90) the
     mean ρ of a metric that knows every model's worth is below the mean ceiling by 0.002 to 0.008;
-    within kinds of 10 to 20 models by 0.01 to 0.03. The interval covered it in 92 % of 60.
+    within policies of 10 to 20 models by 0.01 to 0.03. The interval covered it in 92 % of 60.
     """
     seeds, models, images = correct.shape
     full = correct.mean(axis=2)
@@ -62,18 +62,18 @@ def ceiling(correct: np.ndarray, kinds: np.ndarray, counts: np.ndarray, seed: ob
 
     one, other = halves(correct, seed)
     everything = [np.arange(models)]
-    of_kinds = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
-    few = slice(None, DRAWN_HALVES)
+    of_policies = [np.flatnonzero(policies == policy) for policy in np.unique(policies)]
+    few = slice(None, INTERVAL_HALVES)
     for groups, names in (
         (everything, ("ceiling", "low", "high")),
-        (of_kinds, ("ceiling_within", "within_low", "within_high")),
+        (of_policies, ("ceiling_within", "within_low", "within_high")),
     ):
-        estimate = reliability(one, other, groups, as_it_is(models))[0]
+        estimate = reliability(one, other, groups, counts[:1])[0]
         if groups is everything:
             row["reliability"] = float(np.clip(estimate, 0, 1))
-        start = reliability(one[few], other[few], groups, as_it_is(models))[0]
-        drawn = reliability(one[few], other[few], groups, counts)
-        three = np.array([estimate, *(estimate + interval(drawn - start))])
+        start = reliability(one[few], other[few], groups, counts[:1])[0]
+        resampled = reliability(one[few], other[few], groups, counts[1:])
+        three = np.array([estimate, *(estimate + interval(resampled - start))])
         row |= dict(zip(names, np.sqrt(np.clip(three, 0, 1)), strict=True))
     return row
 
@@ -98,7 +98,7 @@ def halves(correct: np.ndarray, seed: object) -> tuple[np.ndarray, np.ndarray]:
 def reliability(
     one: np.ndarray, other: np.ndarray, groups: Sequence[np.ndarray], counts: np.ndarray
 ) -> np.ndarray:
-    """The reliability of full accuracies in each draw of models, float64 [draws].
+    """The reliability of full accuracies in each resample of models, float64 [resamples].
 
     It may be estimated as below 0 or above 1. A negative r_same, which is chance, counts as 0.
 
@@ -109,10 +109,10 @@ def reliability(
     for group in groups:
         if len(group) < MIN_MODELS:
             continue
-        drawn = counts[:, group]
-        r, s = drawn_ranks(one[..., group], drawn), drawn_ranks(other[..., group], drawn)
-        # [halves, seeds, seeds, draws]: every seed on the one half with every seed on the other
-        rho = rho_of_draws(r[:, :, None], s[:, None], drawn)
+        of_group = counts[:, group]
+        r, s = (resampled_ranks(half[..., group], of_group) for half in (one, other))
+        # [halves, seeds, seeds, resamples]: every seed on the one half with each on the other
+        rho = weighted_rho(r[:, :, None], s[:, None], of_group)
         of_one_seed = np.eye(one.shape[1], dtype=bool)
         same.append(mean_of_defined(rho[:, of_one_seed], axis=(0, 1)))
         other_seed.append(mean_of_defined(rho[:, ~of_one_seed], axis=(0, 1)))

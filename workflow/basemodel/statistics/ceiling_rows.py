@@ -5,24 +5,24 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.bootstrap import draw_counts
+from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.ceiling import ceiling
 from basemodel.statistics.scopes import ALL
 
 
-def table(
+def ceiling_table(
     fine_tunings: Iterable[dict],
     base_models: pd.DataFrame,
     architectures: Sequence[str],
     targets: Sequence[str],
-    draws: int,
+    resamples: int,
     seed: object,
 ) -> pd.DataFrame:
     """One row per (architecture, target), and per target with all architectures together.
 
     fine_tunings: architecture, target, subset, correct (a text of 0 and 1, one for each test image,
     in one order for all base models of a target) and repeats, a list of the same with other seeds;
-    base_models: architecture, subset, policy. draws, seed: of the bootstrap.
+    base_models: architecture, subset, policy. resamples, seed: of bootstrap.resample.
     Columns: architecture (or "all"), target, and those of ceiling.ceiling; models that have no
     repeat limit all of their pool to the first seed.
     Raises ValueError, naming the fine-tuning, if one is missing or doubled, if `correct` is not
@@ -30,8 +30,8 @@ def table(
     """
     subsets = list(dict.fromkeys(base_models["subset"]))
     policy = dict(zip(base_models["subset"], base_models["policy"], strict=True))
-    kinds = np.array([policy[subset] for subset in subsets])
-    counts = draw_counts(len(subsets), draws, seed)
+    policies = np.array([policy[subset] for subset in subsets])
+    counts = resample(len(subsets), resamples, seed)
     correct = {}
     for record in fine_tunings:
         name = (record["architecture"], record["target"], record["subset"])
@@ -47,7 +47,7 @@ def table(
         names = [(architecture, target, subset) for architecture in members for subset in subsets]
         found = ceiling(
             _stacked(correct, names),
-            np.tile(kinds, len(members)),
+            np.tile(policies, len(members)),
             np.tile(counts, len(members)),
             seed,
         )

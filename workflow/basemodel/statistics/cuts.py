@@ -17,12 +17,12 @@ With depth C·H·W falls and C rises, and so, mostly, does the accuracy: a high 
 the norm may reflect no more than that.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from basemodel.metrics import load
+from basemodel.metrics import sign
 from basemodel.statistics.spearman import spearman
 from basemodel.tables import require_fractions
 
@@ -52,8 +52,8 @@ def picked(metric: str, values: np.ndarray) -> int | None:
 
     NaN is never best; infinity may be. None if all are NaN.
     """
-    turned = _turned(metric, values)
-    return None if np.isnan(turned).all() else int(np.nanargmax(turned))
+    oriented = sign(metric) * values
+    return None if np.isnan(oriented).all() else int(np.nanargmax(oriented))
 
 
 def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def choices(accuracies: pd.DataFrame, metrics: pd.DataFrame, costs: pd.DataFrame
     fraction.
     """
     columns = ["parameters", "multiply_adds"]
-    spent = {cell: table for cell, table in _cells(costs, columns, "costs")}
+    spent = _by_cell(costs, columns, "costs")
     rows = []
     for cell, accuracy, values in _paired(accuracies, metrics):
         cost = _of(spent, cell, len(accuracy), "costs")
@@ -99,11 +99,11 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
     """Spearman's ρ between metric and accuracy over the layers: one row per (cell, metric).
 
     The tables are those of `choices`. Columns: architecture, target, metric; rho, of the metric
-    turned so that larger is better, NaN where it is undefined or constant; n, the number of
+    oriented so that larger is better, NaN where it is undefined or constant; n, the number of
     layers. There is no p value, because successive layers are not independent samples.
     """
     rows = [
-        (*cell, metric, float(spearman(_turned(metric, value), accuracy)), len(accuracy))
+        (*cell, metric, float(spearman(sign(metric) * value, accuracy)), len(accuracy))
         for cell, accuracy, values in _paired(accuracies, metrics)
         for metric, value in values.items()
     ]
@@ -113,8 +113,8 @@ def rho_over_layers(accuracies: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataF
 def by_layer(accuracies: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The accuracies of each (architecture, target), float64 [layers]; errors as in `choices`."""
     require_fractions(accuracies, "accuracy", [*CELL, "layer"], "accuracies")
-    cells = _cells(accuracies, ["accuracy"], "accuracies")
-    return {cell: table[:, 0] for cell, table in cells}
+    cells = _by_cell(accuracies, ["accuracy"], "accuracies")
+    return {cell: table[:, 0] for cell, table in cells.items()}
 
 
 def _paired(
@@ -122,7 +122,7 @@ def _paired(
 ) -> Iterator[tuple[tuple[str, str], np.ndarray, dict[str, np.ndarray]]]:
     """Cell, accuracies [layers] and every metric's values [layers]."""
     tables = {
-        metric: dict(_cells(table, ["value"], f"metric {metric}"))
+        metric: _by_cell(table, ["value"], f"metric {metric}")
         for metric, table in metrics.groupby("metric", sort=False)
     }
     for cell, accuracy in by_layer(accuracies).items():
@@ -133,10 +133,9 @@ def _paired(
         yield cell, accuracy, values
 
 
-def _cells(
-    table: pd.DataFrame, columns: list[str], what: str
-) -> Iterator[tuple[tuple[Hashable, ...], np.ndarray]]:
-    """The cells of a table, each with its columns by layer, float64 [layers, columns]."""
+def _by_cell(table: pd.DataFrame, columns: list[str], what: str) -> dict[tuple, np.ndarray]:
+    """The columns of a table by layer, float64 [layers, columns], of each cell."""
+    found = {}
     for cell, rows in table.groupby(CELL, sort=False):
         rows = rows.sort_values("layer")
         for expected, layer in enumerate(rows["layer"]):
@@ -144,7 +143,8 @@ def _cells(
                 fault = "two rows" if layer == expected - 1 else "no row"
                 number = min(layer, expected)
                 raise ValueError(f"{what}: {fault} for {', '.join(cell)}, layer {number}")
-        yield cell, rows[columns].to_numpy(np.float64)
+        found[cell] = rows[columns].to_numpy(np.float64)
+    return found
 
 
 def _of(tables: dict, cell: tuple[str, str], layers: int, what: str) -> np.ndarray:
@@ -155,7 +155,3 @@ def _of(tables: dict, cell: tuple[str, str], layers: int, what: str) -> np.ndarr
             f"{what}: {', '.join(cell)} has {len(tables[cell])} layers, its accuracies {layers}"
         )
     return tables[cell]
-
-
-def _turned(metric: str, values: np.ndarray) -> np.ndarray:
-    return values if load(metric).LARGER_IS_BETTER else -values

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.bootstrap import as_it_is, draw_counts, mean_of_defined, rho_draws
+from basemodel.statistics.bootstrap import mean_of_defined, resample, resampled_rho
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pairs import first_best
 
@@ -61,14 +61,14 @@ def evaluate(
     curves: np.ndarray,
     metrics: Sequence[str],
     cells: Sequence[tuple[str, str]],
-    draws: int,
+    resamples: int,
     seed: object,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The choices of every fold, and the optimism of choosing.
 
     scaled: metrics as the pairs were made of them (pairs.scale), [metrics, cells, models];
     accuracy: [cells, models]; alphas: [alphas]; curves: [pairs, alphas, cells] from pairs.curves;
-    cells: (architecture, target) of each; draws, seed: of the bootstrap.
+    cells: (architecture, target) of each; resamples, seed: of bootstrap.resample.
 
     Folds, one row for each target and each architecture that is left out (none if there is only
     one): left_out ("target" or "architecture"), name; first, second, alpha, the pair chosen on the
@@ -80,22 +80,21 @@ def evaluate(
     (pair minus best half) and single metric: left_out, what; in_sample, the mean over cells of the
     choice made on all of them; held_out, the mean over all cells, each with the choice of the fold
     that leaves it out; optimism, in_sample minus held_out. Each with a 95 % interval, _low and
-    _high (means.mean_interval): choices stay as they are in the draws, which are paired.
+    _high (means.mean_interval): choices stay as they are in the resamples, which are paired.
     """
-    models = accuracy.shape[1]
-    counts = np.concatenate([as_it_is(models), draw_counts(models, draws, seed)])
-    singles = rho_draws(scaled, accuracy[None], counts)
+    counts = resample(accuracy.shape[1], resamples, seed)
+    singles = resampled_rho(scaled, accuracy[None], counts)
     targets = np.array([target for _, target in cells])
     halves = list(combinations(range(len(metrics)), 2))
 
     def of_choice(choice: Choice | None, where: np.ndarray) -> np.ndarray:
-        """ρ in the cells `where`, of WHAT: [WHAT, cells, 1 + draws]."""
+        """ρ in the cells `where`, of WHAT: [WHAT, cells, 1 + resamples]."""
         if choice is None:
             return np.full((len(WHAT), where.sum(), len(counts)), np.nan)
         i, j = halves[choice.pair]
         alpha = alphas[choice.alpha]
         both = (1 - alpha) * scaled[i][where] + alpha * scaled[j][where]
-        pair = rho_draws(both, accuracy[where], counts)
+        pair = resampled_rho(both, accuracy[where], counts)
         half, single = singles[choice.half][where], singles[choice.single][where]
         return np.stack([pair, half, pair - half, single])
 
@@ -142,7 +141,7 @@ def _names(
 def _optimism(
     left_out: str, in_sample: np.ndarray, held_out: np.ndarray, targets: np.ndarray
 ) -> list[dict]:
-    """Rows of the second table; in_sample, held_out: ρ [WHAT, cells, 1 + draws]."""
+    """Rows of the second table; in_sample, held_out: ρ [WHAT, cells, 1 + resamples]."""
     rows = []
     for what, inside, outside in zip(WHAT, in_sample, held_out, strict=True):
         row = {"left_out": left_out, "what": what}

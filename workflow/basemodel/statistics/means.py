@@ -2,7 +2,7 @@
 
 Another experiment would have other source tasks and other targets. All cells share the source
 tasks, and the architectures of a target share its images, so cells are not independent: a target
-is drawn with all its architectures. The architectures are fixed; three are no sample.
+is resampled with all its architectures. The architectures are fixed; three are no sample.
 """
 
 import numpy as np
@@ -16,33 +16,33 @@ ROUNDING = 1e-12  # a smaller spread is none
 def mean_interval(
     values: np.ndarray,
     targets: np.ndarray,
-    draws: np.ndarray | None = None,
+    resampled: np.ndarray | None = None,
     bounds: tuple[float, float] = (-np.inf, np.inf),
     correlations: bool = False,
 ) -> tuple[float, float, float]:
     """The mean of values over cells, and the ends of its 95 % interval.
 
-    values: float [cells]; targets: the target of each cell, [cells]; draws: the values in each
-    draw of source tasks, float [cells, draws] (bootstrap.rho_draws), or None to count targets as
-    the only sample. bounds: the possible means; the interval is cut there. correlations: the
-    interval is built on Fisher's z of the mean, and stays within −1…1. Cells whose value is NaN are
-    left out. With one target, it is the interval for that target alone: only source tasks are
-    drawn; with two, the interval is so wide that it says little. The ends are NaN where nothing
+    values: float [cells]; targets: the target of each cell, [cells]; resampled: the values in each
+    resample of source tasks, float [cells, resamples] (bootstrap.resampled_rho), or None to count
+    targets as the only sample. bounds: the possible means; the interval is cut there. correlations:
+    the interval is built on Fisher's z of the mean, and stays within −1…1. Cells whose value is NaN
+    are left out. With one target, it is the interval for that target alone: only source tasks are
+    resampled; with two, the interval is so wide that it says little. The ends are NaN where nothing
     varies, or nothing is known of how it does.
 
-    The variance has two parts. Drawing targets with replacement, without end, gives the first: the
-    spread of the targets' means m_t, Σ_t W_t² (m_t − m)² · T / (T−1), where W_t is target t's share
-    of the cells (T / (T−1) is Bessel's correction, which such draws lack). That spread already
-    contains each target's own noise from the source tasks; what it lacks is the noise that all
-    targets share. So the second part is the mean covariance of two targets' means over the draws of
-    source tasks. (Drawing both at once, the pigeonhole bootstrap of Owen, Annals of Applied
-    Statistics 1, 2007, counts each target's own noise twice.) The quantile is Student's t with
-    T−1 degrees of freedom; for one target, the normal one.
+    The variance has two parts. Resampling targets, without end, gives the first: the spread of the
+    targets' means m_t, Σ_t W_t² (m_t − m)² · T / (T−1), where W_t is target t's share of the cells
+    (T / (T−1) is Bessel's correction, which such resamples lack). That spread already contains each
+    target's own noise from the source tasks; what it lacks is the noise that all targets share. So
+    the second part is the mean covariance of two targets' means over the resamples of source tasks.
+    (Resampling both at once, the pigeonhole bootstrap of Owen, Annals of Applied Statistics 1,
+    2007, counts each target's own noise twice.) The quantile is Student's t with T−1 degrees of
+    freedom; for one target, the normal one.
 
     Coverage of the true mean ρ and, in brackets, of the difference of two metrics, in 300
     simulations each of 8 targets × 3 architectures × 60 models: 95 % (95) for a ρ of 0.6 that
     varies between targets by 0.15; 96 % (97) if it does not vary; 95 % (94) for 0.3, varying by
-    0.25; 99 % (96) for 0.85, varying by 0.05. Percentiles of joint draws covered 91 to 95 %.
+    0.25; 99 % (96) for 0.85, varying by 0.05. Percentiles of joint resamples covered 91 to 95 %.
     """
     used = ~np.isnan(values)
     if not used.any():
@@ -55,8 +55,8 @@ def mean_interval(
     between = shared = 0.0
     if len(names) > 1:
         between = len(names) / (len(names) - 1) * float((share**2 * (of_target - mean) ** 2).sum())
-    if draws is not None:
-        shared = _shared(draws[used], group, share)
+    if resampled is not None:
+        shared = _shared(resampled[used], group, share)
     elif len(names) == 1:
         return mean, np.nan, np.nan
     variance = between + shared
@@ -73,13 +73,13 @@ def mean_interval(
     return mean, float(np.tanh(z - half)), float(np.tanh(z + half))
 
 
-def _shared(draws: np.ndarray, group: np.ndarray, share: np.ndarray) -> float:
-    """The mean covariance of two targets' means over draws; with one target, its variance.
+def _shared(resampled: np.ndarray, group: np.ndarray, share: np.ndarray) -> float:
+    """The mean covariance of two targets' means over resamples; with one target, its variance.
 
-    draws: [cells, draws]; group: the number of each cell's target, [cells]; share: [targets].
-    Draws in which a target has no value are left out. At least 0.
+    resampled: [cells, resamples]; group: the number of each cell's target, [cells]; share:
+    [targets]. Resamples in which a target has no value are left out. At least 0.
     """
-    means = np.stack([mean_of_defined(draws[group == t], axis=0) for t in range(len(share))])
+    means = np.stack([mean_of_defined(resampled[group == t], axis=0) for t in range(len(share))])
     means = means[:, ~np.isnan(means).any(axis=0)]
     if means.shape[1] < 2:
         return np.nan

@@ -1,7 +1,7 @@
 """What it costs to trust a metric: the accuracy lost by taking what it ranks first.
 
 ρ is over all models, but a user takes one, or fine-tunes the few that rank highest. Ties in a
-metric are broken at random, and the columns are the exact expectations; nothing is drawn. NaN
+metric are broken at random, and the columns are the exact expectations; nothing is resampled. NaN
 ranks last, also by ties.
 """
 
@@ -57,12 +57,12 @@ def expected_best(values: np.ndarray, key: np.ndarray, k: int) -> float:
     maximum of the chosen with probability C(m−j, r−1) / C(m, r).
     """
     k = min(k, len(key))
-    last = np.sort(key)[-k]  # the key of the k-th place
+    last = np.sort(key)[-k]  # the key of the k-th model
     certain = values[key > last]
     tied = np.sort(values[key == last])[::-1]
-    places = k - len(certain)
-    ways = [comb(len(tied) - j, places - 1) for j in range(1, len(tied) + 1)]
-    chance = np.array([way / comb(len(tied), places) for way in ways])
+    left = k - len(certain)
+    ways = [comb(len(tied) - j, left - 1) for j in range(1, len(tied) + 1)]
+    chance = np.array([way / comb(len(tied), left) for way in ways])
     floor = certain.max() if len(certain) else -np.inf
     return float(chance @ np.maximum(tied, floor))
 
@@ -86,8 +86,8 @@ def mean_regret_table(table: pd.DataFrame) -> pd.DataFrame:
     """Means of regret_table's columns over pools: one row per scope and metric.
 
     Each column is followed by the ends of its 95 % interval, _low and _high (means.mean_interval;
-    only targets are drawn, because the best of a draw of models is no estimate of the best), cut
-    at what is possible: no regret is negative.
+    only targets are resampled, because the best of a resample of models is no estimate of the
+    best), cut at what is possible: no regret is negative.
     """
     columns = [name for name in table if name not in ("scope", "architecture", "target", "metric")]
     rows = []

@@ -28,7 +28,7 @@ def draw(
 ) -> Figure:
     """One panel per architecture, one group per target (name, title), one bar per metric.
 
-    correlation: columns architecture, target, metric, rho (of metrics turned so that larger is
+    correlation: columns architecture, target, metric, rho (of metrics oriented so that larger is
     better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
     architecture, target, ceiling, drawn as a line over its group. An undefined ρ is shown as a
     cross instead of a bar.
@@ -90,8 +90,8 @@ def draw(
 
 def _label(metric: str) -> str:
     module = load(metric)
-    turned = "" if module.LARGER_IS_BETTER else "−"
-    return f"{turned}{module.LABEL}  {module.NAME}"
+    minus = "" if module.LARGER_IS_BETTER else "−"
+    return f"{minus}{module.LABEL}  {module.NAME}"
 
 
 def _axes(panel, title: str, groups: int) -> None:

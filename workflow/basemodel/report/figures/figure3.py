@@ -13,7 +13,7 @@ from basemodel.networks.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.bootstrap import mean_of_defined
 from basemodel.statistics.pairs import best_row
-from basemodel.statistics.scores import cell_names
+from basemodel.statistics.scopes import cell_names
 
 COLUMNS = 3
 MEAN_WIDTH = 2

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from basemodel.metrics import family
 from basemodel.report.figures import ranked, style
-from basemodel.statistics.scopes import ALL, ONE, SEVERAL
+from basemodel.statistics.scopes import ALL, ONE, SCOPES, SEVERAL
 
 WITHIN = 0.26  # rows by which the ρ within kinds is drawn below the pooled one
 TITLES = {
@@ -27,16 +28,16 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str]) 
     ceiling_within, of ceiling.table; paper: the metrics of Figures 1 to 5. Where a mean is
     undefined, its row is empty.
     """
-    scopes = [scope for scope in ranked.SCOPES if scope in set(mean_rho["scope"])]
+    scopes = [scope for scope in SCOPES if scope in set(mean_rho["scope"])]
     first = mean_rho[mean_rho["scope"] == scopes[0]].sort_values(
         "mean_rho", ascending=False, kind="stable", na_position="last"
     )
     metrics = list(first["metric"])
     figure, panels = ranked.panels(len(metrics), len(scopes), extra=1.55)
-    kinds = {metric: ranked.kind(metric, paper) for metric in metrics}
+    families = {metric: family(metric, paper) for metric in metrics}
     for panel, scope in zip(panels, scopes, strict=True):
         table = mean_rho[mean_rho["scope"] == scope].set_index("metric").loc[metrics]
-        _draw_points(panel, table, kinds)
+        _draw_points(panel, table, families)
         pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
         _draw_ceiling(panel, ceiling[pooled])
         panel.set_title(TITLES[scope], loc="left")
@@ -48,7 +49,7 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str]) 
     for panel in panels[1:]:
         ranked.mark_rows(panel)
     figure.legend(
-        handles=[*ranked.kind_handles(set(kinds.values())), *_handles()],
+        handles=[*ranked.family_handles(set(families.values())), *_handles()],
         loc="outside upper center",
         ncols=3,
         frameon=False,
@@ -56,10 +57,10 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str]) 
     return figure
 
 
-def _draw_points(panel: Axes, table: pd.DataFrame, kinds: dict[str, str]) -> None:
+def _draw_points(panel: Axes, table: pd.DataFrame, families: dict[str, str]) -> None:
     rows = np.arange(len(table))
-    for name, (colour, marker) in ranked.KINDS.items():
-        own = np.array([kinds[metric] == name for metric in table.index])
+    for name, (colour, marker) in ranked.LOOKS.items():
+        own = np.array([families[metric] == name for metric in table.index])
         part = table[own]
         full = {"color": colour, "marker": marker, "markersize": 4}
         small = full | {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.8}

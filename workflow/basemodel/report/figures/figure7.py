@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from basemodel.metrics import family
 from basemodel.report.figures import ranked, style
 from basemodel.report.figures.figure6 import TITLES
 from basemodel.statistics.regret import RANDOM
+from basemodel.statistics.scopes import SCOPES
 
 TRIED = (1, 3, 5)
 
@@ -22,18 +24,18 @@ def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
     regret_1_high and the same for 3 and 5, in percentage points, of regret.mean_regret_table;
     paper: the metrics of Figures 1 to 5. An interval is cut at 0, as no regret is negative.
     """
-    scopes = [scope for scope in ranked.SCOPES if scope in set(mean_regret["scope"])]
+    scopes = [scope for scope in SCOPES if scope in set(mean_regret["scope"])]
     first = mean_regret[mean_regret["scope"] == scopes[0]].sort_values(
         "regret_1", kind="stable", na_position="last"
     )
     rows = list(first["metric"])
-    kinds = {metric: _kind(metric, paper) for metric in rows}
+    families = {metric: _family(metric, paper) for metric in rows}
     figure, panels = ranked.panels(len(rows), len(scopes), extra=1.45)
     at = np.arange(len(rows))
     for panel, scope in zip(panels, scopes, strict=True):
         table = mean_regret[mean_regret["scope"] == scope].set_index("metric").loc[rows]
         for name, (colour, marker) in _looks().items():
-            own = np.array([kinds[metric] == name for metric in rows])
+            own = np.array([families[metric] == name for metric in rows])
             for tried in reversed(TRIED):
                 look = _look(colour, marker, tried)
                 values, low, high = (
@@ -49,7 +51,7 @@ def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
     labels = ["random choice" if metric == RANDOM else ranked.label(metric) for metric in rows]
     ranked.name_rows(panels[0], labels)
     figure.legend(
-        handles=[*ranked.kind_handles(set(kinds.values())), *_handles()],
+        handles=[*ranked.family_handles(set(families.values())), *_handles()],
         loc="outside upper center",
         ncols=3,
         frameon=False,
@@ -57,12 +59,12 @@ def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
     return figure
 
 
-def _kind(metric: str, paper: Collection[str]) -> str:
-    return RANDOM if metric == RANDOM else ranked.kind(metric, paper)
+def _family(metric: str, paper: Collection[str]) -> str:
+    return RANDOM if metric == RANDOM else family(metric, paper)
 
 
 def _looks() -> dict[str, tuple[str, str]]:
-    return {**ranked.KINDS, RANDOM: ("black", "X")}
+    return {**ranked.LOOKS, RANDOM: ("black", "X")}
 
 
 def _look(colour: str, marker: str, tried: int) -> dict:

@@ -1,4 +1,4 @@
-"""What Figures 6 and 7 share: metrics one below the other, their kinds told apart by look."""
+"""What Figures 6 and 7 share: metrics one below the other, their families by look."""
 
 from collections.abc import Collection, Sequence
 
@@ -7,38 +7,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from basemodel.metrics import load
+from basemodel.metrics import LATER, PAPER, STATIC, load
 from basemodel.report.figures import style
-from basemodel.statistics.scopes import ONE, SEVERAL
 
 ROW = 0.185  # inches of height for one metric
 FEWEST = 4  # rows that there is always room for
-SCOPES = (ONE, SEVERAL)
-# Colour and marker of the three kinds of metrics.
-KINDS = {
-    "the paper's metrics": (style.COLOURS[0], "o"),
-    "later metrics": (style.COLOURS[5], "s"),
-    "static baselines": (style.COLOURS[7], "D"),
+# Colour and marker of the families of metrics.
+LOOKS = {
+    PAPER: (style.COLOURS[0], "o"),
+    LATER: (style.COLOURS[5], "s"),
+    STATIC: (style.COLOURS[7], "D"),
 }
-# Known before any image of the target is seen, or all but that.
-STATIC = ("card",)
-NORM = "feature_norm"
-
-
-def kind(metric: str, paper: Collection[str]) -> str:
-    """The key in KINDS; `paper`: the metrics of Figures 1 to 5."""
-    if metric in paper:
-        return "the paper's metrics"
-    static = metric == NORM or load(metric).INPUTS == STATIC
-    return "static baselines" if static else "later metrics"
 
 
 def label(metric: str) -> str:
     """Short and long name, with a minus where smaller is better."""
     module = load(metric)
-    turned = "" if module.LARGER_IS_BETTER else "−"
+    minus = "" if module.LARGER_IS_BETTER else "−"
     name = module.NAME if module.LABEL in module.NAME else f"{module.LABEL}  {module.NAME}"
-    return turned + name
+    return minus + name
 
 
 def panels(rows: int, count: int, extra: float) -> tuple[Figure, Sequence[Axes]]:
@@ -81,9 +68,9 @@ def points(
     panel.plot(values, at, linestyle="", clip_on=False, **look)
 
 
-def kind_handles(kinds: Collection[str]) -> list[Line2D]:
+def family_handles(families: Collection[str]) -> list[Line2D]:
     return [
         Line2D([], [], linestyle="", color=colour, marker=marker, markersize=4, label=name)
-        for name, (colour, marker) in KINDS.items()
-        if name in kinds
+        for name, (colour, marker) in LOOKS.items()
+        if name in families
     ]

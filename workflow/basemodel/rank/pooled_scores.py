@@ -1,4 +1,4 @@
-"""The scores of all candidates beside each other, and which of them to trust."""
+"""The scores of all candidates together, and which of them to trust."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +14,14 @@ PAIR = f"C_{published.FIRST[1:]},{published.SECOND[1:]}({published.ALPHA:g})"
 SIGMAS = 1.96  # of a normal 95 % interval
 
 
-def values(
+def pooled_scores(
     scored: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each metric, and of the paper's pair: value, low, high and note of each candidate.
 
-    scored: `scores` of scripts/rank_scores.py of each candidate, controls included: metrics whose
-    terms are scaled by their extremes are scaled over all of them. Intervals are normal, from the
-    spread of the half-samples; None where there is no value or no half-sample.
+    scored: `scores` of scripts/rank_scores.py of each candidate, untrained baselines included:
+    metrics whose terms are scaled by their extremes are scaled over all of them. Intervals are
+    normal, from the spread of the half-samples; None where there is no value or no half-sample.
     """
     found = {name: _of_metric(name, [each[name] for each in scored]) for name in names}
     if {published.FIRST, published.SECOND} <= set(names):
@@ -30,7 +30,7 @@ def values(
 
 
 def larger_is_better(name: str) -> bool:
-    """The pair's metrics are turned before they are added."""
+    """The pair's metrics are oriented before they are added."""
     return name == PAIR or metrics.sign(name) > 0
 
 
@@ -39,31 +39,31 @@ def trust(
     measured: Sequence[Mapping[str, Any]],
     labels: Sequence[str],
     architectures: Sequence[str],
-    controls: Sequence[bool],
+    untrained: Sequence[bool],
 ) -> tuple[str, str]:
     """How far a score can be believed here, and why not.
 
     All in one order of candidates: measured, from `values`; labels: their names; architectures;
-    controls: whether it is untrained. "n/a": no trained candidate has a value. "untrusted": an
+    untrained: whether it is a baseline. "n/a": no trained candidate has a value. "untrusted": an
     untrained network is put above a trained candidate that it may be compared with (any, or if the
     score cannot compare architectures, one of its own). "within": only candidates of one
     architecture can be compared. "trusted": none of these.
     """
     known = [i for i, each in enumerate(measured) if each["value"] is not None]
-    if not any(not controls[i] for i in known):
-        notes = [each.get("note") for each, control in zip(measured, controls, strict=True)
-                 if not control and each.get("note")]  # fmt: skip
+    if not any(not untrained[i] for i in known):
+        notes = [each.get("note") for each, baseline in zip(measured, untrained, strict=True)
+                 if not baseline and each.get("note")]  # fmt: skip
         return "n/a", notes[0] if notes else "undefined for every candidate"
     across = name == PAIR or metrics.compares_architectures(name)
     sign = 1 if larger_is_better(name) else -1
-    for control in (i for i in known if controls[i]):
-        for trained in (i for i in known if not controls[i]):
-            if not across and architectures[trained] != architectures[control]:
+    for baseline in (i for i in known if untrained[i]):
+        for trained in (i for i in known if not untrained[i]):
+            if not across and architectures[trained] != architectures[baseline]:
                 continue
-            better = sign * (measured[control]["value"] - measured[trained]["value"])
+            better = sign * (measured[baseline]["value"] - measured[trained]["value"])
             if better >= 0:
                 where = "above" if better > 0 else "level with"
-                return "untrusted", f"puts {labels[control]} {where} {labels[trained]}"
+                return "untrusted", f"puts {labels[baseline]} {where} {labels[trained]}"
     if not across:
         return "within", "other architectures have values on another scale"
     return "trusted", ""
@@ -76,14 +76,14 @@ def _of_metric(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     ]
     full = _pooled(name, [each[i]["terms"] for i in have])
     halves = min((len(each[i]["halves"]) for i in have), default=0)
-    drawn = [_pooled(name, [each[i]["halves"][h] for i in have]) for h in range(halves)]
-    for place, i in enumerate(have):
-        value = full[place]
+    of_halves = [_pooled(name, [each[i]["halves"][h] for i in have]) for h in range(halves)]
+    for position, i in enumerate(have):
+        value = full[position]
         if not np.isfinite(value):
             found[i]["note"] = "undefined for these images"
             continue
         found[i]["value"] = float(value)
-        spread = np.array([half[place] for half in drawn])
+        spread = np.array([half[position] for half in of_halves])
         if len(spread) > 1 and np.isfinite(spread).all():
             reach = SIGMAS * float(spread.std(ddof=1))
             found[i] |= {"low": float(value) - reach, "high": float(value) + reach}
@@ -91,11 +91,11 @@ def _of_metric(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, A
 
 
 def _pooled(name: str, terms: Sequence[Mapping[str, float]]) -> list[float]:
-    return [row["value"] for row in metrics.table(name, [dict(one) for one in terms])]
+    return [row["value"] for row in metrics.values_in_pool(name, [dict(one) for one in terms])]
 
 
 def _of_pair(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """(1−α)·S5 + α·S6, both turned and scaled by their extremes over the candidates."""
+    """(1−α)·S5 + α·S6, both oriented and scaled by their extremes over the candidates."""
     columns = np.array(
         [
             [np.nan if one["value"] is None else -one["value"] for one in found[name]]

@@ -6,9 +6,9 @@ from textwrap import wrap
 import numpy as np
 import pandas as pd
 
-from basemodel.report.figures.ranked import SCOPES, kind
+from basemodel.metrics import STATIC, family
 from basemodel.statistics.regret import RANDOM
-from basemodel.statistics.scopes import ALL, ONE, SEVERAL
+from basemodel.statistics.scopes import ALL, ONE, SCOPES, SEVERAL
 
 WIDTH = 100
 OVER = {
@@ -17,7 +17,7 @@ OVER = {
 }
 
 
-def verdict(
+def conclusions(
     mean_rho: pd.DataFrame,
     differences: pd.DataFrame,
     mean_regret: pd.DataFrame,
@@ -82,7 +82,7 @@ def _scope(
 
 
 def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]) -> str:
-    """What the metric with the highest mean beats, and what it cannot be told apart from."""
+    """What the metric with the highest mean beats, and what differs from it too little."""
     best = table.iloc[0]["metric"]
     beaten, open_ = [], []
     of_best = differences[differences["first"] == best].set_index("second")
@@ -95,7 +95,7 @@ def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]
         text += f"It beats {', '.join(beaten)}. "
     if open_:
         text += f"It cannot be told apart from {', '.join(open_)}. "
-    static = [m for m in table["metric"] if kind(m, paper) == "static baselines"]
+    static = [m for m in table["metric"] if family(m, paper) == STATIC]
     if static and static[0] != best:
         text += f"The best static baseline is {static[0]}."
     return text.strip()

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basemodel.report.verdict import verdict
+from basemodel.report.conclusions import conclusions
 
 PAPER = ["S1", "S3"]
 ONE, SEVERAL = "one architecture", "all architectures"
 
 
 def comparison(scopes=(ONE, SEVERAL)) -> dict[str, pd.DataFrame]:
-    """Four metrics; LogME beats S1 and source_accuracy, and cannot be told apart from S3."""
+    """Four metrics; LogME beats S1 and source_accuracy; its difference from S3 may be chance."""
     means = {"S1": 0.6, "S3": 0.75, "LogME": 0.8, "source_accuracy": 0.3}
     rows = [
         (scope, m, rho, rho - 0.1, rho + 0.1, rho / 2, rho / 2 - 0.2, rho / 2 + 0.2, 0.9)
@@ -64,7 +64,7 @@ def comparison(scopes=(ONE, SEVERAL)) -> dict[str, pd.DataFrame]:
 
 
 def text(**changed) -> str:
-    lines = list(verdict(*(comparison() | changed).values(), PAPER))
+    lines = list(conclusions(*(comparison() | changed).values(), PAPER))
     assert all(len(line) <= 100 for line in lines)
     return " ".join(" ".join(lines).split())
 
@@ -79,7 +79,7 @@ def test_what_is_real_and_what_is_not():
 
 
 def test_the_table_is_ordered_and_ends_with_chance_and_the_ceiling():
-    lines = list(verdict(*comparison().values(), PAPER))
+    lines = list(conclusions(*comparison().values(), PAPER))
     start = lines.index("Over the base models of one architecture, the mean over cells:")
     names = [line.split()[0] for line in lines[start + 2 : start + 8]]
     assert names == ["LogME", "S3", "S1", "source_accuracy", "random", "ceiling"]
