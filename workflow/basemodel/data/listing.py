@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from basemodel.files import shown
@@ -54,9 +55,7 @@ class Listing:
         return Listing(self.classes, **splits, skipped=self.skipped)
 
 
-def named(
-    classes: list[str], train: list[str], test: list[str], skipped: list[str] | None = None
-) -> Listing:
+def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
     """The listing of files that are in folders named after their classes.
 
     Raises DataError for a file in a folder that is not a class.
@@ -69,7 +68,16 @@ def named(
             file = files[labels.index(None)]
             raise DataError(f"{file}: {Path(file).parent.name} is no class of this data set")
         splits.append(list(zip(files, labels, strict=True)))
-    return Listing(classes, *splits, skipped or [])
+    return Listing(classes, *splits)
+
+
+def of_folders(
+    train: dict[str, list[str]], test: dict[str, list[str]], skipped: list[str]
+) -> Listing:
+    """The listing of each class's files; the classes are those of `train`. Raises as `named`."""
+    found = named(list(train), *(list(chain.from_iterable(s.values())) for s in (train, test)))
+    found.skipped = skipped
+    return found
 
 
 def skipped_facts(skipped: list[str]) -> dict:
