@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import jobs
-from basemodel.data.listing import DataError
 from basemodel.data.folders import state
+from basemodel.data.listing import DataError
 from basemodel.rank.images import choose, divide
 
 

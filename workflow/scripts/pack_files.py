@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from basemodel import versions
-from basemodel.data import filling, finishing
+from basemodel.data import packing
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_classes, check_least, say_skipped, skipped_facts
 from basemodel.files import shown, write_json, write_npy
 from basemodel.fingerprint import verify
 
-verify(snakemake.params.code)
+code = snakemake.params.code
+verify(code)
 settings = snakemake.params.settings
 
 name = snakemake.wildcards.dataset
@@ -41,7 +42,7 @@ def check(listing):
 try:
     listing = checked_listing(root, settings["dataset"], config["data_counts"] == "paper")
     check(listing)
-    filling.check_room(folder, len(listing.train) + len(listing.test), size)
+    packing.check_room(folder, len(listing.train) + len(listing.test), size)
 except DataError as error:
     raise SystemExit(shown(f"{name}: {error}")) from None
 if listing.skipped:
@@ -50,20 +51,20 @@ if listing.skipped:
 bad, dropped = {}, []
 for split, path in outputs.items():
     files = [file for file, _ in getattr(listing, split)]
-    try:
-        bad[split] = filling.fill(
-            path, root, files, size, snakemake.params.code, snakemake.threads, drop
-        )
-    except filling.UndecodableFiles as error:
-        write_json(errors, [{"file": file, "error": reason} for file, reason in error.files])
-        lines = [f"  {root / file}: {reason}\n" for file, reason in error.files]
-        raise SystemExit(
-            f"{name}: {error}; repair or remove them, or set datasets.{name}.on_error: drop\n"
-            f"{''.join(lines)}{KEPT}"
-        ) from None
-    for row, reason in bad[split].items():
-        dropped.append({"file": shown(files[row]), "split": split, "error": reason})
-        print(f"dropped {dropped[-1]['file']}: {reason}")
+    bad[split] = packing.fill(path, root, files, size, code, snakemake.threads, drop)
+    dropped += [
+        {"file": shown(files[row]), "split": split, "error": reason}
+        for row, reason in bad[split].items()
+    ]
+if dropped and not drop:
+    write_json(errors, [{"file": file["file"], "error": file["error"]} for file in dropped])
+    lines = [f"  {shown(str(root))}/{file['file']}: {file['error']}\n" for file in dropped]
+    raise SystemExit(
+        f"{name}: {len(dropped)} files cannot be decoded; repair or remove them, or set "
+        f"datasets.{name}.on_error: drop\n{''.join(lines)}{KEPT}"
+    )
+for file in dropped:
+    print(f"dropped {file['file']}: {file['error']}")
 
 left = listing.without(bad)
 try:
@@ -73,9 +74,9 @@ except DataError as error:
     why = f"after {len(dropped)} files that cannot be decoded were dropped"
     raise SystemExit(shown(f"{name}: {why}, {error}; or repair the files. {KEPT}")) from None
 
-sha256 = {split: finishing.complete(path, bad[split]) for split, path in outputs.items()}
+sha256 = {split: packing.complete(path, bad[split]) for split, path in outputs.items()}
 for split, path in outputs.items():
-    finishing.publish(path, bad[split])
+    packing.publish(path, bad[split])
     labels = [label for _, label in getattr(left, split)]
     write_npy(path.with_name("labels.npy"), np.array(labels, dtype=np.int64))
     text = f", {len(bad[split])} dropped" if bad[split] else ""
@@ -94,5 +95,5 @@ write_json(
     },
 )
 for path in outputs.values():
-    finishing.clear(path)
+    packing.clear(path)
 errors.unlink(missing_ok=True)

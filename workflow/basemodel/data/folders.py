@@ -73,7 +73,7 @@ def hold_out(name: str, files: list[str], test_share: float) -> tuple[list[str],
 
 def position(name: str, file: str) -> float:
     """A number from 0 to 1 that depends on the names of a class and of a file in it alone."""
-    return seed_of("split", shown(name), shown(os.path.basename(file))) / 2**63
+    return seed_of("split", shown(name), shown(file.rpartition("/")[2])) / 2**63
 
 
 def in_order(name: str, files: list[str]) -> list[str]:

@@ -17,7 +17,6 @@ BY_HAND = "your own images: one folder per class in {folder}, or in train/ and t
 
 
 def listing(root: Path, settings: dict, exact: bool) -> Listing:
-    path = settings["path"]
     share = settings.get("test_share", folders.TEST_SHARE)
     found = folders.find(root, settings["path"], share)
     for name, files in found.train.items():
