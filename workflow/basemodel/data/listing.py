@@ -144,15 +144,20 @@ def check_classes(listing: Listing) -> None:
             )
 
 
-def check_least(listing: Listing, train: int, setting: str) -> None:
-    """Raise DataError if a class has fewer training images than `setting` asks for."""
+def check_least(listing: Listing, least: dict[str, int]) -> None:
+    """Raise as `check_classes`, or if a class has fewer training images than settings ask for.
+
+    `least`: how many each setting asks for.
+    """
+    check_classes(listing)
     of_class = Counter(label for _, label in listing.train)
     rarest = min(range(len(listing.classes)), key=lambda label: of_class[label])
-    if of_class[rarest] < train:
-        raise DataError(
-            f"class {listing.classes[rarest]} has {of_class[rarest]} training images, fewer than "
-            f"the {train} that {setting} asks for: lower it, or leave the class out"
-        )
+    for setting, count in least.items():
+        if of_class[rarest] < count:
+            raise DataError(
+                f"class {listing.classes[rarest]} has {of_class[rarest]} training images, fewer "
+                f"than the {count} that {setting} asks for: lower it, or leave the class out"
+            )
 
 
 def check_files(root: Path, listing: Listing) -> None:
