@@ -47,6 +47,7 @@ def pack(
     for split in ("train", "test"):
         (results / split).mkdir(parents=True, exist_ok=True)
         outputs[split] = results / split / "images.npy"
+        outputs[f"{split}_labels"] = results / split / "labels.npy"
     config = {
         "data_root": str(root),
         "data_counts": counts,

@@ -13,7 +13,6 @@ import yaml
 
 from basemodel import settings
 from basemodel.data import fetch
-from basemodel.data.kinds import folder
 from miniatures import OFFICIAL
 from test_datasets import listing, make_folders
 
@@ -180,10 +179,3 @@ def test_settings_are_read_without_torch(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
-
-
-def test_the_held_out_share_does_not_follow_the_experiments_seed(tmp_path):
-    files = [f"mine/a/{number}.png" for number in range(20)]
-    train, test = folder.split(files, 0.2)
-    assert len(test) == 4 and sorted(train + test) == sorted(files)
-    assert test == folder.split(files, 0.2)[1]

@@ -1,5 +1,6 @@
 """Packing that is killed, at any moment, and started again: the same bytes, nothing lost."""
 
+import contextlib
 import errno
 import json
 import multiprocessing
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 import miniatures
-from basemodel.data import filling, finishing
+from basemodel.data import packing
 from basemodel.data.decode import square
 from pack_job import FOLDER, class_folders, outputs, pack, spoil
 
@@ -37,9 +38,10 @@ def start(results, images):
 
 
 def chunks(results):
-    """How many chunks the journals list."""
-    journals = results.rglob(".*.journal")
-    return sum(max(len(journal.read_bytes().splitlines()) - 1, 0) for journal in journals)
+    """How many chunks are noted as done."""
+    with contextlib.suppress(FileNotFoundError):  # it is just being cleared
+        return len(list(results.rglob(".*.packing/[0-9]*.json")))
+    return 0
 
 
 def forget_outputs(results):
@@ -61,7 +63,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
     results, texts = tmp_path / "out", []
     # Twice for certain: a fast machine may be done before a random moment has come.
     for _ in range(2):
-        kill_at("basemodel.data.journal", "add", 2, results, images, FOLDER, SIDE)
+        kill_at("basemodel.data.packing", "record", 2, results, images, FOLDER, SIDE)
         forget_outputs(results)
     for _ in range(30):
         before, more = chunks(results), rng.integers(0, 4)
@@ -83,14 +85,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(images, tmp_path):
 
 
 STEPS = [  # of the last phase: killed at which call of a function, arrays that are read once more
-    ("basemodel.data.finishing", "complete", 1, 2),
-    ("basemodel.data.finishing", "checksum", 1, 2),
-    ("basemodel.data.finishing", "checksum", 2, 1),
-    ("basemodel.data.finishing", "publish", 1, 0),
-    ("basemodel.data.finishing", "publish", 2, 0),
+    ("basemodel.data.packing", "complete", 1, 2),
+    ("basemodel.data.packing", "checksum", 1, 2),
+    ("basemodel.data.packing", "checksum", 2, 1),
+    ("basemodel.data.packing", "publish", 1, 0),
+    ("basemodel.data.packing", "publish", 2, 0),
     ("basemodel.files", "write_npy", 2, 0),
     ("basemodel.files", "write_json", 1, 0),
-    ("basemodel.data.finishing", "clear", 1, 0),
+    ("basemodel.data.packing", "clear", 1, 0),
 ]
 
 
@@ -127,16 +129,16 @@ def test_killed_in_its_last_phase_it_decodes_nothing_again(
     whole, results = pack(tmp_path / "whole", images, dataset, 16), tmp_path / "out"
     kill_at(module, function, call, results, images, dataset, 16)
     forget_outputs(results)
-    checksum, read = finishing.checksum, []
-    monkeypatch.setattr(finishing, "checksum", lambda path: read.append(path) or checksum(path))
-    monkeypatch.setattr(filling, "square", None)
+    checksum, read = packing.checksum, []
+    monkeypatch.setattr(packing, "checksum", lambda path: read.append(path) or checksum(path))
+    monkeypatch.setattr(packing, "square", None)
     pack(results, images, dataset, 16)
     assert len(read) == reads
     assert outputs(results) == outputs(whole)
 
 
 def test_a_file_that_changes_after_the_checksum_is_noted_is_read_again(images, tmp_path):
-    kill_at("basemodel.data.finishing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
+    kill_at("basemodel.data.packing", "publish", 1, tmp_path / "out", images, FOLDER, 16)
     rewrite(images / "mine/train/class1/007.jpg")
     results = pack(tmp_path / "out", images, FOLDER, 16)
     assert outputs(results) == outputs(pack(tmp_path / "whole", images, FOLDER, 16))
@@ -158,14 +160,15 @@ def files_of(images):
 def interrupted(path, images):
     """An array in which only the first chunk is filled."""
     files = files_of(images)
-    filling.fill(path, images, files, 16, "code", 1, drop=False)
-    journal = path.with_name(".images.npy.journal")
-    lines = journal.read_text().splitlines()
+    packing.fill(path, images, files, 16, "code", 1, drop=False)
+    notes = path.with_name(".images.npy.packing")
     part = path.with_name(".images.npy.part")
     content = bytearray(part.read_bytes())
-    content[-(len(files) - filling.CHUNK) * 768 :] = bytes((len(files) - filling.CHUNK) * 768)
+    content[-(len(files) - packing.CHUNK) * 768 :] = bytes((len(files) - packing.CHUNK) * 768)
     part.write_bytes(content)
-    journal.write_text("\n".join(lines[:2]) + "\n" + '{"start": 32, "ba')  # torn by the kill
+    for note in notes.glob("[1-9]*.json"):
+        note.unlink()
+    (notes / "32.json").write_text('{"stamp": "ba')  # torn by the kill
     return files
 
 
@@ -186,7 +189,7 @@ def test_it_goes_on_only_with_the_same_files_and_settings(images, tmp_path, chan
     path.parent.mkdir()
     files = interrupted(path, images)
     decoded = []
-    monkeypatch.setattr(filling, "square", lambda file, s: decoded.append(file) or square(file, s))
+    monkeypatch.setattr(packing, "square", lambda file, s: decoded.append(file) or square(file, s))
     side, code = 20 if change == "side" else 16, "other" if change == "code" else "code"
     if change == "files":
         files = files[1:]
@@ -199,24 +202,26 @@ def test_it_goes_on_only_with_the_same_files_and_settings(images, tmp_path, chan
         os.utime(images / files[3], (0, 0))
     if change == "content of another chunk":
         rewrite(images / files[-1])
-    filling.fill(path, images, files, side, code, 2, drop=False)
-    assert len(decoded) == len(files) - CHANGES[change] * filling.CHUNK
-    finishing.publish(path, {})
+    packing.fill(path, images, files, side, code, 2, drop=False)
+    assert len(decoded) == len(files) - CHANGES[change] * packing.CHUNK
+    packing.publish(path, {})
     expected = np.stack([square(images / file, side) for file in files])
     assert np.array_equal(np.load(path), expected)
 
 
-def test_what_was_dropped_before_a_kill_is_still_dropped_after_it(images, tmp_path):
+def test_what_was_dropped_before_a_kill_is_still_dropped_after_it(images, tmp_path, monkeypatch):
     spoil(images)
     path = tmp_path / "out" / "images.npy"
     path.parent.mkdir()
     files = files_of(images)
-    bad = filling.fill(path, images, files, 16, "code", 1, drop=True)
+    bad = packing.fill(path, images, files, 16, "code", 1, drop=True)
     assert len(bad) == 3
-    assert filling.fill(path, images, files, 16, "code", 1, drop=True) == bad  # nothing left to do
-    with pytest.raises(filling.UndecodableFiles) as stopped:
-        filling.fill(path, images, files, 16, "code", 1, drop=False)
-    assert [file for file, _ in stopped.value.files] == [files[row] for row in bad]
+    assert packing.fill(path, images, files, 16, "code", 1, drop=True) == bad  # nothing left to do
+    # If they are not to be dropped, they are tried again: they may have been repaired.
+    decoded = []
+    monkeypatch.setattr(packing, "square", lambda file, s: decoded.append(file) or square(file, s))
+    assert packing.fill(path, images, files, 16, "code", 1, drop=False) == bad
+    assert {images / files[row] for row in bad} < set(decoded) and len(decoded) < len(files)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(images, tmp_path):
@@ -224,10 +229,10 @@ def test_memory_does_not_grow_with_the_number_of_images(images, tmp_path):
     code = """
 import sys
 from pathlib import Path
-from basemodel.data import filling
+from basemodel.data import packing
 count, root, path = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 files = sorted(str(f.relative_to(root)) for f in root.rglob("*.jpg"))
-filling.fill(path, root, (files * 20)[:count], 192, "code", 2, drop=False)
+packing.fill(path, root, (files * 20)[:count], 192, "code", 2, drop=False)
 # Not ru_maxrss: that is at least the memory of the process that this one was started from.
 print("", Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

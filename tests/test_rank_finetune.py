@@ -43,11 +43,12 @@ def chosen(tmp_path_factory):
     """Noisy images, reddish and bluish, as rank_images.py chooses them."""
     root, rng = tmp_path_factory.mktemp("in"), np.random.default_rng(0)
     for name, channel in (("red", 0), ("blue", 2)):
-        (root / name).mkdir()
         for number in range(PER_CLASS):
+            folder = root / ("train" if number < 12 else "test") / name
+            folder.mkdir(parents=True, exist_ok=True)
             pixels = rng.integers(0, 128, (48, 40 + number, 3), dtype=np.uint8)
             pixels[:, :, channel] += 90
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
+            Image.fromarray(pixels).save(folder / f"{number}.png")
     return choose(root, images_per_class=PER_CLASS)
 
 

@@ -124,7 +124,8 @@ def test_one_candidate_without_brackets_is_told():
 def test_the_snakefile_needs_neither_torch_nor_timm():
     line = """
 import sys
-from basemodel.rank import curated, images, names
+from basemodel.data import folders
+from basemodel.rank import curated, names
 curated.here()
 print(sorted({"torch", "timm", "torchvision", "huggingface_hub"} & set(sys.modules)))
 """

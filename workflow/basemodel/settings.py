@@ -207,7 +207,7 @@ def _images(config: dict[str, Any], name: str) -> Any:
     if dataset["kind"] == "glyphs":
         return "glyphs", name
     if dataset["kind"] in kinds.FOUND:
-        return (data_root(config) / kinds.place(dataset)).resolve()
+        return (data_root(config) / kinds.path_of(dataset)).resolve()
     return dataset["kind"]
 
 

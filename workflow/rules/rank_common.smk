@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from basemodel.rank import curated, names, verify
-from basemodel.rank.images import state as state_of_images
+from basemodel.data.folders import state as state_of_images
 
 RANK = config["rank"]
 RANKING = names.ranking_name(config["images"]) if config["images"] else "images"

@@ -1,9 +1,10 @@
-"""Turn a data set into arrays: uint8 images and int64 labels of both splits, and a description."""
+"""Generate a data set: uint8 images and int64 labels of both splits, and a description.
+
+output: meta: a description (json); train, test: images (npy); train_labels, test_labels (npy)
+"""
 
 import hashlib
 from pathlib import Path
-
-import numpy as np
 
 from basemodel import versions
 from basemodel.data import digits, glyphs, packed
@@ -11,27 +12,19 @@ from basemodel.files import write_json
 from basemodel.fingerprint import verify
 
 verify(snakemake.params.code)
-
-name = snakemake.wildcards.dataset
 settings = snakemake.params.settings
-dataset, size = settings["dataset"], settings["size"]
-folder = Path(snakemake.output.meta).parent
-
+name, size, dataset = snakemake.wildcards.dataset, settings["size"], settings["dataset"]
 if dataset["kind"] == "glyphs":
-    classes = list("".join(dataset["characters"]))
-    splits = {}
-    for split in ("train", "test"):
-        count = dataset[split]
-        images = glyphs.dataset(name, split, classes, count, size, settings["seed"])
-        splits[split] = images, np.repeat(np.arange(len(classes)), count)
+    classes, packages = list("".join(dataset["characters"])), versions.GLYPHS
+    counts = {split: dataset[split] for split in ("train", "test")}
+    splits = glyphs.splits(name, classes, counts, size, settings["seed"])
 else:
-    classes = list("0123456789")
+    classes, packages = list("0123456789"), versions.DIGITS
     splits = digits.splits(dataset["train"], dataset["test"], size)
 
 for split, (images, labels) in splits.items():
-    packed.save(folder / split, images, labels)
+    packed.save(Path(snakemake.output[split]).parent, images, labels)
     print(f"{name} {split}: {len(labels)} images of {len(classes)} classes, {size} x {size}")
-
 write_json(
     snakemake.output.meta,
     {
@@ -43,8 +36,6 @@ write_json(
             split: hashlib.sha256(images.tobytes()).hexdigest()
             for split, (images, _) in splits.items()
         },
-        "versions": versions.of(
-            versions.GLYPHS if dataset["kind"] == "glyphs" else versions.DIGITS
-        ),
+        "versions": versions.of(packages),
     },
 )

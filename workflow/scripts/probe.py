@@ -1,28 +1,25 @@
-"""Choose the target images that the metrics use, the same for every base model."""
+"""Choose the target's probe images, which metrics use: the same for every base model.
+
+input:  labels: of the training images, int64 [N]
+output: images: their rows, ascending in each class, class after class; labels: of these
+"""
 
 import numpy as np
 
+from basemodel.data import probe_images
+from basemodel.data.listing import DataError
 from basemodel.files import write_npy
 from basemodel.fingerprint import verify
-from basemodel.seeds import seed_of
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
-
-target = snakemake.wildcards.target
-count = settings["images_per_class"]
-labels = np.load(snakemake.input.labels)
-rows = []
-for label in np.unique(labels)[: settings["classes"]]:
-    of_class = np.flatnonzero(labels == label)
-    if len(of_class) < count:
-        raise SystemExit(
-            f"{target}: class {label} has {len(of_class)} training images, fewer than the "
-            f"{count} that probe.images_per_class asks for: lower it or leave the class out"
-        )
-    rng = np.random.default_rng(seed_of("probe", target, label, settings["seed"]))
-    rows.append(np.sort(rng.choice(of_class, count, replace=False)))
-rows = np.concatenate(rows)
+target, labels = snakemake.wildcards.target, np.load(snakemake.input.labels)
+try:
+    rows = probe_images.choose(
+        target, labels, settings["images_per_class"], settings["classes"], settings["seed"]
+    )
+except DataError as error:
+    raise SystemExit(f"{target}: {error}") from None
 write_npy(snakemake.output.images, rows)
 write_npy(snakemake.output.labels, labels[rows])
 print(f"{target}: {len(rows)} images")

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from basemodel.data.kinds import checked_listing, missing, module, place
+from basemodel.data.kinds import checked_listing, missing, module, path_of
 from basemodel.data.listing import DataError, say_skipped
 from basemodel.files import shown
 
@@ -21,7 +21,7 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
     for name, dataset in datasets.items():
         kind = module(dataset["kind"])
         if missing(root, dataset) and kind.BY_HAND:
-            where = kind.BY_HAND.format(root=root, folder=root / place(dataset))
+            where = kind.BY_HAND.format(root=root, folder=root / path_of(dataset))
             by_hand.append(f"{name}: fetch it by hand, {where}")
             continue
         try:

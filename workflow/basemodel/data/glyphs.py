@@ -60,6 +60,22 @@ def dataset(name: str, split: str, characters: str, count: int, size: int, seed:
     )
 
 
+def splits(
+    name: str, classes: list[str], counts: dict[str, int], size: int, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images, as of `dataset`, and labels, int64 [N], of each split.
+
+    `counts`: how many images of each class a split has.
+    """
+    return {
+        split: (
+            dataset(name, split, classes, count, size, seed),
+            np.repeat(np.arange(len(classes)), count),
+        )
+        for split, count in counts.items()
+    }
+
+
 def undrawn(characters: str) -> str:
     """Those that no shipped font draws: it lacks them, or they leave no ink, as blanks do."""
     return "".join(c for c in characters if next(_drawn(c), None) is None)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from basemodel.files import shown
@@ -54,9 +55,7 @@ class Listing:
         return Listing(self.classes, **splits, skipped=self.skipped)
 
 
-def named(
-    classes: list[str], train: list[str], test: list[str], skipped: list[str] | None = None
-) -> Listing:
+def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
     """The listing of files that are in folders named after their classes.
 
     Raises DataError for a file in a folder that is not a class.
@@ -69,7 +68,16 @@ def named(
             file = files[labels.index(None)]
             raise DataError(f"{file}: {Path(file).parent.name} is no class of this data set")
         splits.append(list(zip(files, labels, strict=True)))
-    return Listing(classes, *splits, skipped or [])
+    return Listing(classes, *splits)
+
+
+def of_folders(
+    train: dict[str, list[str]], test: dict[str, list[str]], skipped: list[str]
+) -> Listing:
+    """The listing of each class's files; the classes are those of `train`. Raises as `named`."""
+    found = named(list(train), *(list(chain.from_iterable(s.values())) for s in (train, test)))
+    found.skipped = skipped
+    return found
 
 
 def skipped_facts(skipped: list[str]) -> dict:
@@ -136,15 +144,20 @@ def check_classes(listing: Listing) -> None:
             )
 
 
-def check_least(listing: Listing, train: int, setting: str) -> None:
-    """Raise DataError if a class has fewer training images than `setting` asks for."""
+def check_least(listing: Listing, least: dict[str, int]) -> None:
+    """Raise as `check_classes`, or if a class has fewer training images than settings ask for.
+
+    `least`: how many each setting asks for.
+    """
+    check_classes(listing)
     of_class = Counter(label for _, label in listing.train)
     rarest = min(range(len(listing.classes)), key=lambda label: of_class[label])
-    if of_class[rarest] < train:
-        raise DataError(
-            f"class {listing.classes[rarest]} has {of_class[rarest]} training images, fewer than "
-            f"the {train} that {setting} asks for: lower it, or leave the class out"
-        )
+    for setting, count in least.items():
+        if of_class[rarest] < count:
+            raise DataError(
+                f"class {listing.classes[rarest]} has {of_class[rarest]} training images, fewer "
+                f"than the {count} that {setting} asks for: lower it, or leave the class out"
+            )
 
 
 def check_files(root: Path, listing: Listing) -> None:

@@ -15,8 +15,8 @@ from basemodel.seeds import seed_of
 def names(divisions: dict[str, list[int]]) -> list[str]:
     """All subsets' names: {"class": [10, 20], "image": [10, 20]} gives the paper's 60."""
     return [
-        f"{kind}{parts}-{part:0{len(str(parts))}d}"
-        for kind, counts in divisions.items()
+        f"{division}{parts}-{part:0{len(str(parts))}d}"
+        for division, counts in divisions.items()
         for parts in counts
         for part in range(1, parts + 1)
     ]
@@ -28,9 +28,9 @@ def policy(name: str) -> str:
 
 
 def parse(name: str) -> tuple[str, int, int]:
-    """`class10-03` -> ("class", 10, 3): kind, number of parts, part counted from 1."""
-    kind, parts, part = re.fullmatch(r"(class|image)(\d+)-(\d+)", name).groups()
-    return kind, int(parts), int(part)
+    """`class10-03` -> ("class", 10, 3): division, number of parts, part counted from 1."""
+    division, parts, part = re.fullmatch(r"(class|image)(\d+)-(\d+)", name).groups()
+    return division, int(parts), int(part)
 
 
 def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list[int], np.ndarray]:
@@ -42,14 +42,14 @@ def select(name: str, labels: np.ndarray, classes: int, seed: int) -> tuple[list
     """
     if name == "whole":
         return list(range(classes)), np.arange(len(labels))
-    kind, parts, part = parse(name)
-    if kind == "class":
+    division, parts, part = parse(name)
+    if division == "class":
         chosen = np.array_split(np.arange(classes), parts)[part - 1]
         return chosen.tolist(), np.flatnonzero(np.isin(labels, chosen))
     rows = []
     for label in range(classes):
         of_class = np.flatnonzero(labels == label)
-        rng = np.random.default_rng(seed_of("subset", kind, parts, label, seed))
+        rng = np.random.default_rng(seed_of("subset", division, parts, label, seed))
         # Which parts get an extra image rotates with the class, so that part sizes stay even.
         shares = np.array_split(rng.permutation(of_class), parts)
         rows.append(shares[(part - 1 + label) % parts])

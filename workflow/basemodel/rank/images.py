@@ -1,35 +1,29 @@
 """Which of a user's images the candidates are compared on.
 
-The folder holds class folders, or train/ and perhaps test/ (or val/) of class folders; or else its
-images are unlabelled. Every choice depends on the names of classes and files alone.
+They are found and split as data sets of kind `folder` are (data/folders.py). What packing refuses,
+because training could not use it, is left out here and told.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from basemodel.data.class_folders import SUFFIXES, inside, others
+from basemodel.data import folders
 from basemodel.data.decode import Undecodable, picture
-from basemodel.data.listing import DataError
+from basemodel.data.listing import DataError, say_skipped
 from basemodel.files import shown
-from basemodel.seeds import seed_of
 
-TESTS = ("test", "val")
-TEST_SHARE = 0.2  # of each class, if the folder has no split
 TEST_MOST = 100  # test images of a class
-LEAST = 2  # images of a class for the probe, or nothing could be held out in turn
+LEAST = 2  # probe images of a class, or nothing could be held out in turn
 UNLABELLED = 10  # without labels, as many images as of this number of classes
 
 
 @dataclass
 class Folder:
-    """The images of a folder by class and split, as paths relative to it, in a random order.
+    """The images of a folder by class and split, as paths relative to it, in `folders.in_order`.
 
     Without labels there is one class, None. `problems`: what the user should know, a line each.
     """
@@ -43,55 +37,36 @@ class Folder:
         return None not in self.train
 
 
-def state(folder: str | Path) -> str:
-    """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
-
-    No file is opened. Empty if there is no such folder.
-    """
-    digest, root = hashlib.sha256(), Path(folder).expanduser()
-    for path, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in files if not name.startswith(".")):
-            place = Path(path, name)
-            try:
-                facts = place.stat()
-                told = f"{facts.st_size} {facts.st_mtime_ns}"
-            except OSError:  # a link that leads nowhere
-                told = ""
-            told = f"{place.relative_to(root)}\0{told}\0"
-            digest.update(told.encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16] if root.is_dir() else ""
-
-
 def divide(folder: str | Path) -> Folder:
     """Find the images, and hold some out for testing if the folder has no test split.
 
-    Test images are in none of the training images, whatever else changes. Raises DataError if
-    there is no such folder or no image in it.
+    With fewer than two classes, the images are taken as unlabelled. Raises DataError if there is no
+    such folder or no image in it.
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder; `images` names it")
-    test = next((name for name in TESTS if (root / name).is_dir()), None)
-    inner = (root / "train").is_dir() and any(path.is_dir() for path in (root / "train").iterdir())
-    found, problems = _classes(root, "train" if inner else ".")
-    small = [name for name, files in found.items() if len(files) < LEAST]
+    found = folders.find(root, ".", strict=False)
+    train, test, problems = {}, {}, []
+    for name, files in found.train.items():
+        tests = found.test.get(name, [])
+        if not found.test_folder and len(files) < LEAST:  # of two images, both are probe images
+            files, tests = files + tests, []
+        if len(files) < LEAST:
+            has = f"only {_images(files)}" if files else f"no image ({folders.LOOKED_FOR})"
+            problems.append(f"class {shown(name)} is left out: it has {has}")
+        else:
+            train[name], test[name] = (folders.in_order(name, part) for part in (files, tests))
+    if len(train) < 2:
+        return _unlabelled(root, problems, "one class" if train else "no class folder")
+    if found.skipped:
+        problems.append(say_skipped(found.skipped))
     problems += [
-        f"class {shown(name)} is left out: it has only {_images(found[name])}" for name in small
+        f"class {shown(name)} is in {found.test_folder}/ but not in train/: its images are not used"
+        for name in found.test
+        if name not in found.train
     ]
-    kept = {name: files for name, files in found.items() if name not in small}
-    if len(kept) < 2:
-        return _unlabelled(root, [*problems, f"{_number(len(kept))} with at least {LEAST} images"])
-    if not (inner and test):
-        return _held_out(kept, problems)
-    tests, more = _classes(root, test)
-    problems += more
-    problems += [
-        f"class {shown(name)} is in {test}/ but not in train/: its images are not used"
-        for name in tests
-        if name not in found
-    ]
-    return Folder(kept, {name: tests.get(name, []) for name in kept}, problems)
+    return Folder(train, test, problems)
 
 
 def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[str, Any]:
@@ -141,48 +116,14 @@ def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[
     }
 
 
-def _classes(root: Path, folder: str) -> tuple[dict[str, list[str]], list[str]]:
-    """The images of each class folder in a random order, and problems."""
-    found, problems, skipped = {}, [], []
-    with os.scandir(root / folder) as entries:
-        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    for name in names:
-        files, beside = inside(root, os.path.normpath(f"{folder}/{name}"))
-        skipped += beside
-        if files:
-            found[name] = _shuffled(name, files)
-        else:
-            problems.append(f"class {shown(name)} is left out: it has no image ({LOOKED})")
-    if skipped and found:
-        problems.append(
-            f"{len(skipped)} files are skipped, as they are not directly in a class folder or have "
-            f"another ending than images: {shown(min(skipped))} first"
-        )
-    return found, problems
-
-
-def _unlabelled(root: Path, problems: list[str]) -> Folder:
-    files = [
-        os.path.normpath(file) for file in others(root, ".") if file.lower().endswith(SUFFIXES)
-    ]
-    if not files:
-        raise DataError(f"{root}: no image in it ({LOOKED})")
-    why = f"the images are taken as unlabelled: {problems[-1]}"
-    return Folder({None: _shuffled("", sorted(files))}, {}, [*problems[:-1], why])
-
-
-def _held_out(classes: dict[str, list[str]], problems: list[str]) -> Folder:
-    """Hold out a share of each class that leaves enough for the probe."""
-    train, test = {}, {}
-    for name, files in classes.items():
-        count = min(max(round(TEST_SHARE * len(files)), 1), len(files) - LEAST)
-        test[name], train[name] = files[:count], files[count:]
-    return Folder(train, test, problems)
-
-
-def _shuffled(name: str, files: list[str]) -> list[str]:
-    order = np.random.default_rng(seed_of("rank", shown(name))).permutation(len(files))
-    return [files[i] for i in order]
+def _unlabelled(root: Path, problems: list[str], classes: str) -> Folder:
+    files = folders.others(root, ".")
+    images = [file for file in files if file.lower().endswith(folders.SUFFIXES)]
+    if not images:
+        raise DataError(f"{root}: no image in it ({folders.LOOKED_FOR})")
+    why = f"it has {classes} with at least {LEAST} images"
+    problems.append(f"the images are taken as unlabelled: {why}")
+    return Folder({None: folders.in_order("", images)}, {}, problems)
 
 
 def _good(
@@ -216,10 +157,3 @@ def _look(path: Path) -> dict[str, Any] | str:
 
 def _images(files: list) -> str:
     return "1 image" if len(files) == 1 else f"{len(files)} images"
-
-
-def _number(classes: int) -> str:
-    return "it has one class" if classes else "it has no class folder"
-
-
-LOOKED = f"looked for {', '.join(SUFFIXES)}"

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from basemodel.data.class_folders import class_names
+from basemodel.data.folders import class_names, has_train
 from basemodel.data.listing import (
     DataError,
     Listing,
@@ -37,12 +37,12 @@ def module(kind: str) -> ModuleType:
 
 def needed(dataset: dict) -> list[str]:
     """Files and folders below the data root that a data set needs."""
-    path = place(dataset)
+    path = path_of(dataset)
     return [needed.format(path=path) for needed in module(dataset["kind"]).NEEDED]
 
 
-def place(dataset: dict) -> str:
-    """The class folders' path below the data root, for kinds that a user may place anywhere."""
+def path_of(dataset: dict) -> str:
+    """The class folders' path below the data root, for kinds that a user may put anywhere."""
     return dataset.get("path", dataset["kind"])
 
 
@@ -84,9 +84,8 @@ def found_classes(root: Path, dataset: dict) -> int | None:
     """The number of classes if one folder's contents tell it, else None."""
     if dataset["kind"] not in FOUND:
         return None
-    path = root / place(dataset)
-    train = path / "train"
+    path = root / path_of(dataset)
     try:
-        return len(class_names(train if train.is_dir() else path))
+        return len(class_names(path / "train" if has_train(path) else path))
     except (DataError, OSError):
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel.data.class_folders import class_names
+from basemodel.data.folders import class_names
 from basemodel.data.listing import Counts, Listing
 from basemodel.seeds import seed_of
 

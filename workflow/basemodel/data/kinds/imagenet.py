@@ -6,8 +6,8 @@ the test set were never published. Source: Russakovsky et al., IJCV 2015.
 
 from pathlib import Path
 
-from basemodel.data.class_folders import class_names, images
-from basemodel.data.listing import Counts, DataError, Listing, named
+from basemodel.data.folders import class_names, of_classes
+from basemodel.data.listing import Counts, DataError, Listing, of_folders
 
 EXPECTED = Counts(classes=1000, train=1281167, test=50000)
 NEEDED = ["{path}/train", "{path}/val"]
@@ -30,6 +30,6 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
             f"{root / path / 'val'}: holds files instead of class folders; sort them with "
             "PyTorch's valprep.sh"
         ) from None
-    train, beside_train = images(root, f"{path}/train")
-    val, beside_val = images(root, f"{path}/val")
-    return named(class_names(root / path / "train"), train, val, beside_train + beside_val)
+    train, beside_train = of_classes(root, f"{path}/train")
+    val, beside_val = of_classes(root, f"{path}/val")
+    return of_folders(train, val, beside_train + beside_val)
