@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basemodel import begun, sources
-from basemodel import fingerprint as module
+from basemodel.run import provenance
 
 FILES = {
     "scripts/job.py": "from basemodel import near\nfrom basemodel.deep.far import f\nf()\n",
@@ -37,17 +36,18 @@ def tree(tmp_path, monkeypatch):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (tmp_path / "Snakefile").write_text("rule all:\n")
-    monkeypatch.setattr(sources, "ROOT", root)
-    monkeypatch.delenv(begun.VARIABLE, raising=False)
-    monkeypatch.setattr(begun, "_of_this_process", None)
-    begun.handed_down.cache_clear()
+    monkeypatch.setattr(provenance, "ROOT", root)
+    monkeypatch.delenv(provenance.VARIABLE, raising=False)
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()
     yield root
-    begun.handed_down.cache_clear()
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()
 
 
 def fingerprint(*args):
-    begun._of_this_process = None
-    return module.fingerprint(*args)
+    provenance._current.cache_clear()
+    return provenance.fingerprint(*args)
 
 
 def edit(tree, file, before, after):
@@ -122,60 +122,62 @@ CONSTANTS = st.sampled_from([0, 1, 0.0, 1.5, True, False, None, "", "0", "a", b"
 
 @given(CONSTANTS, CONSTANTS)
 def test_constants_that_differ_differ_in_meaning(one, other):
-    meanings = {sources.facts_of(f"x = {value!r}".encode(), "x").meaning for value in (one, other)}
+    meanings = {
+        provenance.parse(f"x = {value!r}".encode(), "x.py").ast_hash for value in (one, other)
+    }
     assert len(meanings) == len({repr(one), repr(other)})
 
 
 # What a job finds when it starts ------------------------------------------------------------------
 
 
-@pytest.fixture(params=["noted", "not noted", "damaged", "of another checkout"])
+@pytest.fixture(params=["recorded", "not recorded", "damaged", "of another checkout"])
 def run(tree, tmp_path, request, monkeypatch):
-    """A run that has begun; what its jobs know of that."""
-    folder = tmp_path / "begun"
-    begun.begin(folder, {"seed": 0})
-    (noted,) = folder.iterdir()
-    if request.param == "not noted":
-        monkeypatch.delenv(begun.VARIABLE)
+    """A run that has started; what its jobs know of that."""
+    folder = tmp_path / "runs"
+    provenance.start_run(folder, {"seed": 0})
+    (recorded,) = folder.iterdir()
+    if request.param == "not recorded":
+        monkeypatch.delenv(provenance.VARIABLE)
     elif request.param == "damaged":
-        noted.write_text(noted.read_text()[:100])
+        recorded.write_text(recorded.read_text()[:100])
     elif request.param == "of another checkout":
-        noted.write_text(noted.read_text().replace(str(tree), "/elsewhere"))
+        recorded.write_text(recorded.read_text().replace(str(tree), "/elsewhere"))
     return request.param
 
 
 def test_a_job_starts_where_the_code_means_the_same(tree, run):
-    code = module.fingerprint("job.py", "basemodel.unused")
+    code = provenance.fingerprint("job.py", "basemodel.unused")
     assert code.startswith("job.py basemodel.unused ")
-    module.verify(code)
+    provenance.verify(code)
     (tree / FAR).write_text("# a comment\n" + FILES[FAR])
     (tree / "basemodel/named/one.py").write_text("LABEL = 'other'\n")  # not of this script
-    module.verify(code)
+    provenance.verify(code)
 
 
 @pytest.mark.parametrize("how", ["edited", "gone", "unfinished"])
 def test_a_job_does_not_start_where_the_code_is_another(tree, run, how):
-    code = module.fingerprint("job.py")
+    code = provenance.fingerprint("job.py")
     if how == "gone":
         (tree / FAR).unlink()
     else:
         edit(tree, FAR, "return 2", {"edited": "return 3", "unfinished": "return ("}[how])
-    assert module.fingerprint("job.py") == code  # what the run has recorded stays
+    assert provenance.fingerprint("job.py") == code  # what the run has recorded stays
     with pytest.raises(SystemExit) as stopped:
-        module.verify(code)
+        provenance.verify(code)
     assert "edited while this run was going on" in stopped.value.code
     assert "\n" not in stopped.value.code
-    named = how == "edited" and run == "noted"
-    assert stopped.value.code.startswith(f"{FAR}: " if named else "job.py or what it imports: ")
+    named = FAR if run == "recorded" else "job.py or what it imports"
+    assert stopped.value.code.startswith(f"{named}: ")
     (tree / FAR).write_text(FILES[FAR])
-    module.verify(code)
+    provenance.verify(code)
 
 
 def test_a_job_does_not_start_where_a_module_loaded_by_name_is_another(tree, run):
-    code = module.fingerprint("loader.py", "basemodel.named.one")
+    code = provenance.fingerprint("loader.py", "basemodel.named.one")
     edit(tree, "basemodel/named/one.py", "one", "two")
     with pytest.raises(SystemExit):
-        module.verify(code)
+        provenance.verify(code)
 
 
 def other_process(tree, line):
@@ -183,58 +185,56 @@ def other_process(tree, line):
     text = f"""
 import sys
 from pathlib import Path
-from basemodel import begun, sources
-from basemodel.fingerprint import fingerprint
-sources.ROOT = Path({str(tree)!r})
+from basemodel.run import provenance
+from basemodel.run.provenance import fingerprint
+provenance.ROOT = Path({str(tree)!r})
 {line}
 """
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
 
 
-def test_a_process_that_reads_the_rules_again_has_what_the_run_began_with(tree, tmp_path):
-    begun.begin(tmp_path / "begun", {"seed": 0, "rate": 0.1, "names": ["α"]})
-    code = module.fingerprint("job.py")
+def test_a_process_that_reads_the_rules_again_has_what_the_run_started_with(tree, tmp_path):
+    provenance.start_run(tmp_path / "runs", {"seed": 0, "rate": 0.1, "names": ["α"]})
+    code = provenance.fingerprint("job.py")
     edit(tree, FAR, "return 2", "return 3")
-    line = (
-        "print(begun.resume() == {'seed': 0, 'rate': 0.1, 'names': ['α']}, fingerprint('job.py'))"
-    )
+    line = "print(provenance.recorded_settings() == {'seed': 0, 'rate': 0.1, 'names': ['α']}, fingerprint('job.py'))"
     assert other_process(tree, line).stdout == f"True {code}\n"
 
 
 @pytest.mark.parametrize("file", ["../Snakefile", "rules/common.smk", "rules/new.smk"])
 def test_a_process_that_reads_edited_rules_ends(tree, tmp_path, file):
-    begun.begin(tmp_path / "begun", {})
+    provenance.start_run(tmp_path / "runs", {})
     (tree / file).write_text("# edited\n")
-    ended = other_process(tree, "begun.resume()")
+    ended = other_process(tree, "provenance.recorded_settings()")
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"{file}: edited while this run was going on")
 
 
 def test_a_process_whose_run_cannot_be_known_ends(tree, tmp_path):
-    begun.begin(tmp_path / "begun", {})
-    for noted in (tmp_path / "begun").iterdir():
-        noted.unlink()
-    ended = other_process(tree, "begun.resume()")
+    provenance.start_run(tmp_path / "runs", {})
+    for recorded in (tmp_path / "runs").iterdir():
+        recorded.unlink()
+    ended = other_process(tree, "provenance.recorded_settings()")
     assert ended.returncode == 1 and "start the run again" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 
 def test_a_run_begins_in_a_folder_that_is_read_only(tree, tmp_path):
     (tmp_path / "file").touch()
-    begun.begin(tmp_path / "file" / "begun", {})
-    assert begun.VARIABLE not in os.environ
-    module.verify(module.fingerprint("job.py"))
+    provenance.start_run(tmp_path / "file" / "runs", {})
+    assert provenance.VARIABLE not in os.environ
+    provenance.verify(provenance.fingerprint("job.py"))
 
 
 def test_to_verify_code_that_is_still_the_same_parses_nothing(tmp_path, monkeypatch):
     """Which takes 50 to 100 ms a job."""
-    monkeypatch.setattr(begun, "_of_this_process", None)
-    begun.begin(tmp_path, {})
-    code = module.fingerprint("finetune.py")
+    monkeypatch.setenv(provenance.VARIABLE, "")  # to be as before after this test
+    provenance.start_run(tmp_path, {})
+    code = provenance.fingerprint("finetune.py")
     parsed = []
-    monkeypatch.setattr(sources, "facts_of", lambda source, path: parsed.append(path))
-    begun.handed_down.cache_clear()
-    module.verify(code)
-    monkeypatch.delenv(begun.VARIABLE)
-    begun.handed_down.cache_clear()
-    assert parsed == []
+    monkeypatch.setattr(provenance, "parse", lambda content, path: parsed.append(path))
+    provenance.run_record.cache_clear()
+    provenance.verify(code)
+    assert provenance.run_record() and parsed == []
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()

@@ -9,7 +9,7 @@ ROOT = Path(basemodel.__file__).parent
 # Files that everything may use, the folders along the path of an image (and the schema, from which
 # errors of settings come), and files that look at the whole experiment.
 BELOW = [
-    "files", "tables", "seeds", "sources", "begun", "fingerprint", "provenance", "versions",
+    "files", "tables", "seeds", "run", "sources", "begun", "fingerprint", "provenance", "versions",
     "memory",
 ]  # fmt: skip
 FOLDERS = [
