@@ -197,7 +197,8 @@ def test_a_process_that_reads_the_rules_again_has_what_the_run_started_with(tree
     provenance.start_run(tmp_path / "runs", {"seed": 0, "rate": 0.1, "names": ["α"]})
     code = provenance.fingerprint("job.py")
     edit(tree, FAR, "return 2", "return 3")
-    line = "print(provenance.recorded_settings() == {'seed': 0, 'rate': 0.1, 'names': ['α']}, fingerprint('job.py'))"
+    settings = "{'seed': 0, 'rate': 0.1, 'names': ['α']}"
+    line = f"print(provenance.recorded_settings() == {settings}, fingerprint('job.py'))"
     assert other_process(tree, line).stdout == f"True {code}\n"
 
 

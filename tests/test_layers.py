@@ -15,7 +15,17 @@ BELOW = [
 FOLDERS = [
     "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
-ABOVE = ["settings", "inline", "comparability", "workload", "gpu_use", "rates", "plan", "unlock"]
+ABOVE = [
+    "settings",
+    "inline",
+    "comparability",
+    "workload",
+    "gpu_use",
+    "resources",
+    "rates",
+    "plan",
+    "unlock",
+]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 
