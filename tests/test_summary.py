@@ -7,10 +7,10 @@ import pytest
 import jobs
 from basemodel.report.summary import summarise
 from basemodel.report.verdict import verdict
+from basemodel.run.versions import COLUMNS
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.scores import gather, oriented, rho_table
 from basemodel.tables import write_csv
-from basemodel.versions import COLUMNS
 from test_verdict import comparison
 
 ARCHITECTURES = ["alexnet", "vgg16"]

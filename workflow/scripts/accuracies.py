@@ -3,7 +3,7 @@
 import pandas as pd
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)

@@ -15,7 +15,7 @@ output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (
 
 import pandas as pd
 
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics import comparison
 from basemodel.statistics.pools import across_architectures, cells
 from basemodel.statistics.regret import mean_regret_table, regret_table

@@ -13,7 +13,7 @@ output: correlation: csv, one row per (architecture, target, metric) (scores.rho
 import numpy as np
 
 from basemodel.files import write_npy
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.scores import by_cell, cell_names, of_job, oriented, rho_table
 from basemodel.tables import write_csv

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel import versions
 from basemodel.data import digits, glyphs, packed
 from basemodel.files import write_json
-from basemodel.fingerprint import verify
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel import versions
 from basemodel.data import filling, finishing
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_classes, check_least, say_skipped, skipped_facts
 from basemodel.files import shown, write_json, write_npy
-from basemodel.fingerprint import verify
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

@@ -6,8 +6,8 @@ A job that was stopped is resumed (basemodel.training.checkpoints).
 import sys
 
 from basemodel.files import write_json
-from basemodel.fingerprint import verify
 from basemodel.networks.models import save_weights
+from basemodel.run.provenance import verify
 from basemodel.training.checkpoints import of_job
 from basemodel.training.loop import Interrupted
 from basemodel.training.pretraining import Pretraining

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from basemodel.files import copy, write_json
-from basemodel.fingerprint import verify
 from basemodel.networks.models import save_weights
+from basemodel.run.provenance import verify
 from basemodel.training.checkpoints import of_job
 from basemodel.training.loop import Interrupted
 from basemodel.training.pretraining import Pretraining

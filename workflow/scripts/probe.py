@@ -3,7 +3,7 @@
 import numpy as np
 
 from basemodel.files import write_npy
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.seeds import seed_of
 
 verify(snakemake.params.code)

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from basemodel import versions
 from basemodel.files import read_json, write_json, write_text
-from basemodel.fingerprint import verify
 from basemodel.rank import metadata
 from basemodel.rank.names import Candidate
 from basemodel.rank.ranking import ranking, table
 from basemodel.rank.verify import verdict
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_page import page
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
 STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basemodel import versions
 from basemodel.data import packed
 from basemodel.features.device import autocast, job_device, named_memory
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import apply, correct, share
 from basemodel.files import read_json, write_json
 from basemodel.networks.preprocessing import Preprocessing
+from basemodel.run import versions
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint, of_job
 from basemodel.training.last_layers import train_last_layers
