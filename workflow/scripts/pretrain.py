@@ -16,7 +16,10 @@ verify(snakemake.params.code)
 settings = snakemake.params.settings
 training = Pretraining.of_job(snakemake)
 precision = settings["pretrain"]["precision"]
-checkpoint = of_job(snakemake, snakemake.output.card, training.where, precision)
+runtime, where = snakemake.config["runtime"], training.where
+checkpoint = of_job(
+    snakemake.output.card, snakemake.input, snakemake.params, runtime, where, precision
+)
 try:
     card = training.run(checkpoint)
 except Interrupted as reason:

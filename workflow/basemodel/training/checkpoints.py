@@ -26,8 +26,7 @@ from basemodel.networks.weights import DIVERGED, check_finite
 
 UNUSABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
 UNUSABLE += (pickle.UnpicklingError, FloatingPointError)
-TORCH = str(torch.__version__)  # which has a type of its own
-CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": TORCH}
+CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
 History = list[dict[str, float]]  # one row per finished epoch
 
 
@@ -64,7 +63,8 @@ class Checkpoint:
         made: Mapping[str, str] = CPU_ALONE,
     ):
         self._of, self._epochs, self._seconds = of, epochs, seconds
-        self._made, self._devices = made, [made["device"]]
+        self._made = {key: str(value) for key, value in made.items()}  # torch has a type of its own
+        self._devices = [made["device"]]
         self._last = time.monotonic()
         self._path = self.folder = None
         if output is not None:
@@ -181,21 +181,26 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     facts = {
         "params": dict(params),
         "inputs": [(stat.st_size, stat.st_mtime_ns) for stat in stats],
-        "torch": TORCH,
+        "torch": torch.__version__,
         "device": where.type,
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_job(job: Any, output: str | Path, where: torch.device, precision: str) -> Checkpoint:
-    """The checkpoint of a rule's job that makes `output`; `job` is its `snakemake` object."""
-    runtime = job.config["runtime"]
-    made = {"device": device_name(where), "precision": precision, "torch": TORCH}
-    return Checkpoint(
-        output,
-        job_hash(job.input, dict(job.params.items()), where),
-        runtime["checkpoint_epochs"],
-        runtime["checkpoint_seconds"],
-        made,
-    )
+def of_job(
+    output: str | Path,
+    inputs: Iterable[str],
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    where: torch.device,
+    precision: str,
+) -> Checkpoint:
+    """The checkpoint of a job that makes `output`; inputs and params as in `job_hash`.
+
+    `runtime`: the settings of that name.
+    """
+    made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
+    of = job_hash(inputs, dict(params.items()), where)
+    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, epochs, seconds, made)

@@ -121,7 +121,8 @@ def finetune_job(
     for part in (frozen, trained):
         part.to(where, memory_format=torch.channels_last)
     precision = job.params.settings["finetune"]["precision"]
-    checkpoint = of_job(job, job.output[0], where, precision)
+    runtime = job.config["runtime"]
+    checkpoint = of_job(job.output[0], job.input, job.params, runtime, where, precision)
     result = finetune(
         frozen,
         trained,
