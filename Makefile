@@ -9,13 +9,13 @@ OWN := . $(wildcard plugins/*)
 .PHONY: run rank test test-all install lint
 
 run: $(INSTALLED)
-	.venv/bin/python -m basemodel.unlock
+	.venv/bin/python workflow/scripts/unlock.py
 	.venv/bin/snakemake --cores $(CORES)
 
 # make rank IMAGES=folder: which pre-trained model to start from, for these images.
 rank: $(INSTALLED)
 	@test -n "$(IMAGES)" || { echo "Name a folder: make rank IMAGES=folder"; exit 1; }
-	.venv/bin/python -m basemodel.unlock
+	.venv/bin/python workflow/scripts/unlock.py
 	.venv/bin/snakemake rank --cores $(CORES) --config "images=$(IMAGES)"
 
 # All units; of real runs one of a tiny experiment, one on Slurm and a page in a browser.

@@ -33,18 +33,18 @@ resource_scopes:
 
 onstart:
     # Record the lock's owner, so that `make run` can tell whether that run is dead.
-    unlock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
+    lock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
     if not workflow.touch:
         refuse_unknown()
 
 
 onsuccess:
-    provenance.keep(config["results"])
+    records.keep(config["results"])
     report_versions()
 
 
 onerror:
-    provenance.keep(config["results"])
+    records.keep(config["results"])
 
 
 # ------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
-from basemodel.fingerprint import fingerprint
-from basemodel.provenance import ordered
+from basemodel.run.provenance import fingerprint
+from basemodel.run.records import ordered
 
 # Names that are allowed where a script loads modules by name; the script need not load them.
 LOADED = ("basemodel.metrics.S1", "basemodel.data.kinds.folder")

@@ -8,14 +8,11 @@ import basemodel
 ROOT = Path(basemodel.__file__).parent
 # Files that everything may use, the folders along the path of an image (and the schema, from which
 # errors of settings come), and files that look at the whole experiment.
-BELOW = [
-    "files", "tables", "seeds", "sources", "begun", "fingerprint", "provenance", "versions",
-    "memory",
-]  # fmt: skip
+BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
     "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
-ABOVE = ["settings", "inline", "comparability", "workload", "gpu_use", "rates", "plan", "unlock"]
+ABOVE = ["settings", "inline", "comparability", "resources", "rates", "plan"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 

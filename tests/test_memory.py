@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from basemodel import memory
+from basemodel.run import memory
 
 GIB = 2**30
 
@@ -114,7 +114,7 @@ def limited():
 def test_a_real_limit_is_seen(limited):
     code = (
         f"open('{limited}/cgroup.procs', 'w').write('0')\n"
-        "import psutil\nfrom basemodel import memory\n"
+        "import psutil\nfrom basemodel.run import memory\n"
         "print(psutil.virtual_memory().available, memory.free(10_000))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

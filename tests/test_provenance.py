@@ -1,175 +1,241 @@
-"""The records of results: settings by name, and records that move with the results."""
+"""A fingerprint changes with what the code means, and with nothing else; jobs verify theirs."""
 
-import json
 import os
-import shutil
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basemodel import provenance
-from basemodel.provenance import keep, ordered, restore, unknown
+from basemodel.run import provenance
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(st.dictionaries(st.from_regex("[a-z]{1,4}", fullmatch=True), VALUES, max_size=5))
-def test_settings_in_any_order_are_one_text(settings):
-    backwards = dict(reversed(settings.items()))
-    assert repr(ordered(**settings)) == repr(ordered(**backwards))
-    assert ordered(**settings) == settings
-    assert json.loads(json.dumps(ordered(**settings))) == ordered(**settings)
-
-
-def test_settings_that_trade_values_differ():
-    assert ordered(size=32, seed=0) != ordered(size=0, seed=32)
-    assert ordered(of=("a", "b")) == {"of": ["a", "b"]} != ordered(of=("b", "a"))
-    with pytest.raises(TypeError):
-        ordered(path=Path("x"))
+FILES = {
+    "scripts/job.py": "from basemodel import near\nfrom basemodel.deep.far import f\nf()\n",
+    "scripts/loader.py": "from basemodel.named import load\nload('one')\n",
+    "basemodel/__init__.py": "",
+    "basemodel/near.py": '"""Doc."""\nimport json\n\n\ndef g():\n    """Doc."""\n    return 1\n',
+    "basemodel/deep/__init__.py": "DEPTH = 1\n",
+    "basemodel/deep/far.py": "import basemodel.farther\n\n\ndef f():\n    return 2\n",
+    "basemodel/farther.py": "VALUE = 3\n",
+    "basemodel/unused.py": "VALUE = 4\n",
+    "basemodel/named/__init__.py": (
+        "import importlib\n\n\ndef load(name):\n"
+        "    return importlib.import_module('basemodel.named.' + name)\n"
+    ),
+    "basemodel/named/one.py": "LABEL = 'one'\n",
+    "rules/common.smk": "# rules\n",
+}
+FAR = "basemodel/deep/far.py"
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def tree(tmp_path, monkeypatch):
+    root = tmp_path / "workflow"
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    monkeypatch.setattr(provenance, "ROOT", root)
+    monkeypatch.delenv(provenance.VARIABLE, raising=False)
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()
+    yield root
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()
 
 
-def made(path, *settings, inputs=()):
-    """A file and Snakemake's record of it; returns the time that both name."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(path)
-    time = Path(path).stat().st_mtime
-    write(path, {"params": list(settings), "input": list(inputs), "log": [], "endtime": time,
-                 "input_checksums": dict.fromkeys(inputs, "sha256:0")})  # fmt: skip
-    return time
+def fingerprint(*args):
+    provenance._current.cache_clear()
+    return provenance.fingerprint(*args)
 
 
-def write(path, record):
-    name = provenance._record_of(path) if provenance.METADATA.exists() else None
-    if name is None:
-        provenance.METADATA.mkdir(parents=True)
-        name = provenance._record_of(path)
-    name.parent.mkdir(parents=True, exist_ok=True)
-    name.write_text(json.dumps(record))
+def edit(tree, file, before, after):
+    assert before in FILES[file]
+    (tree / file).write_text(FILES[file].replace(before, after))
 
 
-def record(path):
-    return json.loads(provenance._record_of(path).read_text())
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("scripts/job.py", "f()", "f(); f()"),
+        ("basemodel/near.py", "return 1", "return 2"),
+        ("basemodel/deep/far.py", "return 2", "return 0"),
+        ("basemodel/farther.py", "3", "5"),
+        ("basemodel/deep/__init__.py", "1", "2"),
+    ],
+)
+def test_it_changes_with_the_script_and_all_that_it_imports(tree, file, before, after):
+    first = fingerprint("job.py")
+    edit(tree, file, before, after)
+    assert fingerprint("job.py") != first
 
 
-LONG = "a" * 100 + "/" + "b" * 200 + ".csv"  # Snakemake divides the name of its record
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("basemodel/unused.py", "VALUE = 5\n"),
+        ("basemodel/near.py", "# note\nimport json\n\ndef g():\n  'Other.'\n  return (1)\n"),
+        ("basemodel/farther.py", "\n\nVALUE  =  3 # three\n"),
+    ],
+)
+def test_comments_docstrings_layout_and_other_modules_are_no_part_of_it(tree, file, text):
+    first = fingerprint("job.py")
+    (tree / file).write_text(text)
+    assert fingerprint("job.py") == first
 
 
-def test_records_are_where_snakemake_has_them(here):
-    from snakemake.io import IOFile
-    from snakemake.persistence import MetadataRecord
-    from snakemake.persistence.file import FilePersistence
-
-    store = FilePersistence(nolock=True)
-    for path in ("results/a.csv", f"results/{LONG}", "results/ü ß/{x}.json"):
-        store._write_record(path, MetadataRecord(params=[path], record_format_version=6))
-        assert record(path)["params"] == [path]
-        write(path, provenance.UNKNOWN)
-        store._clear_cache()
-        assert store.params(IOFile(path)) == provenance.UNKNOWN["params"]
-        assert not store.metadata(IOFile(path)).record_format_version < 6
-    assert {key for key, _, _ in provenance._records()} == {
-        "results/a.csv", f"results/{LONG}", "results/ü ß/{x}.json"
-    }  # fmt: skip
+def test_a_module_loaded_by_name_is_part_of_it(tree):
+    assert fingerprint("job.py", "basemodel.unused") != fingerprint("job.py")
+    first = fingerprint("job.py", "basemodel.unused")
+    (tree / "basemodel/unused.py").write_text("VALUE = 5\n")
+    assert fingerprint("job.py", "basemodel.unused") != first
 
 
-@pytest.mark.parametrize("move", ["copied", "moved", "records lost"])
-def test_records_follow_results(here, move):
-    time = made("results/m/a.json", "'seed'", inputs=["results/in.npy", "elsewhere/in.npy"])
-    made(f"results/{LONG}", "'long'")
-    keep("results")
-    if move == "records lost":
-        shutil.rmtree(".snakemake")
-        now = "results"
+def test_a_package_that_takes_a_modules_place_is_found_as_python_finds_it(tree):
+    first = fingerprint("job.py")
+    (tree / "basemodel/farther").mkdir()
+    (tree / "basemodel/farther/__init__.py").write_text("VALUE = 3\nOTHER = 1\n")
+    assert fingerprint("job.py") != first
+
+
+def test_what_is_not_there_is_named(tree):
+    with pytest.raises(FileNotFoundError, match=r"missing\.py"):
+        fingerprint("missing.py")
+    for missing in ("basemodel.missing", "basemodel.near.g"):
+        with pytest.raises(ModuleNotFoundError, match=missing):
+            fingerprint("job.py", missing)
+
+
+def test_a_script_that_loads_by_name_cannot_do_without_the_names(tree):
+    with pytest.raises(ValueError, match=r"loader\.py reaches basemodel/named/__init__\.py"):
+        fingerprint("loader.py")
+    with pytest.raises(ValueError, match=r"those of basemodel\.named"):
+        fingerprint("loader.py", "basemodel.near")
+    first = fingerprint("loader.py", "basemodel.named.one")
+    edit(tree, "basemodel/named/one.py", "one", "two")
+    assert fingerprint("loader.py", "basemodel.named.one") != first
+
+
+CONSTANTS = st.sampled_from([0, 1, 0.0, 1.5, True, False, None, "", "0", "a", b"", b"a", 2j])
+
+
+@given(CONSTANTS, CONSTANTS)
+def test_constants_that_differ_differ_in_meaning(one, other):
+    meanings = {
+        provenance.parse(f"x = {value!r}".encode(), "x.py").ast_hash for value in (one, other)
+    }
+    assert len(meanings) == len({repr(one), repr(other)})
+
+
+# What a job finds when it starts ------------------------------------------------------------------
+
+
+@pytest.fixture(params=["recorded", "not recorded", "damaged", "of another checkout"])
+def run(tree, tmp_path, request, monkeypatch):
+    """A run that has started; what its jobs know of that."""
+    folder = tmp_path / "runs"
+    provenance.start_run(folder, {"seed": 0})
+    (recorded,) = folder.iterdir()
+    if request.param == "not recorded":
+        monkeypatch.delenv(provenance.VARIABLE)
+    elif request.param == "damaged":
+        recorded.write_text(recorded.read_text()[:100])
+    elif request.param == "of another checkout":
+        recorded.write_text(recorded.read_text().replace(str(tree), "/elsewhere"))
+    return request.param
+
+
+def test_a_job_starts_where_the_code_means_the_same(tree, run):
+    code = provenance.fingerprint("job.py", "basemodel.unused")
+    assert code.startswith("job.py basemodel.unused ")
+    provenance.verify(code)
+    (tree / FAR).write_text("# a comment\n" + FILES[FAR])
+    (tree / "basemodel/named/one.py").write_text("LABEL = 'other'\n")  # not of this script
+    provenance.verify(code)
+
+
+@pytest.mark.parametrize("how", ["edited", "gone", "unfinished"])
+def test_a_job_does_not_start_where_the_code_is_another(tree, run, how):
+    code = provenance.fingerprint("job.py")
+    if how == "gone":
+        (tree / FAR).unlink()
     else:
-        shutil.copytree("results", "there") if move == "copied" else shutil.move("results", "there")
-        now = "there"
-    assert restore(now) == 2
-    found = record(f"{now}/m/a.json")
-    assert found["params"] == ["'seed'"] and found["endtime"] == time
-    assert found["input"] == [f"{now}/in.npy", "elsewhere/in.npy"]
-    assert set(found["input_checksums"]) == {f"{now}/in.npy", "elsewhere/in.npy"}
-    assert unknown([f"{now}/m/a.json", f"{now}/{LONG}"]) == []
-    assert restore(now) == 0  # once
+        edit(tree, FAR, "return 2", {"edited": "return 3", "unfinished": "return ("}[how])
+    assert provenance.fingerprint("job.py") == code  # what the run has recorded stays
+    with pytest.raises(SystemExit) as stopped:
+        provenance.verify(code)
+    assert "edited while this run was going on" in stopped.value.code
+    assert "\n" not in stopped.value.code
+    named = FAR if run == "recorded" else "job.py or what it imports"
+    assert stopped.value.code.startswith(f"{named}: ")
+    (tree / FAR).write_text(FILES[FAR])
+    provenance.verify(code)
 
 
-def test_a_file_that_was_written_since_is_unknown(here):
-    made("results/a.json", "'seed 0'")
-    made("results/b.json", "'seed 0'")
-    keep("results")
-    os.utime("results/a.json", (1, 1))
-    Path("results/c.json").write_text("no record at all")
-    shutil.rmtree(".snakemake")
-    assert restore("results") == 1
-    assert unknown(["results/a.json", "results/b.json", "results/c.json", "results/d.json"]) == [
-        "results/a.json", "results/c.json"
-    ]  # fmt: skip
-    keep("results")  # what is unknown takes no record's place
-    os.utime("results/b.json", (2, 2))
-    assert '"seed 0"' not in Path("results/.provenance/records.jsonl").read_text()
-    assert Path("results/.provenance/records.jsonl").read_text().count("'seed 0'") == 2
+def test_a_job_does_not_start_where_a_module_loaded_by_name_is_another(tree, run):
+    code = provenance.fingerprint("loader.py", "basemodel.named.one")
+    edit(tree, "basemodel/named/one.py", "one", "two")
+    with pytest.raises(SystemExit):
+        provenance.verify(code)
 
 
-def test_results_that_another_checkout_has_changed(here, monkeypatch):
-    """Each has Snakemake's records of its own; the results say which of them are true."""
-    results = str(here / "results")
-    for name in ("one", "two"):
-        (here / name).mkdir()
-    monkeypatch.chdir(here / "one")
-    made(f"{results}/a.json", "'seed 0'")
-    keep(results)
-    monkeypatch.chdir(here / "two")
-    assert restore(results) == 1
-    os.utime(f"{results}/a.json", (5, 5))
-    write(
-        f"{results}/a.json", {**record(f"{results}/a.json"), "params": ["'seed 1'"], "endtime": 5.0}
-    )
-    keep(results)
-    monkeypatch.chdir(here / "one")
-    assert record(f"{results}/a.json")["params"] == ["'seed 0'"]
-    assert restore(results) == 1
-    assert record(f"{results}/a.json")["params"] == ["'seed 1'"]
+def other_process(tree, line):
+    """Run a line in a new process of the same run."""
+    text = f"""
+import sys
+from pathlib import Path
+from basemodel.run import provenance
+from basemodel.run.provenance import fingerprint
+provenance.ROOT = Path({str(tree)!r})
+{line}
+"""
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
 
 
-def test_results_inside_others_keep_their_own_records(here):
-    made("results/smoke/a.json", "'smoke'")
-    keep("results/smoke")
-    made("results/a.json", "'default'")
-    keep("results")
-    assert "'smoke'" not in Path("results/.provenance/records.jsonl").read_text()
-    shutil.rmtree(".snakemake")
-    provenance._others_between.cache_clear()
-    assert restore("results") == 1 and restore("results/smoke") == 1
-    assert record("results/smoke/a.json")["params"] == ["'smoke'"]
+def test_a_process_that_reads_the_rules_again_has_what_the_run_started_with(tree, tmp_path):
+    provenance.start_run(tmp_path / "runs", {"seed": 0, "rate": 0.1, "names": ["α"]})
+    code = provenance.fingerprint("job.py")
+    edit(tree, FAR, "return 2", "return 3")
+    settings = "{'seed': 0, 'rate': 0.1, 'names': ['α']}"
+    line = f"print(provenance.recorded_settings() == {settings}, fingerprint('job.py'))"
+    assert other_process(tree, line).stdout == f"True {code}\n"
 
 
-def test_a_folder_as_output_has_one_record(here):
-    made("results/weights/.snakemake_timestamp", "''")
-    time = Path("results/weights/.snakemake_timestamp").stat().st_mtime
-    Path("results/weights/1.safetensors").write_text("w")
-    write("results/weights", {"params": ["'w'"], "input": [], "log": [], "endtime": time})
-    keep("results")
-    shutil.move("results", "there")
-    assert restore("there") == 1
-    assert record("there/weights")["params"] == ["'w'"]
+@pytest.mark.parametrize("file", ["../Snakefile", "rules/common.smk", "rules/new.smk"])
+def test_a_process_that_reads_edited_rules_ends(tree, tmp_path, file):
+    provenance.start_run(tmp_path / "runs", {})
+    (tree / file).write_text("# edited\n")
+    ended = other_process(tree, "provenance.recorded_settings()")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{file}: edited while this run was going on")
 
 
-def test_damaged_records_are_no_records(here):
-    made("results/a.json", "'seed'")
-    keep("results")
-    for file in Path("results/.provenance").iterdir():
-        file.write_text("[", encoding="utf-8")
-    shutil.rmtree(".snakemake")
-    assert restore("results") == 0
-    assert unknown(["results/a.json"]) == ["results/a.json"]
+def test_a_process_whose_run_cannot_be_known_ends(tree, tmp_path):
+    provenance.start_run(tmp_path / "runs", {})
+    for recorded in (tmp_path / "runs").iterdir():
+        recorded.unlink()
+    ended = other_process(tree, "provenance.recorded_settings()")
+    assert ended.returncode == 1 and "start the run again" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_run_begins_in_a_folder_that_is_read_only(tree, tmp_path):
+    (tmp_path / "file").touch()
+    provenance.start_run(tmp_path / "file" / "runs", {})
+    assert provenance.VARIABLE not in os.environ
+    provenance.verify(provenance.fingerprint("job.py"))
+
+
+def test_to_verify_code_that_is_still_the_same_parses_nothing(tmp_path, monkeypatch):
+    """Which takes 50 to 100 ms a job."""
+    monkeypatch.setenv(provenance.VARIABLE, "")  # to be as before after this test
+    provenance.start_run(tmp_path, {})
+    code = provenance.fingerprint("finetune.py")
+    parsed = []
+    monkeypatch.setattr(provenance, "parse", lambda content, path: parsed.append(path))
+    provenance.run_record.cache_clear()
+    provenance.verify(code)
+    assert provenance.run_record() and parsed == []
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()

@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import jobs
-from basemodel import versions
 from basemodel.files import DiskFull, read_json
 from basemodel.rank import extract as extracting
 from basemodel.rank import passing
@@ -31,6 +30,7 @@ from basemodel.rank.names import parse
 from basemodel.rank.network import Cost, Network
 from basemodel.rank.passing import Pass, batch_size
 from basemodel.rank.preparation import Preparation, place
+from basemodel.run import versions
 
 TINY = "timm:test_resnet.r160_in1k"
 CPU = torch.device("cpu")

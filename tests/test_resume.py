@@ -1,17 +1,15 @@
 """Jobs that are stopped, gently or not, and restarted: the same bytes as without interruption."""
 
-import json
 import random
 import shutil
 import signal
 import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 import jobs
@@ -228,11 +226,30 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
-@pytest.mark.parametrize("content", [b"", b"not tensors", b"\x08\0\0\0\0\0\0\0{}      "])
+def pickled(value):
+    torch.save(value, file := BytesIO())
+    return file.getvalue()
+
+
+class Evil:
+    """What would run code where it is read."""
+
+    def __reduce__(self):
+        return print, ("code is run",)
+
+
+WHOLE = pickled({"of": "same", "model": {"x": torch.zeros(1000)}})
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not tensors", WHOLE[:-9], WHOLE[:2000], pickled(7), pickled(Evil())]
+)
 def test_a_checkpoint_that_cannot_be_read_is_not_used(tmp_path, capsys, content):
     (tmp_path / ".x.checkpoint").write_bytes(content)
     train(tmp_path / "x")
-    assert "starts anew: the checkpoint here cannot be read" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "starts anew: the checkpoint here cannot be read" in printed
+    assert "code is run" not in printed
 
 
 def test_it_is_bound_to_code_settings_inputs_and_device(tmp_path):
@@ -264,8 +281,7 @@ def test_a_card_names_all_devices_that_have_trained(tmp_path, data, monkeypatch)
     monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA A")
     with pytest.raises(SystemExit):
         jobs.run("pretrain_whole.py", **job)
-    with safe_open(tmp_path / "x/.model.json.checkpoint", framework="pt") as file:
-        facts = json.loads(file.metadata()["facts"])
+    facts = torch.load(tmp_path / "x/.model.json.checkpoint", weights_only=True)
     assert (facts["device"], facts["precision"]) == ("NVIDIA A", "float32")
     assert facts["torch"] == torch.__version__
     monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA B")
@@ -319,11 +335,9 @@ def test_a_checkpoint_whose_weights_are_not_finite_is_not_used(tmp_path, capsys)
     with pytest.raises(Interrupted):
         train(tmp_path / "x", until=9)
     path = tmp_path / ".x.checkpoint"
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
-        metadata = file.metadata()
-    tensors["model.3.bias"][1] = float("nan")
-    save_file(tensors, path, metadata)
+    state = torch.load(path, weights_only=True)
+    state["model"]["3.bias"][1] = float("nan")
+    torch.save(state, path)
     expected, *_ = train(None)
     weights, *_ = train(tmp_path / "x")
     assert "starts anew: the checkpoint here cannot be read (its weights: 3.bias" in (

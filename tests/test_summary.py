@@ -7,10 +7,10 @@ import pytest
 import jobs
 from basemodel.report.conclusions import conclusions
 from basemodel.report.summary import summarise
+from basemodel.run.versions import COLUMNS
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.pools import cells
 from basemodel.tables import write_csv
-from basemodel.versions import COLUMNS
 from test_conclusions import comparison
 from test_correlation import correlations
 

@@ -16,7 +16,7 @@ from basemodel.networks import models
 from basemodel.networks.models import initialise
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.training.loop import fit
-from basemodel.training.loss_watch import LATE, Watch
+from basemodel.training.loss_watch import EVERY, Watch
 
 CPU = torch.device("cpu")
 centre_crop = Preprocessing(size=32, crop=32).centre_crop
@@ -246,32 +246,19 @@ def test_no_images_are_an_error_in_training_and_in_tests():
         fit(model, torch.zeros(0, 2), none, SGD, seed_everything(0))
 
 
-class Event:
-    """A stand-in for a GPU's, which happens when the test says so."""
+@pytest.mark.parametrize("bad", [3, EVERY - 1, EVERY + 5])
+def test_a_late_loss_is_named_by_its_own_step(bad):
+    """On a GPU, the host runs steps ahead of the losses, and waits for several at once."""
 
-    def __init__(self):
-        self.happened = False
+    class OnGPU(torch.Tensor):
+        device = torch.device("cuda")
 
-    def query(self):
-        return self.happened
-
-    def synchronize(self):
-        self.happened = True
-
-
-def test_a_late_loss_is_named_by_its_own_step():
-    """As on a GPU: the host runs steps ahead of the losses, and waits only at the end."""
     watch = Watch(epochs=2, steps=100)
-    for step in range(LATE):
-        loss = torch.tensor(float("nan") if step == 3 else 1.0)
-        watch._pending.append((loss, Event(), (0, step, 0.5)))
-    watch._pending[0][1].happened = True
-    watch.see(torch.tensor(1.0), 0, LATE, 0.5)  # nothing else has arrived: not waited for
-    assert len(watch._pending) == LATE
-    for _, event, _ in list(watch._pending)[:2]:
-        event.happened = True
-    watch.see(torch.tensor(1.0), 0, LATE + 1, 0.5)
-    with pytest.raises(FloatingPointError, match="epoch 1 of 2, step 4 of 100"):
+    with pytest.raises(FloatingPointError, match=f"epoch 1 of 2, step {bad + 1} of 100"):
+        for step in range(bad + 1):
+            loss = torch.tensor(float("nan") if step == bad else 1.0).as_subclass(OnGPU)
+            watch.see(loss, 0, step, 0.5)
+        assert (bad + 1) % EVERY
         watch.finish()
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from basemodel import versions
+from basemodel.run import versions
 
 
 def test_they_are_the_installed_ones():
@@ -23,7 +23,7 @@ def test_they_are_the_installed_ones():
 def test_nothing_is_imported_to_read_them():
     line = """
 import sys
-from basemodel import versions
+from basemodel.run import versions
 versions.of([*versions.GLYPHS, *versions.DIGITS, *versions.FILES, *versions.NETWORKS])
 print(sorted({"matplotlib", "PIL", "sklearn", "torch", "torchvision"} & set(sys.modules)))
 """

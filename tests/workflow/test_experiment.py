@@ -108,7 +108,7 @@ def test_a_second_run_does_nothing_and_says_so(finished):
 def unlocked(project):
     """What `make run` does first."""
     return subprocess.run(
-        [sys.executable, "-m", "basemodel.unlock"],
+        [sys.executable, "workflow/scripts/unlock.py"],
         cwd=project.folder,
         env=project.environment(),
         capture_output=True,

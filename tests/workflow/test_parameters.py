@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from basemodel.provenance import ordered
+from basemodel.run.records import ordered
 from projects import ROOT
 
 WALK = """

@@ -33,7 +33,7 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
     Path({str(editable.folder / S4)!r}).write_text({original!r} + "OTHER = 1\\n", encoding="utf-8")
     return {{"value": """
     editable.edit(S4, '\n    return {"value": ', swap)
-    begun = (editable.folder / S4).read_text(encoding="utf-8")
+    swapping = (editable.folder / S4).read_text(encoding="utf-8")
 
     run = editable.snakemake("--cores", "1", "--", *S4_TABLES)
     assert run.returncode == 1
@@ -44,7 +44,7 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
     assert len(left) == 1  # of the job that ran before the edit
 
     # With the original code back, that result is as recorded and the others are still to be done.
-    (editable.folder / S4).write_text(begun, encoding="utf-8")
+    (editable.folder / S4).write_text(swapping, encoding="utf-8")
     dry = done(editable.snakemake("-n", "--", *S4_TABLES))
     assert "5 jobs would run" in dry
     (editable.folder / S4).write_text(original, encoding="utf-8")
@@ -53,7 +53,7 @@ def test_code_that_is_edited_during_a_run_makes_no_results(editable):
     assert editable.would_run() == {}
 
 
-def job_of_a_cluster(project, rule, wildcards, begun):
+def job_of_a_cluster(project, rule, wildcards, run_record):
     """Run one job as a cluster does: a Snakemake of its own reads the Snakefile again."""
     words = ",".join(f"{name}={value}" for name, value in wildcards.items())
     command = f"""
@@ -62,17 +62,17 @@ def job_of_a_cluster(project, rule, wildcards, begun):
         --nolock --ignore-incomplete --mode remote --executor forkserver --attempt 1
         --configfiles workflow/experiments/smoke.yaml
     """
-    environment = {**project.environment(), "BASEMODEL_RUN": str(begun)}
+    environment = {**project.environment(), "BASEMODEL_RUN": str(run_record)}
     return subprocess.run(
         shlex.split(command), cwd=project.folder, env=environment, capture_output=True, text=True
     )
 
 
 @pytest.fixture
-def begun(finished):
-    """The file in which a run of the finished experiment has noted what it began with."""
+def run_record(finished):
+    """The file in which a run of the finished experiment has recorded its code and settings."""
     done(finished.snakemake("-n"))
-    noted = (finished.folder / ".snakemake/begun").glob("*.json")
+    noted = (finished.folder / ".snakemake/runs").glob("*.json")
     return max(noted, key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -95,38 +95,38 @@ def rules(finished):
 METRIC = {"metric": "S4", "architecture": "alexnet", "target": "greek"}
 
 
-def test_a_clusters_job_has_the_settings_that_its_run_began_with(finished, begun, settings):
+def test_a_clusters_job_has_the_settings_that_its_run_started_with(finished, run_record, settings):
     probe = finished.results / "probes/greek/images.npy"
     before = np.load(probe), probe.stat()
     text = settings.read_text(encoding="utf-8")
     settings.write_text(f"{text}\nprobe: {{images_per_class: 2}}\n", encoding="utf-8")
-    done(job_of_a_cluster(finished, "probe", {"target": "greek"}, begun))
+    done(job_of_a_cluster(finished, "probe", {"target": "greek"}, run_record))
     assert probe.stat().st_mtime_ns > before[1].st_mtime_ns
     np.testing.assert_array_equal(np.load(probe), before[0])
 
 
-def test_a_clusters_job_does_not_run_edited_code(editable, begun):
-    """What would be recorded is the fingerprint that the run began with."""
+def test_a_clusters_job_does_not_run_edited_code(editable, run_record):
+    """What would be recorded is the fingerprint of the start of the run."""
     table = editable.folder / S4_TABLES[0]
     before = table.read_bytes()
     editable.edit(S4, 'return {"value": ', 'return {"value": 0.5 * ')
-    run = job_of_a_cluster(editable, "metric", METRIC, begun)
+    run = job_of_a_cluster(editable, "metric", METRIC, run_record)
     assert run.returncode == 1
     log = editable.results / "logs/metric/S4/alexnet/greek.log"
     assert "metrics/S4.py: edited while this run was going on" in log.read_text()
     editable.edit(S4, '{"value": 0.5 * ', '{"value": ')
-    done(job_of_a_cluster(editable, "metric", METRIC, begun))
+    done(job_of_a_cluster(editable, "metric", METRIC, run_record))
     assert table.read_bytes() == before
 
 
-def test_a_clusters_job_does_not_read_edited_rules(editable, begun, rules):
+def test_a_clusters_job_does_not_read_edited_rules(editable, run_record, rules):
     rules.write_text(rules.read_text().replace("rows=SUBSETS", "rows=SUBSETS[::-1]"))
-    run = job_of_a_cluster(editable, "metric", METRIC, begun)
+    run = job_of_a_cluster(editable, "metric", METRIC, run_record)
     assert run.returncode == 1
     assert "rules/scores.smk: edited while this run was going on" in run.stdout + run.stderr
     editable.append("workflow/basemodel/data/subsets.py", "UNUSED = 1")
     rules.write_text(rules.read_text().replace("rows=SUBSETS[::-1]", "rows=SUBSETS"))
-    run = job_of_a_cluster(editable, "metric", METRIC, begun)
+    run = job_of_a_cluster(editable, "metric", METRIC, run_record)
     assert "basemodel/data/subsets.py: edited while" in run.stdout + run.stderr
 
 

@@ -21,9 +21,9 @@ from basemodel import metrics
 from basemodel.files import read_json
 from basemodel.networks.catalog import layers
 from basemodel.rates import Rates, elements, pack_rate, rates, start_seconds, weights
+from basemodel.resources import dataset_size, tuned
 from basemodel.settings import other_metrics, pretrain_settings
 from basemodel.tables import write_csv
-from basemodel.workload import dataset_size, tuned
 
 
 @dataclass

@@ -6,16 +6,17 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import begun, gpu_use, inline, metrics, provenance, settings, unlock, versions
+from basemodel import inline, metrics, resources, settings
+from basemodel.run import lock, provenance, records, versions
 from basemodel.comparability import comparable
 from basemodel.data import subsets
-from basemodel.fingerprint import fingerprint
+from basemodel.run.provenance import fingerprint
 from basemodel.metrics import module_names
 from basemodel.networks.catalog import layers
-from basemodel.provenance import ordered
+from basemodel.run.records import ordered
 
 # A cluster job reads all this again, but with the settings that its run began with.
-if not workflow.is_main_process and (recorded := begun.resume()):
+if not workflow.is_main_process and (recorded := provenance.recorded_settings()):
     config.clear()
     config.update(recorded)
 
@@ -27,11 +28,11 @@ except settings.SettingsError as error:
 
 config["results"] = settings.results(config)
 if workflow.is_main_process:
-    if gpu_use.asks_memory(config["runtime"]):  # here, for jobs on all nodes
-        config["runtime"]["gpu_memory"] = gpu_use.gpu_memory()
-    begun.begin(Path(".snakemake/begun"), config)
-    provenance.restore(config["results"])
-    provenance.keep(config["results"])  # what a run that was killed has left
+    if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
+        config["runtime"]["gpu_memory"] = resources.gpu_memory()
+    provenance.start_run(Path(".snakemake/runs"), config)
+    records.restore(config["results"])
+    records.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.
     logger.info(f"Results: {config['results']}", extra={"results": config["results"]})
     if unused := settings.unused_metrics(config):
@@ -108,16 +109,16 @@ def inputs_of(metric, pattern, card=None, **values):
 
 
 @cache
-def lent(need, *names):
-    """A job's resources; `need`: a function of gpu_use, `names`: its arguments, beside config."""
-    return gpu_use.lent(config["runtime"], need(config, *names))
+def allocated(need, *names):
+    """A job's resources; `need`: a function of resources, `names`: its arguments, beside config."""
+    return resources.allocate(config["runtime"], need(config, *names))
 
 
 def on_gpu(need, *wildcard_names):
     """The resources `gpu` and `gpu_share` of a rule's jobs, each by its wildcards."""
 
     def of_job(wildcards):
-        return lent(need, *(wildcards[name] for name in wildcard_names))
+        return allocated(need, *(wildcards[name] for name in wildcard_names))
 
     return {
         "gpu": lambda wildcards: of_job(wildcards).gpu,
@@ -191,7 +192,7 @@ def refuse_unknown():
         file
         for job in dag.needrun_jobs()
         if not dag.reason(job).forced
-        for file in provenance.unknown(job.output)
+        for file in records.unknown(job.output)
     ]
     if files:
         raise SystemExit(

@@ -17,7 +17,7 @@ rule pretrain:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.pretraining, "architecture", "subset"),
+        **on_gpu(resources.pretraining, "architecture", "subset"),
     params:
         code=fingerprint("pretrain.py"),
         settings=lambda wildcards: ordered(
@@ -47,7 +47,7 @@ rule featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.dump, "architecture", "target"),
+        **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("featuremaps.py"),
@@ -73,7 +73,7 @@ rule finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.finetuning, "architecture", "target"),
+        **on_gpu(resources.finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=fingerprint("finetune.py"),

@@ -31,7 +31,7 @@ rule normal:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.pretraining, "architecture"),
+        **on_gpu(resources.pretraining, "architecture"),
     params:
         code=fingerprint("pretrain_whole.py"),
         settings=lambda wildcards: ordered(
@@ -62,7 +62,7 @@ rule epoch_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.epoch_dump, "architecture"),
+        **on_gpu(resources.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
         code=fingerprint("epoch_featuremaps.py"),

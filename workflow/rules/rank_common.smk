@@ -17,7 +17,7 @@ RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
 RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
-RANK_GPU = gpu_use.lent(config["runtime"], None)._asdict()
+RANK_GPU = resources.allocate(config["runtime"], None)._asdict()
 # How rank_verify fine-tunes: with the paper's optimizer and rate, which falls to a tenth after 7 of
 # 10 epochs. Left as it is to the end, a whole network trained on few images loses some 10 points.
 RANK_TUNING = {

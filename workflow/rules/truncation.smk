@@ -28,7 +28,7 @@ rule cut_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.dump, "architecture", "target"),
+        **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
@@ -83,7 +83,7 @@ rule cut_finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(gpu_use.cut_finetuning, "architecture", "target"),
+        **on_gpu(resources.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),

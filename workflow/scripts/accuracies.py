@@ -11,7 +11,7 @@ output: base_models: csv architecture, subset, policy, classes, images, train_ac
 import pandas as pd
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)

@@ -9,7 +9,7 @@ output: csv, one row per (architecture, target), then one per target with the ba
 """
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.ceiling_rows import ceiling_table
 from basemodel.tables import read_csv, write_csv
 

@@ -15,7 +15,7 @@ output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (
 
 import pandas as pd
 
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.comparison import (
     difference_table,
     mean_table,

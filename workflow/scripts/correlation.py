@@ -13,7 +13,7 @@ output: correlation: csv, one row per (architecture, target, metric) (correlatio
 import numpy as np
 
 from basemodel.files import write_npy
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.correlation import correlation_table, rho_of
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.pools import cells

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
 from basemodel.networks.architectures import NETWORKS
 from basemodel.networks.catalog import layers
 from basemodel.networks.truncation import cost, truncated
+from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
 verify(snakemake.params.code)

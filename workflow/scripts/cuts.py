@@ -14,7 +14,7 @@ output: accuracies (if asked for): csv, all inputs' in one: architecture, target
 import pandas as pd
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.cuts import choices, rho_over_layers
 from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, read_tables, write_csv

@@ -7,7 +7,7 @@ output: csv architecture, epoch (from 1), loss, train_accuracy, test_accuracy (0
 import pandas as pd
 
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.tables import require_fractions, write_csv
 
 verify(snakemake.params.code)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from basemodel.features.extract import extract_job, whole_network
-from basemodel.fingerprint import verify
 from basemodel.networks import models
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 weights = Path(snakemake.input.weights, f"{snakemake.wildcards.epoch}.safetensors")

@@ -5,7 +5,7 @@ settings: cells: list of [metric, architecture]
 output: csv architecture, epoch, metric, value
 """
 
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.series import collect
 from basemodel.tables import read_tables, write_csv
 

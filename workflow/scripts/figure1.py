@@ -7,8 +7,8 @@ settings: cells: list of [metric, architecture]; architectures; metrics; dpi
 output: svg, pdf, png
 """
 
-from basemodel.fingerprint import verify
 from basemodel.report.figures import figure1, style
+from basemodel.run.provenance import verify
 from basemodel.statistics.series import collect
 from basemodel.tables import read_csv, read_tables
 

@@ -7,8 +7,8 @@ output: svg, pdf, png
 
 import numpy as np
 
-from basemodel.fingerprint import verify
 from basemodel.report.figures import figure3, style
+from basemodel.run.provenance import verify
 from basemodel.statistics.pairs import alpha_grid
 from basemodel.tables import read_csv
 

@@ -5,8 +5,8 @@ settings: architectures: the panels; targets: list of [name, title]; metrics; dp
 output: svg, pdf, png
 """
 
-from basemodel.fingerprint import verify
 from basemodel.report.figures import figure5, style
+from basemodel.run.provenance import verify
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

@@ -5,8 +5,8 @@ settings: metrics: the paper's; dpi
 output: svg, pdf, png
 """
 
-from basemodel.fingerprint import verify
 from basemodel.report.figures import figure7, style
+from basemodel.run.provenance import verify
 from basemodel.tables import read_csv
 
 verify(snakemake.params.code)

@@ -4,8 +4,8 @@ import sys
 
 from basemodel.features.device import seed_everything
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
 from basemodel.networks import models
+from basemodel.run.provenance import verify
 from basemodel.seeds import seed_of
 from basemodel.training.finetuning import divide, finetune_job
 from basemodel.training.loop import Interrupted

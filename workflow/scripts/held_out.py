@@ -9,7 +9,7 @@ output: held_out: csv, one row per target or architecture left out (held_out.eva
 
 import numpy as np
 
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.statistics.held_out import evaluate
 from basemodel.statistics.pairs import alpha_grid, scale
 from basemodel.statistics.pools import cells

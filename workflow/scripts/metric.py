@@ -16,7 +16,7 @@ import pandas as pd
 
 from basemodel import metrics
 from basemodel.files import read_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
 HALVES = {"value_even": slice(0, None, 2), "value_odd": slice(1, None, 2)}

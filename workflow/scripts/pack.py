@@ -6,10 +6,10 @@ output: meta: a description (json); train, test: images (npy); train_labels, tes
 import hashlib
 from pathlib import Path
 
-from basemodel import versions
 from basemodel.data import digits, glyphs, packed
 from basemodel.files import write_json
-from basemodel.fingerprint import verify
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

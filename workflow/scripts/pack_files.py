@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel import versions
 from basemodel.data import packing
 from basemodel.data.kinds import checked_listing
 from basemodel.data.listing import DataError, check_least, say_skipped, skipped_facts
 from basemodel.files import shown, write_json, write_npy
-from basemodel.fingerprint import verify
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 
 code, settings = snakemake.params.code, snakemake.params.settings
 verify(code)

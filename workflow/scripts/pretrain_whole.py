@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from basemodel.files import copy, write_json
-from basemodel.fingerprint import verify
 from basemodel.networks.models import save_weights
+from basemodel.run.provenance import verify
 from basemodel.training.checkpoints import of_job
 from basemodel.training.loop import Interrupted
 from basemodel.training.pretraining import Pretraining
@@ -18,7 +18,10 @@ verify(snakemake.params.code)
 settings = snakemake.params.settings
 training = Pretraining.of_job(snakemake)
 precision = settings["pretrain"]["precision"]
-checkpoint = of_job(snakemake, snakemake.output.card, training.where, precision)
+runtime, where = snakemake.config["runtime"], training.where
+checkpoint = of_job(
+    snakemake.output.card, snakemake.input, snakemake.params, runtime, where, precision
+)
 
 
 def keep(epoch, row):

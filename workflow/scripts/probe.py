@@ -9,7 +9,7 @@ import numpy as np
 from basemodel.data import probe_images
 from basemodel.data.listing import DataError
 from basemodel.files import write_npy
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

@@ -13,11 +13,11 @@ import torch  # before the fork  # noqa: F401
 
 from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
-from basemodel.fingerprint import verify
 from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.failures import Unusable
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

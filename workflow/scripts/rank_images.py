@@ -8,8 +8,8 @@ import json
 
 from basemodel.data.listing import DataError
 from basemodel.files import shown, write_text
-from basemodel.fingerprint import verify
 from basemodel.rank.images import choose
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

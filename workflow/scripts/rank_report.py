@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from basemodel import versions
 from basemodel.files import read_json, write_json, write_text
-from basemodel.fingerprint import verify
 from basemodel.rank import metadata
 from basemodel.rank.names import Candidate
 from basemodel.rank.ranking import ranking
@@ -23,6 +21,8 @@ from basemodel.rank.verify import compare_shortlist
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
+from basemodel.run import versions
+from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
 STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}

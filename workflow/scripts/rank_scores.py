@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from basemodel.files import read_json, write_json
-from basemodel.fingerprint import verify
 from basemodel.rank.scores import predictions, scored
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 started = time.perf_counter()

@@ -4,7 +4,7 @@ import numpy as np
 
 from basemodel.data.subsets import policy, select
 from basemodel.files import read_json, write_json
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

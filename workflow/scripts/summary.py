@@ -12,11 +12,11 @@ output: txt
 """
 
 from basemodel.files import write_text
-from basemodel.fingerprint import verify
 from basemodel.report.conclusions import conclusions
 from basemodel.report.summary import summarise
+from basemodel.run.provenance import verify
+from basemodel.run.versions import mixed, read
 from basemodel.tables import read_csv
-from basemodel.versions import mixed, read
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

@@ -6,9 +6,9 @@ output: csv made, package, version, files: the kind, and how many of its cards h
 
 import pandas as pd
 
-from basemodel.fingerprint import verify
+from basemodel.run.provenance import verify
+from basemodel.run.versions import COLUMNS, gather, mixed
 from basemodel.tables import write_csv
-from basemodel.versions import COLUMNS, gather, mixed
 
 verify(snakemake.params.code)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from basemodel.memory import CUDA_CONTEXT
+from basemodel.run.memory import CUDA_CONTEXT
 
 
 class DeviceError(RuntimeError):

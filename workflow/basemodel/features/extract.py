@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from basemodel import files, versions
+from basemodel import files
 from basemodel.data import packed
 from basemodel.features.arrays import checked, write_arrays
 from basemodel.features.device import deterministic, device_name, job_device, named_memory
@@ -16,6 +16,7 @@ from basemodel.features.feeding import Streamed
 from basemodel.features.inference import apply
 from basemodel.networks.preprocessing import Preprocessing
 from basemodel.networks.weights import DIVERGED
+from basemodel.run import versions
 
 REMEDY = f"{DIVERGED} of the base model"
 CPU = torch.device("cpu")

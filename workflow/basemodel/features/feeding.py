@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from basemodel import memory
+from basemodel.run import memory
 
 CHUNK_BYTES = 64 * 2**20  # copied at a time when a subset is loaded: the only memory that it takes
 AHEAD = 2  # batches that are read and copied in advance

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from basemodel import versions
 from basemodel.features.arrays import checked, write_arrays
 from basemodel.features.device import deterministic, device_name, lent_device
 from basemodel.files import temporary
@@ -18,6 +17,7 @@ from basemodel.rank.network import cost
 from basemodel.rank.passing import Pass, batch_size, keep_freed_memory
 from basemodel.rank.preparation import place
 from basemodel.rank.weights import sha256
+from basemodel.run import versions
 
 ARRAYS = ("featuremaps", "embeddings", "probabilities")
 PACKAGES = {

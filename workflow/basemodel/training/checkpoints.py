@@ -1,34 +1,37 @@
 """The state of an unfinished training run on disk, so that a stopped job can be resumed.
 
 The file is next to the job's output but is not declared, because Snakemake deletes the declared
-outputs of a failed job. It is one safetensors file (no pickle), written whole or not at all. It is
-tied to what the result depends on: only the same code with the same settings and inputs uses it.
+outputs of a failed job. It is written whole or not at all, and read with `weights_only`: no code in
+it is run. It is tied to what the result depends on: only the same code with the same settings and
+inputs uses it.
 """
 
 import hashlib
 import json
+import pickle
 import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from basemodel import files
 from basemodel.features.device import device_name
-from basemodel.networks.weights import DIVERGED, check_finite, save
+from basemodel.networks.weights import DIVERGED, check_finite
 
-UNUSABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, FloatingPointError)
+UNUSABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
+UNUSABLE += (pickle.UnpicklingError, FloatingPointError)
 CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
 History = list[dict[str, float]]  # one row per finished epoch
 
 
 @dataclass
-class Begun:
+class PartialEpoch:
     """An unfinished epoch: the next step, the order of the images, and the sums so far."""
 
     step: int
@@ -37,7 +40,7 @@ class Begun:
     correct: Tensor  # float32 [], on the device
 
     @classmethod
-    def new(cls, images: int, generator: torch.Generator, where: torch.device) -> "Begun":
+    def new(cls, images: int, generator: torch.Generator, where: torch.device) -> "PartialEpoch":
         order = torch.randperm(images, generator=generator)
         return cls(0, order, torch.zeros((), device=where), torch.zeros((), device=where))
 
@@ -60,7 +63,8 @@ class Checkpoint:
         made: Mapping[str, str] = CPU_ALONE,
     ):
         self._of, self._epochs, self._seconds = of, epochs, seconds
-        self._made, self._devices = made, [made["device"]]
+        self._made = {key: str(value) for key, value in made.items()}  # torch has a type of its own
+        self._devices = [made["device"]]
         self._last = time.monotonic()
         self._path = self.folder = None
         if output is not None:
@@ -80,11 +84,8 @@ class Checkpoint:
 
     def due(self, epochs: int) -> bool:
         """Whether to save after this number of epochs."""
-        return (
-            self.keeps
-            and epochs % self._epochs == 0
-            and time.monotonic() - self._last >= self._seconds
-        )
+        waited = time.monotonic() - self._last >= self._seconds
+        return self.keeps and epochs % self._epochs == 0 and waited
 
     def save(
         self,
@@ -92,68 +93,59 @@ class Checkpoint:
         optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
         history: History,
-        begun: Begun | None = None,
+        partial: PartialEpoch | None = None,
     ) -> None:
-        """Write the complete state, including that of an unfinished epoch if `begun` is given.
+        """Write the complete state, including that of an unfinished epoch.
 
-        Raises FloatingPointError if the weights are not finite.
+        Raises FloatingPointError if the weights are not finite, files.DiskFull.
         """
         if not self.keeps:
             return
-        state = model.state_dict()
-        check_finite(state, "the state is not saved", DIVERGED)
-        tensors = {f"model.{name}": tensor for name, tensor in state.items()}
-        for index, parameter in enumerate(_parameters(optimizer)):
-            for name, value in optimizer.state[parameter].items():
-                if value is not None:
-                    tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
-        tensors["random.data"] = generator.get_state()
-        tensors["random.cpu"] = torch.get_rng_state()
-        if next(model.parameters()).is_cuda:
-            tensors["random.cuda"] = torch.cuda.get_rng_state()
-        facts = {"of": self._of, "history": history, "step": None}
-        facts |= {**self._made, "devices": self._devices}
-        if begun is not None:
-            facts["step"] = begun.step
-            tensors |= {
-                f"begun.{name}": getattr(begun, name) for name in ("order", "loss", "correct")
-            }
-        save(tensors, self._path, {"facts": json.dumps(facts)})
+        weights = model.state_dict()
+        check_finite(weights, "the state is not saved", DIVERGED)
+        on_gpu = next(model.parameters()).is_cuda
+        state = {
+            "of": self._of,
+            **self._made,
+            "devices": self._devices,
+            "history": history,
+            "partial": partial and vars(partial),
+            "model": weights,
+            "optimizer": optimizer.state_dict(),
+            "random": [generator.get_state(), torch.get_rng_state()],
+            "random_cuda": torch.cuda.get_rng_state() if on_gpu else None,
+        }
+        torch.save(state, content := BytesIO())
+        with files.whole(self._path, len(content.getbuffer())) as part, part.open("r+b") as file:
+            file.write(content.getbuffer())
         self._last = time.monotonic()
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
-    ) -> tuple[History, Begun | None]:
+    ) -> tuple[History, PartialEpoch | None]:
         """Restore the saved state; return the finished epochs and the unfinished one.
 
         If there is nothing to resume, nothing changes and the history is empty.
         """
-        facts, tensors = self._read()
-        if facts is None:
+        state = self._read()
+        if state is None:
             return [], None
         where = next(model.parameters()).device
-        model.load_state_dict(_below("model", tensors))
-        for index, parameter in enumerate(_parameters(optimizer)):
-            for name, value in _below(f"optimizer.{index}", tensors).items():
-                # Files do not keep strides, and fused optimisers go by memory layout: a tensor
-                # with the parameter's shape must also have its memory layout.
-                if value.shape == parameter.shape:
-                    value = torch.empty_like(parameter, requires_grad=False).copy_(value)
-                optimizer.state[parameter][name] = value.to(parameter.device)
-        generator.set_state(tensors["random.data"])
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and where.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"])
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["random"][0])
+        torch.set_rng_state(state["random"][1])
+        if state["random_cuda"] is not None and where.type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"])
         # Another GPU is no reason to start anew: cards name all of them.
-        self._devices = list(dict.fromkeys([*facts["devices"], *self._devices]))
-        history = facts["history"]
-        done = f"{len(history)} epochs"
-        if facts["step"] is None:
-            print(f"resumes after {done}", flush=True)
-            return history, None
-        print(f"resumes after {done} and {facts['step']} steps", flush=True)
-        sums = (tensors[f"begun.{name}"].to(where) for name in ("loss", "correct"))
-        return history, Begun(facts["step"], tensors["begun.order"], *sums)
+        self._devices = list(dict.fromkeys([*state["devices"], *self._devices]))
+        history, partial = state["history"], state["partial"] and PartialEpoch(**state["partial"])
+        steps = ""
+        if partial:
+            partial.loss, partial.correct = partial.loss.to(where), partial.correct.to(where)
+            steps = f" and {partial.step} steps"
+        print(f"resumes after {len(history)} epochs{steps}", flush=True)
+        return history, partial
 
     def remove(self) -> None:
         """Remove all that was kept, once the job is complete."""
@@ -162,24 +154,20 @@ class Checkpoint:
             files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
-        if not self.keeps:
-            return None, {}
+    def _read(self) -> dict[str, Any] | None:
+        if not (self.keeps and self._path.exists()):
+            return None
         try:
-            with safe_open(self._path, framework="pt") as file:
-                facts = json.loads(file.metadata()["facts"])
-                if facts["of"] == self._of:
-                    names = file.keys()
-                    tensors = {name: file.get_tensor(name) for name in names}
-                    check_finite(_below("model", tensors), "its weights", "they are of no use")
-                    return facts, tensors
+            state = torch.load(self._path, map_location="cpu", weights_only=True)
+            if state["of"] == self._of:
+                check_finite(state["model"], "its weights", "they are of no use")
+                return state
             print("starts anew: the checkpoint here is of other code, settings, inputs or device")
-        except FileNotFoundError:
-            pass
         except UNUSABLE as error:
-            print(f"starts anew: the checkpoint here cannot be read ({error})")
+            why = str(error).partition("\n")[0].partition(". ")[0]  # not torch's advice
+            print(f"starts anew: the checkpoint here cannot be read ({why})")
         self.remove()  # including what was kept from its epochs
-        return None, {}
+        return None
 
 
 def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
@@ -200,24 +188,19 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_job(job: Any, output: str | Path, where: torch.device, precision: str) -> Checkpoint:
-    """The checkpoint of a rule's job that makes `output`; `job` is its `snakemake` object."""
-    runtime = job.config["runtime"]
+def of_job(
+    output: str | Path,
+    inputs: Iterable[str],
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    where: torch.device,
+    precision: str,
+) -> Checkpoint:
+    """The checkpoint of a job that makes `output`; inputs and params as in `job_hash`.
+
+    `runtime`: the settings of that name.
+    """
     made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
-    return Checkpoint(
-        output,
-        job_hash(job.input, dict(job.params.items()), where),
-        runtime["checkpoint_epochs"],
-        runtime["checkpoint_seconds"],
-        made,
-    )
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with the prefix and a dot, keyed by the rest of the name."""
-    start = f"{prefix}."
-    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+    of = job_hash(inputs, dict(params.items()), where)
+    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, epochs, seconds, made)

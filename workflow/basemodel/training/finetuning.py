@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basemodel import versions
 from basemodel.data import packed
 from basemodel.features.device import autocast, job_device, named_memory
 from basemodel.features.feeding import Streamed, free_memory, load
 from basemodel.features.inference import apply, correct, share
 from basemodel.files import read_json, write_json
 from basemodel.networks.preprocessing import Preprocessing
+from basemodel.run import versions
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint, of_job
 from basemodel.training.last_layers import train_last_layers
@@ -121,7 +121,8 @@ def finetune_job(
     for part in (frozen, trained):
         part.to(where, memory_format=torch.channels_last)
     precision = job.params.settings["finetune"]["precision"]
-    checkpoint = of_job(job, job.output[0], where, precision)
+    runtime = job.config["runtime"]
+    checkpoint = of_job(job.output[0], job.input, job.params, runtime, where, precision)
     result = finetune(
         frozen,
         trained,

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from basemodel.features.device import autocast
 from basemodel.features.feeding import Streamed, feed
-from basemodel.training.checkpoints import Begun, Checkpoint
+from basemodel.training.checkpoints import Checkpoint, PartialEpoch
 from basemodel.training.loss_watch import Watch
 from basemodel.training.stop_signals import stop_signals
 
@@ -60,40 +60,40 @@ def fit(
         # came first, and a resumed training, which begins elsewhere, would round otherwise.
         model.compile(dynamic=False)
     checkpoint = checkpoint or Checkpoint()
-    history, begun = checkpoint.restore(model, optimizer, generator)
+    history, partial = checkpoint.restore(model, optimizer, generator)
 
     with stop_signals(heed=checkpoint.keeps) as stop:
         for epoch in range(len(history), settings["epochs"]):
             model.train()
-            if begun is None:
-                begun = Begun.new(len(inputs), generator, where)
-            batches = begun.order.tensor_split(steps)
-            targets = labels[begun.order.to(where)].tensor_split(steps)
-            for x in feed(inputs, batches[begun.step :], where):
-                y = targets[begun.step]
-                rate = learning_rate(epoch, begun.step, steps, settings)
+            if partial is None:
+                partial = PartialEpoch.new(len(inputs), generator, where)
+            batches = partial.order.tensor_split(steps)
+            targets = labels[partial.order.to(where)].tensor_split(steps)
+            for x in feed(inputs, batches[partial.step :], where):
+                y = targets[partial.step]
+                rate = learning_rate(epoch, partial.step, steps, settings)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 x = prepare(x)
                 with autocast(settings["precision"], where):
                     logits = model(x)
                     loss = F.cross_entropy(logits, y)
-                watch.see(loss, epoch, begun.step, rate)
+                watch.see(loss, epoch, partial.step, rate)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                begun.loss += loss.detach() * len(y)
-                begun.correct += (logits.argmax(1) == y).sum()
-                begun.step += 1
+                partial.loss += loss.detach() * len(y)
+                partial.correct += (logits.argmax(1) == y).sum()
+                partial.step += 1
                 if stop.asked:
                     watch.finish()
-                    checkpoint.save(model, optimizer, generator, history, begun)
+                    checkpoint.save(model, optimizer, generator, history, partial)
                     raise Interrupted(f"stopped in epoch {epoch + 1}: saved")
             watch.finish()
             watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
-            row = {"loss": begun.loss.item() / len(inputs)}
-            row["accuracy"] = begun.correct.item() / len(inputs)
-            begun = None
+            row = {"loss": partial.loss.item() / len(inputs)}
+            row["accuracy"] = partial.correct.item() / len(inputs)
+            partial = None
             history.append(row | after_epoch(epoch + 1, row))
             if stop.asked or checkpoint.due(len(history)):
                 checkpoint.save(model, optimizer, generator, history)

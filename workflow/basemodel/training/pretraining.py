@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from basemodel import versions
 from basemodel.data import packed
 from basemodel.features.device import job_device, named_memory, seed_everything
 from basemodel.features.feeding import Streamed, free_memory, load
@@ -17,6 +16,7 @@ from basemodel.features.inference import accuracy
 from basemodel.files import read_json
 from basemodel.networks.models import backbone_parameters, build, initialise
 from basemodel.networks.preprocessing import Preprocessing
+from basemodel.run import versions
 from basemodel.seeds import seed_of
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint

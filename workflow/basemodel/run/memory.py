@@ -15,22 +15,20 @@ import psutil
 PROCESS = Path("/proc/self")
 MIB = 2**20
 CUDA_CONTEXT = 700_000_000  # bytes that CUDA takes in each process: 0.66 GB on an H100
+# Files of a control group: the limit, what is used, and which of it are file caches.
+VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def free(threads: int) -> int:
     """Bytes that a job with this number of threads can take without swapping."""
     room = [psutil.virtual_memory().available, *left_in_groups(PROCESS), *given(os.environ)]
-    cores = cores_of(os.environ)
-    return int(max(0, min(room)) * min(1.0, threads / cores))
-
-
-def cores_of(environment: Mapping[str, str]) -> int:
-    """How many cores this job and those running alongside it may use."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
         cores = os.cpu_count() or 1
-    return min(cores, _number(environment, "SLURM_CPUS_ON_NODE") or cores)
+    cores = min(cores, _number(os.environ, "SLURM_CPUS_ON_NODE") or cores)
+    return int(max(0, min(room)) * min(1.0, threads / cores))
 
 
 def given(environment: Mapping[str, str]) -> Iterator[int]:
@@ -47,41 +45,31 @@ def given(environment: Mapping[str, str]) -> Iterator[int]:
 def left_in_groups(process: Path) -> Iterator[int]:
     """Bytes left below each limit, from the process's own control group up to the root.
 
-    Usage is counted without file caches that can be dropped. `process`: its folder in /proc.
+    Usage is counted without file caches that can be dropped. `process`: its folder in /proc, whose
+    files are described in proc(5) and cgroups(7).
     """
     try:
         groups = (process / "cgroup").read_text().splitlines()
-        mounts = (process / "mountinfo").read_text().splitlines()
+        mounts = [line.split(" - ") for line in (process / "mountinfo").read_text().splitlines()]
     except OSError:
         return  # not Linux
     for line in groups:
         _, controllers, path = line.split(":", 2)
-        if not controllers:
-            names = "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):
-            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-        else:
+        if controllers and "memory" not in controllers.split(","):
             continue
-        for root, mounted in _hierarchies(mounts, version=1 if controllers else 2):
-            # In a container the path may be the host's, with only a part of the hierarchy mounted.
-            inside = path.removeprefix(root) if root != "/" else path
-            folder = mounted / inside.lstrip("/")
-            if not folder.is_dir() or ".." in folder.parts:
-                folder = mounted
-            for group in (folder, *folder.parents):
-                yield from _left(group, *names)
-                if group == mounted:
-                    break
-
-
-def _hierarchies(mounts: list[str], version: int) -> Iterator[tuple[str, Path]]:
-    """Which part of a hierarchy is mounted, and where; proc(5) describes the format."""
-    for line in mounts:
-        fields, _, filesystem = line.partition(" - ")
-        kind, _, options = filesystem.split(" ", 2)
-        if kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options:
-            _, _, _, root, mounted, *_ = fields.split(" ")
-            yield root, Path(mounted)
+        for mount, filesystem in mounts:
+            kind, _, options = filesystem.split(" ", 2)
+            if kind == ("cgroup" if controllers else "cgroup2") and (
+                not controllers or "memory" in options
+            ):
+                root, mounted = mount.split(" ")[3:5]
+                # In a container the path may be the host's, with only a part of it mounted.
+                folder = Path(mounted, path.removeprefix(root if root != "/" else "").lstrip("/"))
+                if not folder.is_dir() or ".." in folder.parts:
+                    folder = Path(mounted)
+                for group in (folder, *folder.parents):
+                    if group.is_relative_to(mounted):
+                        yield from _left(group, *(VERSION_1 if controllers else VERSION_2))
 
 
 def _left(group: Path, limit: str, usage: str, droppable: str) -> Iterator[int]:

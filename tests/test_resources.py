@@ -9,13 +9,13 @@ import torch
 import yaml
 from snakemake.utils import update_config
 
-from basemodel import gpu_use
+from basemodel import resources
 from basemodel.data import subsets
 from basemodel.features.inference import EVALUATION_BATCH
-from basemodel.gpu_use import Lent, Need, lent
 from basemodel.networks import catalog
 from basemodel.networks.architectures import NETWORKS
 from basemodel.networks.truncation import cost
+from basemodel.resources import Allocated, Need, allocate
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +58,7 @@ def test_the_work_of_trainings_by_hand():
     """The default experiment: 100 classes of 200 images to train on and 25 to test on."""
     config = settings()
     work = {
-        subset: gpu_use.pretraining(config, "resnet18", subset).multiply_adds
+        subset: resources.pretraining(config, "resnet18", subset).multiply_adds
         for subset in ("class10-03", "image20-07", "whole")
     }
     # 8 epochs, each image three times; the accuracies of 2000 and 250 images at the end.
@@ -75,17 +75,17 @@ def test_the_work_of_finetunings_and_dumps_by_hand():
     def work(need, *names):
         return need(config, "resnet18", *names).multiply_adds
 
-    assert work(gpu_use.dump, "greek") == pytest.approx(NARROW * 35 * 10)
-    assert work(gpu_use.epoch_dump) == pytest.approx(NARROW * 100 * 10)
+    assert work(resources.dump, "greek") == pytest.approx(NARROW * 35 * 10)
+    assert work(resources.epoch_dump) == pytest.approx(NARROW * 100 * 10)
     config["normal"]["classes"] = 7
-    assert work(gpu_use.epoch_dump) == pytest.approx(NARROW * 7 * 10)
+    assert work(resources.epoch_dump) == pytest.approx(NARROW * 7 * 10)
     # The features of a frozen network are computed once.
-    assert work(gpu_use.finetuning, "greek") == pytest.approx(NARROW * 35 * (20 + 12))
+    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (20 + 12))
     config["finetune"]["augmentation"] = True
-    assert work(gpu_use.finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
+    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
     config["finetune"]["trainable"] = "all"
-    assert work(gpu_use.finetuning, "greek") == pytest.approx(NARROW * 35 * (3 * 30 * 20 + 12))
-    assert work(gpu_use.cut_finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
+    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (3 * 30 * 20 + 12))
+    assert work(resources.cut_finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
 
 
 def of_an_experiment(config):
@@ -94,97 +94,99 @@ def of_an_experiment(config):
 
     def all_of(need, others):
         pairs = product(config["architectures"], others)
-        return {lent(runtime, need(config, name, other)) for name, other in pairs}
+        return {allocate(runtime, need(config, name, other)) for name, other in pairs}
 
     return {
-        "pretrain": all_of(gpu_use.pretraining, names),
-        "normal": all_of(gpu_use.pretraining, ["whole"]),
-        "featuremaps": all_of(gpu_use.dump, config["targets"]),
-        "finetune": all_of(gpu_use.finetuning, config["targets"]),
+        "pretrain": all_of(resources.pretraining, names),
+        "normal": all_of(resources.pretraining, ["whole"]),
+        "featuremaps": all_of(resources.dump, config["targets"]),
+        "finetune": all_of(resources.finetuning, config["targets"]),
     }
 
 
 def test_of_the_default_experiment_only_the_normal_trainings_take_a_gpu():
     eight = 100 // 8
     assert of_an_experiment(settings()) == {
-        "pretrain": {Lent(0, 0)}, "normal": {Lent(1, eight)},
-        "featuremaps": {Lent(0, 0)}, "finetune": {Lent(0, 0)},
+        "pretrain": {Allocated(0, 0)}, "normal": {Allocated(1, eight)},
+        "featuremaps": {Allocated(0, 0)}, "finetune": {Allocated(0, 0)},
     }  # fmt: skip
-    assert set.union(*of_an_experiment(settings("smoke")).values()) == {Lent(0, 0)}
+    assert set.union(*of_an_experiment(settings("smoke")).values()) == {Allocated(0, 0)}
 
 
 def test_of_the_papers_experiment_trainings_have_a_gpu_and_finetunings_share_one():
     found = of_an_experiment(settings("imagenet", gpu_memory=80))
-    assert found["pretrain"] == found["normal"] == {Lent(1, 100)}
-    assert found["finetune"] == {Lent(1, 12), Lent(1, 100)}  # a step of VGG16 fills one
+    assert found["pretrain"] == found["normal"] == {Allocated(1, 100)}
+    assert found["finetune"] == {Allocated(1, 12), Allocated(1, 100)}  # a step of VGG16 fills one
     # 370 images of pets through AlexNet are 2.6e11 multiply-adds, 10 s of a core.
-    assert found["featuremaps"] == {Lent(0, 0), Lent(1, 12), Lent(1, 20)}
+    assert found["featuremaps"] == {Allocated(0, 0), Allocated(1, 12), Allocated(1, 20)}
 
 
 def test_a_threshold_and_a_device_decide():
     runtime = settings()["runtime"]
     below, at = Need(0.99e12, 0, 1e9), Need(1e12, 0, 1e9)
     unknown = Need(None, 0, 1e9)
-    assert [lent(runtime, need).gpu for need in (below, at, unknown, None)] == [0, 1, 1, 1]
+    assert [allocate(runtime, need).gpu for need in (below, at, unknown, None)] == [0, 1, 1, 1]
     runtime["device"] = "cuda"
-    assert [lent(runtime, need).gpu for need in (below, at, unknown, None)] == [1, 1, 1, 1]
+    assert [allocate(runtime, need).gpu for need in (below, at, unknown, None)] == [1, 1, 1, 1]
     runtime["device"] = "cpu"
-    assert {lent(runtime, need) for need in (below, at, unknown, None)} == {Lent(0, 0)}
+    assert {allocate(runtime, need) for need in (below, at, unknown, None)} == {Allocated(0, 0)}
 
 
 def test_own_images_take_a_gpu_until_they_are_packed(tmp_path):
     config = settings()
     config["results"] = str(tmp_path)
     config["datasets"]["own"] = {"kind": "folder", "title": "Own", "path": "own"}
-    for need in (gpu_use.dump, gpu_use.finetuning):
-        assert lent(config["runtime"], need(config, "alexnet", "own")) == Lent(1, 12)
+    for need in (resources.dump, resources.finetuning):
+        assert allocate(config["runtime"], need(config, "alexnet", "own")) == Allocated(1, 12)
     (tmp_path / "data/own").mkdir(parents=True)
     (tmp_path / "data/own/meta.json").write_text(
         '{"classes": ["a", "b"], "images": {"train": 100, "test": 20}}'
     )
-    for need in (gpu_use.dump, gpu_use.finetuning):
-        assert lent(config["runtime"], need(config, "alexnet", "own")) == Lent(0, 0)
+    for need in (resources.dump, resources.finetuning):
+        assert allocate(config["runtime"], need(config, "alexnet", "own")) == Allocated(0, 0)
 
 
 def test_jobs_that_share_a_gpu_fit_into_its_memory():
     # Fine-tuning ResNet18 at 224 pixels: 11.7 million weights, and of 256 images four times the
     # largest output, 803,000 numbers: 3.34 GB, twice that beside images, and 0.7 GB for CUDA.
     config = settings("imagenet")
-    need = gpu_use.finetuning(config, "resnet18", "dtd")
+    need = resources.finetuning(config, "resnet18", "dtd")
     assert need.memory == pytest.approx(7.37e9, rel=0.001)
     assert need.step == pytest.approx(64 * 1.81e9)
     shares = {
-        gb: lent(config["runtime"] | {"gpu_memory": gb}, need).gpu_share
+        gb: allocate(config["runtime"] | {"gpu_memory": gb}, need).gpu_share
         for gb in (6, 14, 15, 24, 80, None)
     }
     assert shares == {6: 100, 14: 100, 15: 50, 24: 33, 80: 12, None: 50}  # None: 16 GB
     # Dumps keep no images on the device.
-    assert gpu_use.dump(config, "resnet18", "dtd").memory == pytest.approx(4.04e9, rel=0.002)
+    assert resources.dump(config, "resnet18", "dtd").memory == pytest.approx(4.04e9, rel=0.002)
     # Training keeps the outputs of all layers for the gradients, and four times the weights.
     config["finetune"]["trainable"] = "all"
     trained = 4 * (4 * 11.7e6 + 10 * 64 * 803_000)
     assert trained < 3.34e9  # so the test, with 256 images at a time, needs more
-    assert gpu_use.finetuning(config, "resnet18", "dtd").memory == need.memory
+    assert resources.finetuning(config, "resnet18", "dtd").memory == need.memory
     config["finetune"]["batch"] = 256
-    of_all = gpu_use.finetuning(config, "resnet18", "dtd").memory
+    of_all = resources.finetuning(config, "resnet18", "dtd").memory
     assert of_all == pytest.approx(0.7e9 + 2 * 4 * (4 * 11.7e6 + 10 * 256 * 803_000))
-    assert gpu_use.EVALUATION_BATCH == EVALUATION_BATCH
+    assert resources.EVALUATION_BATCH == EVALUATION_BATCH
 
 
 def test_where_images_may_take_all_memory_nobody_shares():
     config = settings("imagenet", gpu_memory=80, device_memory=1)
-    assert lent(config["runtime"], gpu_use.finetuning(config, "alexnet", "dtd")).gpu_share == 100
+    assert (
+        allocate(config["runtime"], resources.finetuning(config, "alexnet", "dtd")).gpu_share == 100
+    )
 
 
 def test_a_step_that_fills_a_gpu_and_a_number_of_the_user():
     runtime = settings(gpu_memory=80)["runtime"]
-    assert lent(runtime, Need(1e15, 2.9e11, 1e9)).gpu_share == 12
-    assert lent(runtime, Need(1e15, 3e11, 1e9)).gpu_share == 100
-    assert lent(runtime, None).gpu_share == 25  # of `snakemake rank`
+    assert allocate(runtime, Need(1e15, 2.9e11, 1e9)).gpu_share == 12
+    assert allocate(runtime, Need(1e15, 3e11, 1e9)).gpu_share == 100
+    assert allocate(runtime, None).gpu_share == 25  # of `snakemake rank`
     for number, share in ((1, 100), (3, 33), (7, 14), (100, 1)):
         runtime["gpu_jobs"] = number
-        assert lent(runtime, Need(1e15, 1e12, 1e12)).gpu_share == share
-        assert lent(runtime, None).gpu_share == share
+        assert allocate(runtime, Need(1e15, 1e12, 1e12)).gpu_share == share
+        assert allocate(runtime, None).gpu_share == share
 
 
 @pytest.mark.parametrize(
@@ -197,13 +199,13 @@ def test_the_memory_is_that_of_the_smallest_gpu(printed, gigabytes, tmp_path, mo
         smi.write_text(f"#!/bin/sh\nprintf '{printed}'\n")
         smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    gpu_use.gpu_memory.cache_clear()
-    assert gpu_use.gpu_memory() == gigabytes
-    gpu_use.gpu_memory.cache_clear()
+    resources.gpu_memory.cache_clear()
+    assert resources.gpu_memory() == gigabytes
+    resources.gpu_memory.cache_clear()
 
 
 def test_nobody_is_asked_where_the_memory_makes_no_difference():
     runtime = settings()["runtime"]
-    assert gpu_use.asks_memory(runtime)
+    assert resources.asks_memory(runtime)
     for change in ({"device": "cpu"}, {"gpu_jobs": 2}, {"gpu_memory": 24}):
-        assert not gpu_use.asks_memory({**copy.deepcopy(runtime), **change})
+        assert not resources.asks_memory({**copy.deepcopy(runtime), **change})
