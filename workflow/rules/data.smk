@@ -5,7 +5,6 @@
 rule pack:
     input:
         drawn_characters,
-        new_versions("<results>/data/{dataset}/meta.json"),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -31,7 +30,6 @@ rule pack:
 rule pack_files:
     input:
         image_files,
-        new_versions("<results>/data/{dataset}/meta.json"),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -63,7 +61,6 @@ rule pack_files:
 rule fetch:
     log:
         "<results>/logs/fetch.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -93,7 +90,6 @@ rule subset:
         "<results>/subsets/{subset}.json",
     log:
         "<results>/logs/subset/{subset}.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -111,7 +107,6 @@ rule probe:
         labels="<results>/probes/{target}/labels.npy",
     log:
         "<results>/logs/probe/{target}.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -12,7 +12,6 @@ EPOCH_METRIC = "<results>/normal/{architecture}/metrics/{metric}.csv"
 
 rule normal:
     input:
-        new_versions("<results>/normal/{architecture}/model.json"),
         subset="<results>/subsets/whole.json",
         train=f"<results>/data/{config['source']}/train/images.npy",
         train_labels=f"<results>/data/{config['source']}/train/labels.npy",
@@ -46,7 +45,6 @@ rule normal:
 
 rule epoch_featuremaps:
     input:
-        new_versions("<results>/normal/{architecture}/features/{epoch}/card.json"),
         # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
         weights=ancient("<results>/normal/{architecture}/weights"),
         card="<results>/normal/{architecture}/model.json",
@@ -106,7 +104,6 @@ rule epoch_accuracies:
         "<results>/tables/normal_training.csv",
     log:
         "<results>/logs/epoch_accuracies.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -123,7 +120,6 @@ rule epoch_metrics:
         "<results>/tables/epoch_metrics.csv",
     log:
         "<results>/logs/epoch_metrics.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

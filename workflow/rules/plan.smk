@@ -6,7 +6,6 @@ import json
 rule plan:
     log:
         "<results>/logs/plan.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

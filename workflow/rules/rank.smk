@@ -7,7 +7,6 @@ rule rank:
         expand(f"{RANKED}/{{file}}", file=RANK_FILES),
     log:
         "<results>/logs/rank.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -22,7 +21,6 @@ rule rank_verify:
         expand(f"{RANKED}/verified/{{file}}", file=RANK_FILES),
     log:
         "<results>/logs/rank_verify.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -34,7 +32,6 @@ rule rank_verify:
 rule rank_candidates:
     log:
         "<results>/logs/rank_candidates.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -50,7 +47,6 @@ rule rank_candidates:
 rule rank_fetch:
     log:
         "<results>/logs/rank_fetch.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -133,7 +129,6 @@ checkpoint rank_report:
         answer=f"{RANKED}/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/report.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -184,7 +179,6 @@ rule rank_report_verified:
         answer=f"{RANKED}/verified/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/verified.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

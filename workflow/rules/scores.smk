@@ -52,7 +52,6 @@ rule accuracies:
         fine_tuning="<results>/tables/fine_tuning.csv",
     log:
         "<results>/logs/accuracies.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -73,7 +72,6 @@ rule correlation:
         curves="<results>/tables/pair_curves.npy",
     log:
         "<results>/logs/correlation.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -113,7 +111,6 @@ rule summary:
         ),
     log:
         "<results>/logs/summary.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

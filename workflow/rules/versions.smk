@@ -48,7 +48,6 @@ rule versions:
         "<results>/tables/versions_{part}.csv",
     log:
         "<results>/logs/versions_{part}.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -14,7 +14,6 @@ CUT_FINE_TUNINGS = [
 
 rule cut_featuremaps:
     input:
-        new_versions("<results>/truncation/{architecture}/features/{layer}/{target}/card.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         probe="<results>/probes/{target}/images.npy",
@@ -68,7 +67,6 @@ rule cut_metric:
 
 rule cut_finetune:
     input:
-        new_versions("<results>/truncation/{architecture}/finetune/{layer}/{target}.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         meta="<results>/data/{target}/meta.json",
@@ -107,7 +105,6 @@ rule costs:
         "<results>/truncation/costs.csv",
     log:
         "<results>/logs/costs.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -134,7 +131,6 @@ rule cuts:
         correlation="<results>/tables/cut_correlation.csv",
     log:
         "<results>/logs/cuts.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -158,7 +154,6 @@ rule other_cuts:
         correlation="<results>/tables/other_cut_correlation.csv",
     log:
         "<results>/logs/other_cuts.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

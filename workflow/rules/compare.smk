@@ -9,7 +9,6 @@ rule ceiling:
         "<results>/tables/ceiling.csv",
     log:
         "<results>/logs/ceiling.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -38,7 +37,6 @@ rule comparison:
         mean_regret="<results>/tables/mean_regret.csv",
     log:
         "<results>/logs/comparison.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -66,7 +64,6 @@ rule held_out:
         optimism="<results>/tables/optimism.csv",
     log:
         "<results>/logs/held_out.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
