@@ -1,5 +1,7 @@
 # Which metric to believe, and how far: all metrics together, with intervals.
 
+ALL_CELLS = cells(ALL_METRICS, ARCHITECTURES, TARGETS)
+
 
 rule ceiling:
     input:
@@ -27,7 +29,7 @@ rule comparison:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=ALL_METRIC_FILES,
+        metrics=files_of(METRIC, ALL_CELLS),
     output:
         scores="<results>/tables/scores.csv",
         rho="<results>/tables/rho.csv",
@@ -57,7 +59,7 @@ rule held_out:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=METRIC_FILES,
+        metrics=files_of(METRIC, CELLS),
         curves="<results>/tables/pair_curves.npy",
     output:
         held_out="<results>/tables/held_out.csv",

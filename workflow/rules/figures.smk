@@ -2,10 +2,15 @@
 # one: an entry here, its caption in workflow/report/, and in workflow/basemodel/report/figures/ a
 # module whose `draw` takes tables and settings by these names.
 
+NORMAL_CELLS = cells(NORMAL_METRICS, ARCHITECTURES)
+
 # By name: the tables that it shows; its settings; the metrics that it names.
 FIGURES = {
     "figure1": (
-        {"accuracies": "<results>/tables/normal_training.csv", "metrics": NORMAL_METRIC_FILES},
+        {
+            "accuracies": "<results>/tables/normal_training.csv",
+            "metrics": files_of(NORMAL_METRIC, NORMAL_CELLS),
+        },
         {"cells": NORMAL_CELLS, "architectures": ARCHITECTURES, "names": NORMAL_METRICS},
         NORMAL_METRICS,
     ),
@@ -50,8 +55,13 @@ FIGURES = {
         ALL_METRICS,
     ),
 }
-# One file for each value of a wildcard, which is a setting too.
-FIGURE_FILES = {name: name for name in FIGURES} | {"figure4": "figure4-{architecture}"}
+# The only one of several files: its wildcards are settings too.
+PATTERNS = {"figure4": "figure4-{architecture}"}
+# The files, without endings. One metric makes no pair.
+SHOWN = ["figure1", "figure2", "figure6", "figure7"]
+SHOWN += ["figure3"] * (len(METRICS) > 1)
+SHOWN += [f"figure4-{architecture}" for architecture in CUT_ARCHITECTURES]
+SHOWN += ["figure5"] * bool(CUT_ARCHITECTURES and CUT_METRICS)
 
 
 for name, (tables, drawn, named) in FIGURES.items():
@@ -63,20 +73,19 @@ for name, (tables, drawn, named) in FIGURES.items():
             **tables,
         output:
             svg=report(
-                f"<results>/figures/{FIGURE_FILES[name]}.svg",
+                f"<results>/figures/{PATTERNS.get(name, name)}.svg",
                 caption=f"../report/{name}.rst",
                 category="Figures",
             ),
-            pdf=f"<results>/figures/{FIGURE_FILES[name]}.pdf",
-            png=f"<results>/figures/{FIGURE_FILES[name]}.png",
+            pdf=f"<results>/figures/{PATTERNS.get(name, name)}.pdf",
+            png=f"<results>/figures/{PATTERNS.get(name, name)}.png",
         log:
-            f"<results>/logs/{FIGURE_FILES[name]}.log",
+            f"<results>/logs/{PATTERNS.get(name, name)}.log",
+        localrule: True
         conda:
             "../../envs/environment.yaml"
         params:
-            code=fingerprint(
-                "figure.py", f"basemodel.report.figures.{name}", *module_names(named)
-            ),
+            code=fingerprint("figure.py", f"basemodel.report.figures.{name}", *module_names(named)),
             settings=ordered(figure=name, dpi=config["figures"]["dpi"], **drawn),
         script:
             "../scripts/figure.py"

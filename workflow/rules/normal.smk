@@ -1,13 +1,7 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
 
-# The card is of the end of training. The feature norm may be one of the metrics.
-NORMAL_METRICS = list(dict.fromkeys([*without(["card"], METRICS), "feature_norm"]))
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
-
-
-NORMAL_CELLS = [list(cell) for cell in product(NORMAL_METRICS, ARCHITECTURES)]
-EPOCH_CELLS = [list(cell) for cell in product(EPOCH_METRICS, ARCHITECTURES)]
-EPOCH_METRIC = "<results>/normal/{architecture}/metrics/{metric}.csv"
+EPOCH_CELLS = cells(EPOCH_METRICS, ARCHITECTURES)
 
 
 rule normal:
@@ -115,7 +109,7 @@ rule epoch_accuracies:
 
 rule epoch_metrics:
     input:
-        [EPOCH_METRIC.format(metric=m, architecture=a) for m, a in EPOCH_CELLS],
+        files_of(NORMAL_METRIC, EPOCH_CELLS),
     output:
         "<results>/tables/epoch_metrics.csv",
     log:
