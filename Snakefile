@@ -77,7 +77,9 @@ TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", 
 TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
 TABLES += [f"versions_{part}" for part in CARDS]
 if CUT_ARCHITECTURES:
-    TABLES += ["cut_choices"] + ["other_cut_choices"] * bool(OTHER_CUT_METRICS)
+    TABLES.append("cut_choices")
+    if OTHER_CUT_METRICS:
+        TABLES.append("other_cut_choices")
 
 
 rule all:

@@ -57,14 +57,17 @@ FIGURES = {
 }
 # The only one of several files: its wildcards are settings too.
 PATTERNS = {"figure4": "figure4-{architecture}"}
-# The files, without endings. One metric makes no pair.
+# The files of those with something to show, without endings.
 SHOWN = ["figure1", "figure2", "figure6", "figure7"]
-SHOWN += ["figure3"] * (len(METRICS) > 1)
+if len(METRICS) > 1:  # one alone makes no pair
+    SHOWN.append("figure3")
 SHOWN += [f"figure4-{architecture}" for architecture in CUT_ARCHITECTURES]
-SHOWN += ["figure5"] * bool(CUT_ARCHITECTURES and CUT_METRICS)
+if CUT_ARCHITECTURES and CUT_METRICS:
+    SHOWN.append("figure5")
 
 
 for name, (tables, drawn, named) in FIGURES.items():
+    file = PATTERNS.get(name, name)
 
     rule:
         name:
@@ -73,14 +76,14 @@ for name, (tables, drawn, named) in FIGURES.items():
             **tables,
         output:
             svg=report(
-                f"<results>/figures/{PATTERNS.get(name, name)}.svg",
+                f"<results>/figures/{file}.svg",
                 caption=f"../report/{name}.rst",
                 category="Figures",
             ),
-            pdf=f"<results>/figures/{PATTERNS.get(name, name)}.pdf",
-            png=f"<results>/figures/{PATTERNS.get(name, name)}.png",
+            pdf=f"<results>/figures/{file}.pdf",
+            png=f"<results>/figures/{file}.png",
         log:
-            f"<results>/logs/{PATTERNS.get(name, name)}.log",
+            f"<results>/logs/{file}.log",
         localrule: True
         conda:
             "../../envs/environment.yaml"
