@@ -209,7 +209,7 @@ def mixed(finished):
 
 def stale(project):
     """What `snakemake stale` prints for other programs: cards."""
-    run = project.snakemake("stale")
+    run = project.snakemake("--", "stale")
     done(run)
     return run.stdout.split()
 
