@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from basemodel.run import lock, records, versions
 from snakemake.utils import min_version
 
 min_version("9.23")
@@ -31,32 +32,61 @@ resource_scopes:
     gpu_share="local",
 
 
-onstart:
-    # Record the lock's owner, so that `make run` can tell whether that run is dead.
-    lock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
-    if not workflow.touch:
-        refuse_unknown()
+# ------------------------------------------------------------------------------------------------
+# Stages
+# ------------------------------------------------------------------------------------------------
 
 
-onsuccess:
-    records.keep(config["results"])
-    report_versions()
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/normal.smk"
+include: "workflow/rules/cuts.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/versions.smk"
+include: "workflow/rules/plan.smk"
+include: "workflow/rules/rank.smk"
 
 
-onerror:
-    records.keep(config["results"])
+# Short work, which a cluster's head node does.
+localrules:
+    subset,
+    probe,
+    accuracies,
+    correlation,
+    summary,
+    ceiling,
+    comparison,
+    held_out,
+    epoch_accuracies,
+    epoch_metrics,
+    costs,
+    cuts,
+    other_cuts,
+    versions,
+    rank_report,
+    rank_report_verified,
 
 
 # ------------------------------------------------------------------------------------------------
 # Targets
 # ------------------------------------------------------------------------------------------------
 
+TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
+TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
+TABLES += [f"versions_{part}" for part in CARDS]
+if CUT_ARCHITECTURES:
+    TABLES.append("cut_choices")
+    if OTHER_CUT_METRICS:
+        TABLES.append("other_cut_choices")
+
 
 rule all:
     default_target: True
     input:
         "<results>/summary.txt",
-        expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=FIGURE_KINDS),
+        expand("<results>/figures/{figure}.{kind}", figure=SHOWN, kind=["svg", "pdf", "png"]),
         expand("<results>/tables/{table}.csv", table=TABLES),
 
 
@@ -75,18 +105,23 @@ rule finetune_all:
 
 
 # ------------------------------------------------------------------------------------------------
-# Stages
+# Before and after
 # ------------------------------------------------------------------------------------------------
 
 
-include: "workflow/rules/data.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/scores.smk"
-include: "workflow/rules/comparison.smk"
-include: "workflow/rules/normal.smk"
-include: "workflow/rules/truncation.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/versions.smk"
-include: "workflow/rules/plan.smk"
-include: "workflow/rules/rank_common.smk"
-include: "workflow/rules/rank.smk"
+onstart:
+    # Record the lock's owner, so that `make run` can tell whether that run is dead.
+    lock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
+    if not workflow.touch:
+        refuse_unknown()
+
+
+onsuccess:
+    records.keep(config["results"])
+    tables = [f"{config['results']}/tables/versions_{part}.csv" for part in CARDS]
+    if mixed := versions.mixed(versions.read(*tables)):
+        logger.warning(f"Made with several versions of packages: {'; '.join(mixed)}")
+
+
+onerror:
+    records.keep(config["results"])

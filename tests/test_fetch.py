@@ -1,6 +1,5 @@
 """Fetching data sets, and settings that name them: what is missing is reported at once."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -93,10 +92,11 @@ def test_fetch_says_which_files_are_skipped_and_names_that_are_not_utf8(tmp_path
     dataset = {"kind": "folder", "path": "mine", "title": "Mine"}
     make_folders(tmp_path, {"a": 3, "b": 3})
     (tmp_path / "mine/a" / os.fsdecode(b"caf\xe9.heic")).touch()
-    command = [sys.executable, "-m", "basemodel.data.fetch", str(tmp_path), "any"]
+    params = {"root": str(tmp_path), "counts": "any", "datasets": {"mine": dataset}}
 
     def run():
-        subprocess.run([*command, json.dumps({"mine": dataset})])
+        code = f"import jobs; jobs.run('fetch.py', params={params})"
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent)
         return capfdbinary.readouterr().out.decode()
 
     said = run().splitlines()

@@ -146,7 +146,7 @@ def test_slanted_titles_are_cut_so_that_bars_keep_their_room():
 def test_figure3_curves_are_the_array():
     table, curves = searched()
     alphas = alpha_grid(0.05)
-    figure = figure3.draw(curves, table, alphas, ARCHITECTURES, TARGETS)
+    figure = figure3.draw(curves, table, 0.05, ARCHITECTURES, TARGETS)
     assert len(figure.axes) == 3
     lines = {"alexnet": "-", "vgg16": ":", "resnet18": "--"}
     cells = cell_names(ARCHITECTURES, range(len(TARGETS)))
@@ -178,22 +178,22 @@ def test_figure3_shows_undefined_pairs_empty():
     table, curves = searched()
     curves[0] = np.nan
     table.loc[0, ["mean_rho", "max_rho"]] = np.nan
-    figure = figure3.draw(curves, table, alpha_grid(0.05), ARCHITECTURES, TARGETS)
+    figure = figure3.draw(curves, table, 0.05, ARCHITECTURES, TARGETS)
     assert [text.get_text() for text in figure.axes[0].texts] == ["undefined"]
 
 
 def test_figure3_refuses_arrays_that_do_not_fit():
     table, curves = searched()
     with pytest.raises(ValueError, match=r"curves of 3 pairs, 11 values of alpha and 9 cells"):
-        figure3.draw(curves, table, alpha_grid(0.1), ARCHITECTURES, TARGETS)
+        figure3.draw(curves, table, 0.1, ARCHITECTURES, TARGETS)
     with pytest.raises(ValueError, match="at least one pair"):
-        figure3.draw(curves[:0], table[3:], alpha_grid(0.05), ARCHITECTURES, TARGETS)
+        figure3.draw(curves[:0], table[3:], 0.05, ARCHITECTURES, TARGETS)
 
 
 def test_figure3_says_where_a_mean_leaves_curves_out():
     table, curves = searched()
     table.loc[0, "cells"] = 7
-    figure = figure3.draw(curves, table, alpha_grid(0.05), ARCHITECTURES, TARGETS)
+    figure = figure3.draw(curves, table, 0.05, ARCHITECTURES, TARGETS)
     notes = [panel.texts[0].get_text() for panel in figure.axes]
     assert [note.endswith(", 7 of 9 curves") for note in notes] == [True, False, False]
 
@@ -220,7 +220,7 @@ def test_nothing_is_clipped_or_too_small_and_no_legend_covers_data(size):
     table, curves = searched(*size)
     figures = [
         figure2.draw(correlation(*size), architectures, targets, metrics),
-        figure3.draw(curves, table, alpha_grid(0.05), architectures, targets),
+        figure3.draw(curves, table, 0.05, architectures, targets),
     ]
     assert len(figures[0].axes) == len(architectures)
     assert len(figures[1].axes) == len(metrics) * (len(metrics) - 1) // 2
@@ -250,9 +250,9 @@ def test_looks_do_not_recur_soon():
     assert len({(style.colour(i), style.marker(i)) for i in range(20)}) == 20
 
 
-def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
+def run(tmp_path, figure: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
     outputs = {kind: tmp_path / f"{out}.{kind}" for kind in ("svg", "pdf", "png")}
-    jobs.run(script, input=inputs, output=outputs, params=params)
+    jobs.run("figure.py", input=inputs, output=outputs, params={"figure": figure, **params})
     return {kind: path.read_bytes() for kind, path in outputs.items()}
 
 
@@ -264,21 +264,21 @@ def test_scripts_write_equal_bytes_without_dates(tmp_path):
     np.save(tmp_path / "curves.npy", curves)
     common = {"architectures": ARCHITECTURES, "targets": [list(t) for t in TARGETS], "dpi": 50}
     jobs = {
-        "figure2.py": (
+        "figure2": (
             {
                 "correlation": tmp_path / "correlation.csv",
                 "ceiling": tmp_path / "ceiling.csv",
             },
             common | {"metrics": METRICS},
         ),
-        "figure3.py": (
+        "figure3": (
             {"curves": tmp_path / "curves.npy", "pairs": tmp_path / "pairs.csv"},
-            common | {"metrics": METRICS, "alpha_step": 0.05},
+            common | {"alpha_step": 0.05},
         ),
     }
-    for script, (inputs, params) in jobs.items():
-        first = run(tmp_path, script, "one", inputs, params)
-        second = run(tmp_path, script, "two", inputs, params)
+    for figure, (inputs, params) in jobs.items():
+        first = run(tmp_path, figure, "one", inputs, params)
+        second = run(tmp_path, figure, "two", inputs, params)
         assert first == second
         assert first["svg"].startswith(b"<?xml") and b"<dc:date>" not in first["svg"]
         assert first["pdf"].startswith(b"%PDF") and b"CreationDate" not in first["pdf"]
@@ -305,7 +305,7 @@ def test_titles_are_plain_text(tmp_path):
     )
     figures = [
         figure2.draw(correlation(*size), *size),
-        figure3.draw(curves, table, alpha_grid(0.05), *size[:2]),
+        figure3.draw(curves, table, 0.05, *size[:2]),
         figure4.draw(cuts, "alexnet", targets),
         figure5.draw(correlation(*size).assign(n=5), *size),
     ]

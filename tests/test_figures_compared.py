@@ -139,18 +139,18 @@ def test_scripts_write_equal_bytes(tmp_path):
     tables = {"mean_rho": mean_rho(), "mean_regret": mean_regret(), "ceiling": CEILING}
     for name, table in tables.items():
         write_csv(tmp_path / f"{name}.csv", table)
-    for script, inputs in (
-        ("figure6.py", ["mean_rho", "ceiling"]),
-        ("figure7.py", ["mean_regret"]),
+    for figure, inputs in (
+        ("figure6", ["mean_rho", "ceiling"]),
+        ("figure7", ["mean_regret"]),
     ):
         written = []
         for turn in ("one", "two"):
             out = {kind: tmp_path / f"{turn}.{kind}" for kind in ("svg", "pdf", "png")}
             jobs.run(
-                script,
+                "figure.py",
                 input={name: tmp_path / f"{name}.csv" for name in inputs},
                 output=out,
-                params={"metrics": PAPER, "dpi": 50},
+                params={"figure": figure, "paper": PAPER, "dpi": 50},
             )
             written.append([path.read_bytes() for path in out.values()])
         assert written[0] == written[1]

@@ -75,9 +75,9 @@ def test_looks_of_figure1_do_not_recur():
         assert panel.get_zorder() > behind.get_zorder() and not panel.patch.get_visible()
 
 
-def run(tmp_path, script: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
+def run(tmp_path, figure: str, out: str, inputs: dict, params: dict) -> dict[str, bytes]:
     outputs = {kind: tmp_path / f"{out}.{kind}" for kind in ("svg", "pdf", "png")}
-    jobs.run(script, input=inputs, output=outputs, params=params)
+    jobs.run("figure.py", input=inputs, output=outputs, params={"figure": figure, **params})
     return {kind: path.read_bytes() for kind, path in outputs.items()}
 
 
@@ -93,25 +93,25 @@ def test_scripts_write_equal_bytes_without_dates(tmp_path):
     write_csv(tmp_path / "correlation.csv", correlation())
     targets = [list(t) for t in TARGETS[:2]]
     jobs = {
-        "figure1.py": (
+        "figure1": (
             {
                 "accuracies": tmp_path / "accuracies.csv",
                 "metrics": [tmp_path / f"{metric}_{a}.csv" for metric, a in cells],
             },
-            {"cells": cells, "architectures": list(epochs), "metrics": ["S1", "S5"], "dpi": 50},
+            {"cells": cells, "architectures": list(epochs), "names": ["S1", "S5"], "dpi": 50},
         ),
-        "figure4.py": (
+        "figure4": (
             {"accuracies": tmp_path / "truncation.csv"},
             {"architecture": "alexnet", "targets": targets, "dpi": 50},
         ),
-        "figure5.py": (
+        "figure5": (
             {"correlation": tmp_path / "correlation.csv"},
             {"architectures": ["resnet18"], "targets": targets, "metrics": ["S1"], "dpi": 50},
         ),
     }
-    for script, (inputs, params) in jobs.items():
-        first = run(tmp_path, script, "one", inputs, params)
-        second = run(tmp_path, script, "two", inputs, params)
+    for figure, (inputs, params) in jobs.items():
+        first = run(tmp_path, figure, "one", inputs, params)
+        second = run(tmp_path, figure, "two", inputs, params)
         assert first == second
         assert first["svg"].startswith(b"<?xml") and b"<dc:date>" not in first["svg"]
         assert first["pdf"].startswith(b"%PDF") and b"CreationDate" not in first["pdf"]

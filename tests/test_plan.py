@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from basemodel import plan
+import jobs
+from basemodel import plan, rates
 from basemodel.data.listing import Counts
 from basemodel.plan import Rates, Work, table, work
 
@@ -172,34 +173,34 @@ def test_entered_rates_go_before_measured_ones_and_rows_say_which():
         ],
         "metrics": [{"architecture": "alexnet", "elements": 256 * 13 * 13, "seconds": 0.01}],
     }  # fmt: skip
-    found = plan.rates(config, "alexnet", measured)
+    found = rates.rates(config, "alexnet", measured)
     assert (found.train, found.forward, found.metrics) == (30, 100, 0.01)
     assert set(found.sources.values()) == {"measured on this"}
-    scaled = plan.rates(config, "vgg16", measured)
+    scaled = rates.rates(config, "vgg16", measured)
     # At half the side, the convolutions are a quarter; the fully connected layers stay.
     convolutions, connected = 15_346_630_656, 123_633_664
     ratio = (convolutions / 4 + connected) / (convolutions + connected)
     # grids of odd sides: 112 pixels leave 7 x 7 as 224 leave 14 x 14, so exactly a quarter
     assert scaled.train == pytest.approx(40 * ratio, rel=1e-3)
     assert scaled.sources["train"] == "measured on this at 112 pixels, scaled"
-    assert plan.rates(config, "resnet18", measured).train is None
+    assert rates.rates(config, "resnet18", measured).train is None
     config["plan"]["entered"] = {"alexnet": {"train": 5000}, "pack": 7}
-    found = plan.rates(config, "alexnet", measured)
+    found = rates.rates(config, "alexnet", measured)
     assert (found.train, found.sources["train"]) == (5000, "entered")
     assert (found.forward, found.sources["forward"]) == (100, "measured on this")
-    assert plan.pack_rate(config, {"pack": 3, "machine": "this"}).pack == 7
+    assert rates.pack_rate(config, {"pack": 3, "machine": "this"}).pack == 7
     config["plan"]["entered"] = {}
-    assert plan.pack_rate(config, {"pack": 3, "machine": "this"}).sources["pack"] == (
+    assert rates.pack_rate(config, {"pack": 3, "machine": "this"}).sources["pack"] == (
         "measured on this"
     )
 
 
 def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys):
     config = copy.deepcopy(DEFAULT)
-    assert plan.start_seconds(config, {}) == (0, 0)
-    assert plan.start_seconds(config, {"job": 3}) == (3, 3)
+    assert rates.start_seconds(config, {}) == (0, 0)
+    assert rates.start_seconds(config, {"job": 3}) == (3, 3)
     measured = {"job": 2.5, "cpu_job": 0.05, "machine": "this"}
-    assert plan.start_seconds(config, measured) == (2.5, 0.05)
+    assert rates.start_seconds(config, measured) == (2.5, 0.05)
     config["results"] = str(tmp_path)
     config["plan"]["rates"] = str(tmp_path / "rates.json")
     (tmp_path / "rates.json").write_text(json.dumps(measured))
@@ -214,9 +215,15 @@ def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys)
     assert of_job.cpu_hours["metric"] == pytest.approx(24 * 8 * 7 / 3600)
 
 
+def estimate(config):
+    """Run scripts/plan.py."""
+    table = Path(config["results"], "plan.csv")
+    jobs.run("plan.py", params={"table": str(table)}, config=config)
+
+
 def read(config, folder):
     """AlexNet's rows of the plan."""
-    plan.main(config)
+    estimate(config)
     rows = pd.read_csv(folder / "plan.csv")
     return rows[rows.architecture == "alexnet"].set_index("stage")
 
@@ -228,7 +235,7 @@ def test_it_prints_a_table_and_writes_a_csv(tmp_path, capsys):
     config["plan"]["entered"] = {
         name: {"train": 100, "forward": 300, "metrics": 0.001} for name in config["architectures"]
     } | {"pack": 500}
-    plan.main(config)
+    estimate(config)
     printed = capsys.readouterr().out
     assert "pretrain" in printed and "total" in printed and "?" not in printed
     written = pd.read_csv(tmp_path / "plan.csv")

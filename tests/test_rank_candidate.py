@@ -70,7 +70,11 @@ def job(tmp_path, images, candidate):
     out.mkdir(parents=True, exist_ok=True)
     return {
         "input": {"images": images},
-        "output": {"card": out / "card.json"},
+        "output": {
+            "card": out / "card.json",
+            "arrays": out / "arrays",
+            "failures": out / "failures.json",
+        },
         "params": {"candidate": asdict(candidate), "dtype": "float32"},
         "config": {"results": str(tmp_path)},
     }
@@ -81,7 +85,7 @@ def ranked(tmp_path, images, candidate):
     given = job(tmp_path, images, candidate)
     jobs.run("rank_candidate.py", **given)
     card = Path(given["output"]["card"])
-    return read_json(card), {path.stem: np.load(path) for path in card.parent.glob("*.npy")}
+    return read_json(card), {path.stem: np.load(path) for path in card.parent.glob("arrays/*.npy")}
 
 
 def test_arrays_and_a_card(tmp_path, images):
@@ -101,7 +105,7 @@ def test_arrays_and_a_card(tmp_path, images):
     assert card["shapes"] == {name: list(array.shape) for name, array in arrays.items()}
     assert set(arrays) == {"featuremaps", "embeddings", "probabilities"}
     for name, checksum in card["arrays"].items():
-        content = (tmp_path / "results" / twin.slug / f"{name}.npy").read_bytes()
+        content = (tmp_path / "results" / twin.slug / f"arrays/{name}.npy").read_bytes()
         assert checksum == hashlib.sha256(content).hexdigest()
     assert card["parameters"] == sum(p.numel() for p in network.module.parameters())
     assert card["input"] == [3, 160, 160]
@@ -116,14 +120,16 @@ def test_arrays_and_a_card(tmp_path, images):
 def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
     candidate = parse("torchvision:resnet17")
     out = tmp_path / "results" / candidate.slug
-    out.mkdir(parents=True)
-    np.save(out / "embeddings.npy", np.zeros(3))  # of an earlier run
     card, arrays = ranked(tmp_path, images, candidate)
     assert card["failed"] == "torchvision has no model 'resnet17'"
     assert card["remedy"].startswith("did you mean resnet1")
     assert card["candidate"] == "torchvision:resnet17"
     assert arrays == {}
-    assert [path.name for path in out.iterdir()] == ["card.json"]
+    names = ["arrays", "card.json", "failures.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert read_json(out / "failures.json") == [card["failed"]]
+    ranked(tmp_path, images, candidate)
+    assert read_json(out / "failures.json") == [card["failed"]] * 2
 
 
 def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):
@@ -160,8 +166,8 @@ def test_what_a_killed_process_left_is_removed(tmp_path, images, monkeypatch):
     monkeypatch.setattr(extracting.Pass, "outputs", lambda *_: _dies_after_one())
     card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").control)
     assert card["failed"].startswith("killed")
-    [left] = (tmp_path / "results").glob("*/*")
-    assert left.name == "card.json"
+    left = [path.name for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert sorted(left) == ["card.json", "failures.json"]
 
 
 def _full_array():
@@ -185,7 +191,8 @@ def test_an_image_that_vanished_is_no_fault_of_the_candidate(tmp_path, images):
     given = job(tmp_path, images, parse(TINY).control)
     with pytest.raises(SystemExit, match=r"4.png could be decoded when .*: rank again"):
         jobs.run("rank_candidate.py", **given)
-    assert list(Path(given["output"]["card"]).parent.iterdir()) == []
+    folder = Path(given["output"]["card"]).parent
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 def fails(error):

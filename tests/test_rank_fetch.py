@@ -1,17 +1,17 @@
 """Downloading weights, listing what can be named, and published accuracies."""
 
-import json
 import os
-import runpy
 import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
 
+import jobs
 from basemodel.data.listing import DataError
 from basemodel.files import write_json
 from basemodel.networks.models import build, save_weights
@@ -88,8 +88,15 @@ def fetched(tmp_path, address, *names):
     """What the real downloading prints, from a hub at this address."""
     environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf")}
     environment.pop("HF_HUB_OFFLINE", None)
-    command = [sys.executable, "-m", "basemodel.rank.fetch", json.dumps(names)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    code = f"import jobs; jobs.run('rank_fetch.py', params={{'candidates': {list(names)}}})"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def test_weights_are_downloaded_once(tmp_path):
@@ -159,11 +166,9 @@ def test_the_catalogue(tmp_path, monkeypatch):
     assert all(candidates([name]) for name in found)  # each can be named as it is printed
 
 
-def test_a_pattern_that_matches_nothing_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["catalogue", str(tmp_path), "no*such"])
-    monkeypatch.delitem(sys.modules, "basemodel.rank.catalogue")
+def test_a_pattern_that_matches_nothing_is_told(tmp_path):
     with pytest.raises(SystemExit, match="no candidate matches 'no.such'; names begin with timm,"):
-        runpy.run_module("basemodel.rank.catalogue", run_name="__main__")
+        jobs.run("rank_candidates.py", params={"models": str(tmp_path), "find": "no*such"})
 
 
 def test_published_accuracies(tmp_path):

@@ -59,13 +59,17 @@ def ranked(images, folder):
         jobs.run(
             "rank_candidate.py",
             input={"images": chosen},
-            output={"card": card},
+            output={
+                "card": card,
+                "arrays": card.with_name("arrays"),
+                "failures": card.with_name("failures.json"),
+            },
             params={"candidate": asdict(candidate), "dtype": "float32"},
             config={"results": str(folder)},
         )
         jobs.run(
             "rank_scores.py",
-            input={"card": card, "images": chosen},
+            input={"card": card, "arrays": card.with_name("arrays"), "images": chosen},
             output=[scored],
             params={"metrics": METRICS, "seed": 0},
         )

@@ -296,11 +296,11 @@ def test_scripts(tmp_path):
     outputs = []
     for seed, (one, (_, _, strength)) in enumerate(zip(cards, MODELS, strict=True)):
         folder = tmp_path / one["slug"]
-        folder.mkdir()
+        (folder / "arrays").mkdir(parents=True)
         given = arrays(strength, seed)
         names = ["embeddings", "featuremaps", "probabilities"]
         for name in names:
-            np.save(folder / f"{name}.npy", given[name])
+            np.save(folder / "arrays" / f"{name}.npy", given[name])
         one = copy.deepcopy(one) | {"arrays": dict.fromkeys(names, "sha")}
         if seed == 2:
             one |= {"failed": "crashed", "remedy": "leave it out"}
@@ -308,7 +308,11 @@ def test_scripts(tmp_path):
         outputs.append(folder / "scores.json")
         jobs.run(
             "rank_scores.py",
-            input={"card": folder / "card.json", "images": tmp_path / "images.json"},
+            input={
+                "card": folder / "card.json",
+                "arrays": folder / "arrays",
+                "images": tmp_path / "images.json",
+            },
             output=[outputs[-1]],
             params={"metrics": METRICS, "seed": 0},
         )

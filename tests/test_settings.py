@@ -94,6 +94,8 @@ def test_every_experiment_laid_over_the_default_is_valid():
         ("runtime.gpu_from", "1e12", "runtime.gpu_from: '1e12' is not of type 'number'; write "),
         ("runtime.gpu_jobs", 0, "runtime.gpu_jobs: 0 is "),
         ("runtime.gpu_jobs", "many", "runtime.gpu_jobs: 'many' is "),
+        ("runtime.versions", "rerun", "runtime.versions: 'keep' was expected (rerun is no "
+            "more: `snakemake --cores all --forcerun $(snakemake stale)` recomputes"),
         ("runtime.gpu_memory", 0, "runtime.gpu_memory: 0 is less than or equal to"),
         # The same data twice
         ("targets", ["greek", "glyphs"], "targets: glyphs is the source as well; take it out"),

@@ -60,9 +60,10 @@ def test_odd_names_all_metrics_and_training_by_other_means(fresh, tmp_path):
     assert "NO: the source is {x} $1, not ImageNet" in summary
     again = run(fresh, config, "-n", home=tmp_path)
     assert f"Nothing to be done: all results are up to date in {results}" in again
-    # The commands that are given the whole of the settings
-    commands = run(fresh, config, "-n", "-p", "plan", "fetch", home=tmp_path)
-    assert r"a_b^{c$\\frac$ <b> {{y}}" in commands
+    # The commands that are given settings as parameters, and the whole of them
+    commands = run(fresh, config, "plan", "fetch", "stale", home=tmp_path)
+    assert "there is nothing to fetch" in commands
+    assert (results / "plan.csv").is_file()
 
 
 def test_one_metric_one_target_and_all_of_a_network_trained(fresh):

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projects import announced
+
 S4 = "workflow/basemodel/metrics/S4.py"
 S4_TABLES = [
     f"results/smoke/metrics/S4/{architecture}/{target}.csv"
@@ -205,11 +207,18 @@ def mixed(finished):
     assert "VERSIONS" not in (finished.results / "summary.txt").read_text()
 
 
-def test_mixed_versions_are_said_and_run_again_if_the_settings_say_so(mixed, tmp_path):
-    rerun = tmp_path / "rerun.yaml"
-    rerun.write_text("runtime: {versions: rerun}")
+def stale(project):
+    """What `snakemake stale` prints for other programs: cards."""
+    run = project.snakemake("--", "stale")
+    done(run)
+    return run.stdout.split()
+
+
+def test_mixed_versions_are_said_and_run_again_if_they_are_forced(mixed):
     assert mixed.would_run() == {}
-    again = mixed.would_run(str(rerun))
+    cards = stale(mixed)
+    assert len(cards) == 1 and cards[0].startswith("results/smoke/finetune/vgg16/")
+    again = announced(mixed.snakemake("-n", "--forcerun", *cards))
     assert again.pop("finetune") == 1
     assert set(again) <= {
         "accuracies", "versions", "correlation", "summary", "figure2", "figure3", "figure6",
@@ -224,7 +233,6 @@ def test_mixed_versions_are_said_and_run_again_if_the_settings_say_so(mixed, tmp
     assert "\ntorch 2.4.0: 1 fine tunings\n" in summary
 
 
-def test_versions_rerun_changes_nothing_where_no_version_has_changed(finished, tmp_path):
-    rerun = tmp_path / "rerun.yaml"
-    rerun.write_text("runtime: {versions: rerun}")
-    assert finished.would_run(str(rerun)) == {}
+def test_nothing_is_stale_where_no_version_has_changed(finished):
+    assert stale(finished) == []
+    assert announced(finished.snakemake("-n", "--forcerun")) == {}

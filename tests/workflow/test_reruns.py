@@ -68,7 +68,7 @@ FIGURES = {f"figure{number}": 1 for number in range(1, 8)}
     ("settings", "jobs"),
     [
         ("figures: {dpi: 90}", FIGURES),
-        ("runtime: {device_memory: 0.1, versions: rerun}\nplan: {devices: 8}", {}),
+        ("runtime: {device_memory: 0.1}\nplan: {devices: 8}", {}),
         # Where jobs compute; none has a setting, a parameter or an input of another value.
         ("runtime: {device: cuda, gpu_from: 0, gpu_jobs: 3, gpu_memory: 24}", {}),
         # All that shows it, and what has inputs that are made with the table of targets.

@@ -1,29 +1,24 @@
 """An estimate of an experiment's cost: jobs, device hours, wall time and disk space by stage.
 
 Images are counted from the settings. Hours follow from rates that benchmarks measured or the user
-entered; each row says which. `snakemake plan` runs this module with the settings as JSON.
+entered; each row says which.
 
 Assumptions: fine-tuning costs one pass through the network per training and test image of a target
 (training a new last layer on cached features costs next to nothing); a cut network costs as much as
 the whole; jobs of a stage are equally long; nothing waits for disks.
 """
 
-import json
 import math
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from basemodel import metrics
-from basemodel.files import read_json
 from basemodel.networks.catalog import layers
-from basemodel.rates import Rates, elements, pack_rate, rates, start_seconds, weights
+from basemodel.rates import Rates, elements, weights
 from basemodel.resources import dataset_size, tuned
 from basemodel.settings import other_metrics, pretrain_settings
-from basemodel.tables import write_csv
 
 
 @dataclass
@@ -206,21 +201,3 @@ def page(plan: pd.DataFrame, devices: int) -> str:
             "benchmarks/metrics.py --rates` measure them, or enter them under plan.entered."
         )
     return "\n".join(lines)
-
-
-def main(config: dict[str, Any]) -> None:
-    file = Path(config["plan"]["rates"]).expanduser()
-    measured = read_json(file) if file.exists() else {}
-    known = {name: rates(config, name, measured) for name in config["architectures"]}
-    known[""] = pack_rate(config, measured)
-    devices = config["plan"]["devices"]
-    plan = table(work(config), known, devices, *start_seconds(config, measured))
-    write_csv(Path(config["results"], "plan.csv"), plan)
-    print(page(plan, devices))
-
-
-if __name__ == "__main__":
-    try:
-        main(json.loads(sys.argv[1]))
-    except LookupError as error:
-        raise SystemExit(f"plan: {error.args[0]}") from None

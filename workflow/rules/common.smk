@@ -1,18 +1,15 @@
-# What several stages share.
+# What several stages share: the settings, checked; names; functions that rules use.
 
-import json
-import sys
 from functools import cache
 from itertools import product
 from pathlib import Path
 
 from basemodel import inline, metrics, resources, settings
-from basemodel.run import lock, provenance, records, versions
-from basemodel.comparability import comparable
 from basemodel.data import subsets
-from basemodel.run.provenance import fingerprint
 from basemodel.metrics import module_names
 from basemodel.networks.catalog import layers
+from basemodel.run import provenance, records
+from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
 
 # A cluster job reads all this again, but with the settings that its run began with.
@@ -49,36 +46,35 @@ def without(inputs, names):
     return [metric for metric in names if not set(inputs) & set(metrics.inputs(metric))]
 
 
+def cells(*axes):
+    """All combinations, of a metric, an architecture and a target, say."""
+    return [list(cell) for cell in product(*axes)]
+
+
+def files_of(pattern, cells):
+    """One file for each of the cells, {0} being its metric."""
+    return [pattern.format(*cell) for cell in cells]
+
+
+# The experiment's names.
 ARCHITECTURES = list(config["architectures"])
-TARGETS = config["targets"]
+CUT_ARCHITECTURES = config["truncation"]["architectures"]
 SUBSETS = subsets.names(config["subsets"])
+TARGETS = config["targets"]
+TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 METRICS = config["metrics"]
 OTHER_METRICS = settings.other_metrics(config)
 ALL_METRICS = METRICS + OTHER_METRICS
-TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
-FROM_FILES = settings.from_files(config)
-# The Python for shell commands: that of a deployed environment, else this one.
-PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
-TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
-TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
-VERSIONS = ["base_models", "normal_training"]
-FIGURES = ["figure1", "figure2", "figure6", "figure7"]
+# The card is of the end of training. The feature norm may be one of the metrics.
+NORMAL_METRICS = list(dict.fromkeys([*without(["card"], METRICS), "feature_norm"]))
 # A cut network predicts no source classes, and has no card of its own.
 CUT_METRICS = without(["probabilities", "card"], METRICS)
 OTHER_CUT_METRICS = without(["probabilities", "card"], OTHER_METRICS)
-if len(METRICS) > 1:  # one alone makes no pair
-    FIGURES.append("figure3")
-if config["truncation"]["architectures"]:
-    TABLES.append("cut_choices")
-    if OTHER_CUT_METRICS:
-        TABLES.append("other_cut_choices")
-    VERSIONS.append("truncation")
-    FIGURES += [f"figure4-{name}" for name in config["truncation"]["architectures"]]
-    if CUT_METRICS:
-        FIGURES.append("figure5")
-TABLES += [f"versions_{part}" for part in VERSIONS]
-FIGURE_KINDS = ["svg", "pdf", "png"]
 
+# Files of one stage that others read.
+CELLS = cells(METRICS, ARCHITECTURES, TARGETS)
+METRIC = "<results>/metrics/{0}/{1}/{2}.csv"
+NORMAL_METRIC = "<results>/normal/{1}/metrics/{0}.csv"
 FINE_TUNINGS = expand(
     "<results>/finetune/{architecture}/{subset}/{target}.json",
     architecture=ARCHITECTURES,
@@ -126,10 +122,6 @@ def on_gpu(need, *wildcard_names):
     }
 
 
-def cells(names, architectures, targets):
-    return [list(cell) for cell in product(names, architectures, targets)]
-
-
 def pixels(dataset):
     """The settings that affect a data set's pixels: not its title, nor what bad files lead to."""
     return {
@@ -139,50 +131,23 @@ def pixels(dataset):
     }
 
 
-def as_it_is(value):
-    """A parameter passed as the user wrote it: Snakemake would format braces in plain strings."""
-    return lambda wildcards: value
-
-
 def any_of(names):
     """A pattern that matches any of the names, and nothing if there are none."""
     return "|".join(names) or "(?!)"
 
 
-def image_files(wildcards):
-    """Adds no tracked input, but is called exactly when something is to be packed."""
-    try:
-        settings.require_files(config)
-    except settings.SettingsError as error:
-        raise SystemExit(f"config: {error}") from None
-    return []
+def checked(check):
+    """An input function of no file: it ends the run before its first job, with one line, if `check`
+    raises a SettingsError. Snakemake calls it exactly when the job's output is asked for."""
 
-
-def drawn_characters(wildcards):
-    """Adds no tracked input, as image_files."""
-    if workflow.is_main_process:
+    def no_files(wildcards):
         try:
-            settings.require_glyphs(config, wildcards.dataset)
+            check(wildcards)
         except settings.SettingsError as error:
             raise SystemExit(f"config: {error}") from None
-    return []
-
-
-def new_versions(card):
-    """Adds no tracked input, but forces a rerun if the card names other versions of packages.
-
-    Not a parameter, because changing `runtime.versions` would then retrain everything.
-    """
-
-    def force(wildcards):
-        # Conda environments have their own trigger, and are not what is installed here.
-        if workflow.is_main_process and not workflow.deployment_settings.deployment_method:
-            path = card.replace("<results>", config["results"]).format(**dict(wildcards.items()))
-            if versions.changed(path):
-                workflow.dag.forcefiles.add(path)
         return []
 
-    return force if config["runtime"]["versions"] == "rerun" else []
+    return no_files if workflow.is_main_process else []
 
 
 def refuse_unknown():
@@ -203,13 +168,6 @@ def refuse_unknown():
         )
 
 
-def report_versions():
-    """Say at the end of a run if its results mix versions of packages."""
-    tables = [f"{config['results']}/tables/versions_{part}.csv" for part in VERSIONS]
-    if lines := versions.mixed(versions.read(*tables)):
-        logger.warning(f"Made with several versions of packages: {'; '.join(lines)}")
-
-
 def epochs(architecture):
     """The numbers, from 1, of the epochs that an architecture is pre-trained for."""
     return range(1, settings.pretrain_settings(config, architecture)["epochs"] + 1)
@@ -227,4 +185,3 @@ wildcard_constraints:
     epoch=r"\d+",
     layer=r"\d+",
     metric=NAME,
-    part="|".join(VERSIONS),

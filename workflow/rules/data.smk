@@ -1,11 +1,13 @@
 # Data sets as arrays, and the choices of images made in them.
 
+USED = settings.used(config)
+FROM_FILES = settings.from_files(config)
+
 
 # Data sets that this project generates.
 rule pack:
     input:
-        drawn_characters,
-        new_versions("<results>/data/{dataset}/meta.json"),
+        checked(lambda wildcards: settings.require_glyphs(config, wildcards.dataset)),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -30,8 +32,8 @@ rule pack:
 # Data sets made from image files. A killed job resumes where it stopped.
 rule pack_files:
     input:
-        image_files,
-        new_versions("<results>/data/{dataset}/meta.json"),
+        # Not the files: where they lie affects no result, and moving them must not pack them again.
+        checked(lambda wildcards: settings.require_files(config)),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -59,30 +61,19 @@ rule pack_files:
         "../scripts/pack_files.py"
 
 
-# `snakemake fetch`: not a stage, and never run by itself.
+# `snakemake fetch`: not a stage, and never run by itself. Its output is for the terminal.
 rule fetch:
-    log:
-        "<results>/logs/fetch.log",
-    localrule: True
+    handover: True
     conda:
         "../../envs/environment.yaml"
     params:
-        python=as_it_is(PYTHON),
-        root=as_it_is(str(settings.data_root(config))),
-        counts=config["data_counts"],
-        datasets=as_it_is(
-            json.dumps(
-                {
-                    name: config["datasets"][name]
-                    for name in settings.used(config)
-                    if name in FROM_FILES
-                }
-            )
+        settings=ordered(
+            root=str(settings.data_root(config)),
+            counts=config["data_counts"],
+            datasets={name: config["datasets"][name] for name in USED if name in FROM_FILES},
         ),
-    # A shell command, because its output is for the terminal.
-    shell:
-        "{params.python:q} -m basemodel.data.fetch {params.root:q} {params.counts} "
-        "{params.datasets:q} 2>&1 | tee {log:q}"
+    script:
+        "../scripts/fetch.py"
 
 
 rule subset:
@@ -93,7 +84,6 @@ rule subset:
         "<results>/subsets/{subset}.json",
     log:
         "<results>/logs/subset/{subset}.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -111,7 +101,6 @@ rule probe:
         labels="<results>/probes/{target}/labels.npy",
     log:
         "<results>/logs/probe/{target}.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

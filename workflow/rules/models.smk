@@ -3,7 +3,6 @@
 
 rule pretrain:
     input:
-        new_versions("<results>/models/{architecture}/{subset}.json"),
         subset="<results>/subsets/{subset}.json",
         train=f"<results>/data/{config['source']}/train/images.npy",
         train_labels=f"<results>/data/{config['source']}/train/labels.npy",
@@ -32,7 +31,6 @@ rule pretrain:
 
 rule featuremaps:
     input:
-        new_versions("<results>/features/{architecture}/{subset}/{target}/card.json"),
         weights="<results>/models/{architecture}/{subset}.safetensors",
         card="<results>/models/{architecture}/{subset}.json",
         probe="<results>/probes/{target}/images.npy",
@@ -58,7 +56,6 @@ rule featuremaps:
 
 rule finetune:
     input:
-        new_versions("<results>/finetune/{architecture}/{subset}/{target}.json"),
         weights="<results>/models/{architecture}/{subset}.safetensors",
         card="<results>/models/{architecture}/{subset}.json",
         meta="<results>/data/{target}/meta.json",

@@ -1,18 +1,11 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
 
-# The card is of the end of training. The feature norm may be one of the metrics.
-NORMAL_METRICS = list(dict.fromkeys([*without(["card"], METRICS), "feature_norm"]))
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
-
-
-NORMAL_CELLS = [list(cell) for cell in product(NORMAL_METRICS, ARCHITECTURES)]
-EPOCH_CELLS = [list(cell) for cell in product(EPOCH_METRICS, ARCHITECTURES)]
-EPOCH_METRIC = "<results>/normal/{architecture}/metrics/{metric}.csv"
+EPOCH_CELLS = cells(EPOCH_METRICS, ARCHITECTURES)
 
 
 rule normal:
     input:
-        new_versions("<results>/normal/{architecture}/model.json"),
         subset="<results>/subsets/whole.json",
         train=f"<results>/data/{config['source']}/train/images.npy",
         train_labels=f"<results>/data/{config['source']}/train/labels.npy",
@@ -46,7 +39,6 @@ rule normal:
 
 rule epoch_featuremaps:
     input:
-        new_versions("<results>/normal/{architecture}/features/{epoch}/card.json"),
         # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
         weights=ancient("<results>/normal/{architecture}/weights"),
         card="<results>/normal/{architecture}/model.json",
@@ -106,7 +98,6 @@ rule epoch_accuracies:
         "<results>/tables/normal_training.csv",
     log:
         "<results>/logs/epoch_accuracies.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -118,12 +109,11 @@ rule epoch_accuracies:
 
 rule epoch_metrics:
     input:
-        [EPOCH_METRIC.format(metric=m, architecture=a) for m, a in EPOCH_CELLS],
+        files_of(NORMAL_METRIC, EPOCH_CELLS),
     output:
         "<results>/tables/epoch_metrics.csv",
     log:
         "<results>/logs/epoch_metrics.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

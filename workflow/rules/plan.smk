@@ -1,17 +1,12 @@
-# What the experiment will cost: `snakemake plan`. Not a stage, and never run by itself.
-
-import json
+# What the experiment will cost: `snakemake plan`. Not a stage, and never run by itself; its output is
+# for the terminal.
 
 
 rule plan:
-    log:
-        "<results>/logs/plan.log",
-    localrule: True
+    handover: True
     conda:
         "../../envs/environment.yaml"
     params:
-        python=as_it_is(PYTHON),
-        config=as_it_is(json.dumps(config)),
-    # A shell command, because its output is for the terminal.
-    shell:
-        "{params.python:q} -m basemodel.plan {params.config:q} 2>&1 | tee {log:q}"
+        settings=ordered(table=f"{config['results']}/plan.csv"),
+    script:
+        "../scripts/plan.py"

@@ -2,67 +2,60 @@
 # stage of the experiment, and never run by itself.
 
 
+include: "rank_common.smk"
+
+
+# What users ask for; the output is for the terminal.
 rule rank:
     input:
-        expand(f"{RANKED}/{{file}}", file=RANK_FILES),
-    log:
-        "<results>/logs/rank.log",
-    localrule: True
+        ranking=f"{RANKED}/ranking.json",
+        table=f"{RANKED}/ranking.csv",
+        page=f"{RANKED}/report.html",
+        answer=f"{RANKED}/answer.txt",
+    handover: True
     conda:
         "../../envs/environment.yaml"
-    params:
-        python=as_it_is(PYTHON),
-    # A shell command, because its output is for the terminal.
-    shell:
-        "{params.python:q} -m basemodel.rank.answer {input:q} 2>&1 | tee {log:q}"
+    script:
+        "../scripts/rank.py"
 
 
 rule rank_verify:
     input:
-        expand(f"{RANKED}/verified/{{file}}", file=RANK_FILES),
-    log:
-        "<results>/logs/rank_verify.log",
-    localrule: True
+        ranking=f"{RANKED}/verified/ranking.json",
+        table=f"{RANKED}/verified/ranking.csv",
+        page=f"{RANKED}/verified/report.html",
+        answer=f"{RANKED}/verified/answer.txt",
+    handover: True
     conda:
         "../../envs/environment.yaml"
-    params:
-        python=as_it_is(PYTHON),
-    shell:
-        "{params.python:q} -m basemodel.rank.answer {input:q} 2>&1 | tee {log:q}"
+    script:
+        "../scripts/rank.py"
 
 
 rule rank_candidates:
-    log:
-        "<results>/logs/rank_candidates.log",
-    localrule: True
+    handover: True
     conda:
         "../../envs/environment.yaml"
     params:
-        python=as_it_is(PYTHON),
-        models=as_it_is(f"{config['results']}/models"),
-        find=as_it_is(RANK["find"]),
-    shell:
-        "{params.python:q} -m basemodel.rank.catalogue {params.models:q} {params.find:q} 2>&1 "
-        "| tee {log:q}"
+        settings=ordered(models=f"{config['results']}/models", find=RANK["find"]),
+    script:
+        "../scripts/rank_candidates.py"
 
 
 # The only step of ranking that uses the network.
 rule rank_fetch:
-    log:
-        "<results>/logs/rank_fetch.log",
-    localrule: True
+    handover: True
     conda:
         "../../envs/environment.yaml"
     params:
-        python=as_it_is(PYTHON),
-        candidates=as_it_is(json.dumps(config["candidates"])),
-    shell:
-        "{params.python:q} -m basemodel.rank.fetch {params.candidates:q} 2>&1 | tee {log:q}"
+        settings=ordered(candidates=config["candidates"]),
+    script:
+        "../scripts/rank_fetch.py"
 
 
 rule rank_images:
     input:
-        images_to_rank,
+        folder=images_to_rank,
     output:
         f"{RANKED}/images.json",
     log:
@@ -82,10 +75,12 @@ rule rank_images:
 
 rule rank_candidate:
     input:
-        try_again,
         images=f"{RANKED}/images.json",
     output:
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        # As many as the network has; of one that cannot be used, none.
+        arrays=directory(f"{RANKED}/candidates/{{candidate}}/arrays"),
+        failures=update(f"{RANKED}/candidates/{{candidate}}/failures.json"),
     log:
         f"<results>/logs/rank/{RANKING}/{{candidate}}.log",
     conda:
@@ -97,6 +92,7 @@ rule rank_candidate:
         settings=lambda wildcards: ordered(
             candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
             weights=weights_of(wildcards),
+            failures=failures_of(wildcards),
             dtype=config["probe"]["dtype"],
         ),
     script:
@@ -106,6 +102,8 @@ rule rank_candidate:
 rule rank_scores:
     input:
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
+        arrays=ancient(f"{RANKED}/candidates/{{candidate}}/arrays"),
         images=f"{RANKED}/images.json",
     output:
         f"{RANKED}/candidates/{{candidate}}/scores.json",
@@ -133,7 +131,6 @@ checkpoint rank_report:
         answer=f"{RANKED}/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/report.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -184,7 +181,6 @@ rule rank_report_verified:
         answer=f"{RANKED}/verified/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/verified.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -1,5 +1,6 @@
-# What the rules of `snakemake rank` share.
+# Names and functions for rank.smk.
 
+import json
 from dataclasses import asdict
 
 from basemodel.rank import curated, names, verify
@@ -11,11 +12,10 @@ RANKED = f"<results>/rank/{RANKING}"
 # The user's candidates, or well-known ones whose weights are here; then their untrained twins.
 CANDIDATES = names.candidates(config["candidates"]) or curated.here()
 WITH_CONTROLS = names.with_controls(CANDIDATES)
-# What is known of base models only says nothing of other candidates.
+# Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
-RANK_FILES = ["ranking.json", "ranking.csv", "report.html", "answer.txt"]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
 RANK_GPU = resources.allocate(config["runtime"], None)._asdict()
 # How rank_verify fine-tunes: with the paper's optimizer and rate, which falls to a tenth after 7 of
@@ -38,7 +38,10 @@ RANK_TUNING = {
 
 
 def images_to_rank(wildcards):
-    """Adds no tracked input, but is called exactly when something is to be ranked."""
+    """The user's folder. Ends the run if there is none, or nothing to rank.
+
+    Its time stamp says nothing: what is in it is a parameter.
+    """
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     if not CANDIDATES:
@@ -46,7 +49,7 @@ def images_to_rank(wildcards):
             "config: candidates: none is named, and of the well-known models none has its weights "
             "on this machine; `snakemake rank_fetch --cores 1` downloads them, or name your own"
         )
-    return []
+    return ancient(str(Path(config["images"]).expanduser()))
 
 
 def weights_of(wildcards):
@@ -61,13 +64,11 @@ def weights_of(wildcards):
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else "missing"
 
 
-def try_again(wildcards):
-    """Adds no tracked input, but forces a rerun of a candidate that failed."""
-    card = Path(RANKED.replace("<results>", config["results"]), "candidates", wildcards.candidate)
-    if workflow.is_main_process and (card / "card.json").exists():
-        if json.loads((card / "card.json").read_text(encoding="utf-8"))["failed"]:
-            workflow.dag.forcefiles.add(str(card / "card.json"))
-    return []
+def failures_of(wildcards):
+    """How often a candidate has failed: a parameter, so that the next run tries it again."""
+    path = Path(config["results"], "rank", RANKING, "candidates", wildcards.candidate)
+    file = path / "failures.json"
+    return len(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else 0
 
 
 def shortlist(wildcards):

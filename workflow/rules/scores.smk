@@ -1,14 +1,10 @@
 # Metrics of the base models, accuracies of the fine-tunings, and how the two agree.
 
+from basemodel.comparability import comparable
+
 
 # One job scores all base models of one architecture on one target: metrics are cheap to compute
 # again, and a new target is scored without touching the others.
-CELLS = cells(METRICS, ARCHITECTURES, TARGETS)
-ALL_CELLS = cells(ALL_METRICS, ARCHITECTURES, TARGETS)
-METRIC_FILES = [f"<results>/metrics/{'/'.join(cell)}.csv" for cell in CELLS]
-ALL_METRIC_FILES = [f"<results>/metrics/{'/'.join(cell)}.csv" for cell in ALL_CELLS]
-
-
 rule metric:
     input:
         unpack(
@@ -52,7 +48,6 @@ rule accuracies:
         fine_tuning="<results>/tables/fine_tuning.csv",
     log:
         "<results>/logs/accuracies.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -66,14 +61,13 @@ rule correlation:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=METRIC_FILES,
+        metrics=files_of(METRIC, CELLS),
     output:
         correlation="<results>/tables/correlation.csv",
         pairs="<results>/tables/pairs.csv",
         curves="<results>/tables/pair_curves.npy",
     log:
         "<results>/logs/correlation.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -113,7 +107,6 @@ rule summary:
         ),
     log:
         "<results>/logs/summary.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -2,7 +2,7 @@
 
 CARDS = {
     "base_models": {
-        "data_sets": expand("<results>/data/{name}/meta.json", name=settings.used(config)),
+        "data_sets": expand("<results>/data/{name}/meta.json", name=USED),
         "base_models": expand(
             "<results>/models/{architecture}/{subset}.json",
             architecture=ARCHITECTURES,
@@ -26,7 +26,9 @@ CARDS = {
             for epoch in epochs(architecture)
         ],
     },
-    "truncation": {
+}
+if CUT_ARCHITECTURES:
+    CARDS["truncation"] = {
         f"{what}_of_cuts": [
             f"<results>/truncation/{architecture}/{card.format(layer=layer, target=target)}"
             for architecture in CUT_ARCHITECTURES
@@ -37,8 +39,7 @@ CARDS = {
             ("featuremaps", "features/{layer}/{target}/card.json"),
             ("fine_tunings", "finetune/{layer}/{target}.json"),
         )
-    },
-}
+    }
 
 
 rule versions:
@@ -48,10 +49,23 @@ rule versions:
         "<results>/tables/versions_{part}.csv",
     log:
         "<results>/logs/versions_{part}.log",
-    localrule: True
+    wildcard_constraints:
+        part=any_of(CARDS),
     conda:
         "../../envs/environment.yaml"
     params:
         code=fingerprint("versions.py"),
     script:
         "../scripts/versions.py"
+
+
+# `snakemake --cores all --forcerun $(snakemake stale)` recomputes results made with other versions
+# than those installed. Not a stage, and never run by itself; what it prints is for other programs.
+rule stale:
+    handover: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        settings=lambda wildcards: ordered(cards=CARDS),
+    script:
+        "../scripts/stale.py"

@@ -1,10 +1,11 @@
 """Pass the chosen images through one candidate; one that cannot be used only gets a card.
 
 input:  images: images.json of rank_images.py
-output: card: card.json. The arrays (rank.extract.ARRAYS) are written next to it, as far as the
-        network has them, and the card has their checksums.
+output: card: card.json; arrays: a folder of those of rank.extract.ARRAYS that the network has,
+        whose checksums are on the card; failures: json, the reasons for which the candidate could
+        not be used, of this run and of earlier ones, in order
 settings: candidate: the fields of rank.names.Candidate; dtype: of the featuremaps; weights: the
-        state of its file
+        state of its file; failures: how many there were
 """
 
 from pathlib import Path
@@ -23,15 +24,18 @@ verify(snakemake.params.code)
 settings = snakemake.params.settings
 candidate = Candidate(**settings["candidate"])
 chosen = read_json(snakemake.input.images)
-card = Path(snakemake.output.card)
-clear(card.parent)  # of an earlier run: Snakemake knows the card only
+arrays, failures = Path(snakemake.output.arrays), Path(snakemake.output.failures)
+reasons = read_json(failures) if failures.exists() else []
+arrays.mkdir(exist_ok=True)
 try:
     models = Path(snakemake.config["results"], "models")
     cropped = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
     dtype, lent = settings["dtype"], lent_to(snakemake)
-    facts = isolated(extract, candidate, chosen, card.parent, models, cropped, dtype, lent)
+    facts = isolated(extract, candidate, chosen, arrays, models, cropped, dtype, lent)
 except Unusable as error:
-    clear(card.parent)
+    clear(arrays)
     facts = failed(candidate, error)
+    reasons.append(facts["failed"])
     print(f"{candidate.label}: not ranked: {error}")
-write_json(card, facts)
+write_json(failures, reasons)
+write_json(snakemake.output.card, facts)

@@ -1,6 +1,6 @@
 """The scores of one candidate, from the arrays that rank_candidate.py has written.
 
-input:  card: card.json, with the arrays beside it; images: images.json of rank_images.py
+input:  card: card.json; arrays: the folder of its arrays; images: images.json of rank_images.py
 settings: metrics: list; seed
 output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); predictions, of
         held-out images (rank.scores.predictions); seconds
@@ -20,7 +20,7 @@ started = time.perf_counter()
 card = read_json(snakemake.input.card)
 found = {"slug": card["slug"], "failed": card["failed"]}
 if not card["failed"]:
-    folder = Path(snakemake.input.card).parent
+    folder = Path(snakemake.input.arrays)
     given = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in card["arrays"]}
     labels = [image["label"] for image in read_json(snakemake.input.images)["probe"]]
     if None not in labels:

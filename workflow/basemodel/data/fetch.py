@@ -1,13 +1,9 @@
 """Download the data sets that torchvision can download, and say how to get the others.
 
-    python -m basemodel.data.fetch ROOT paper|any '{"dtd": {"kind": "dtd", "title": "DTD"}, ...}'
-
 What is already there or has been downloaded is verified: torchvision compares archives with their
 known checksums, and this module reads the lists, counts the images and checks that they exist.
 """
 
-import json
-import sys
 from pathlib import Path
 
 from basemodel.data.kinds import checked_listing, missing, module, path_of
@@ -16,7 +12,11 @@ from basemodel.files import shown
 
 
 def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
-    """Do so for all data sets, printing a line for each; return how many failed."""
+    """Do so for all data sets, printing a line for each; return how many failed.
+
+    root: the folder that they are in; exact: whether sizes must be the published ones; datasets:
+    the settings of each by name.
+    """
     failed, by_hand = 0, []
     for name, dataset in datasets.items():
         kind = module(dataset["kind"])
@@ -53,12 +53,3 @@ def download(root: Path, name: str) -> None:
 
     root.mkdir(parents=True, exist_ok=True)
     getattr(torchvision.datasets, name)(str(root), download=True)
-
-
-if __name__ == "__main__":
-    root, counts, datasets = sys.argv[1:]
-    sys.stdout.reconfigure(line_buffering=True)
-    if datasets == "{}":
-        print("The data sets of this experiment are made by itself: there is nothing to fetch.")
-    failed = fetch(Path(root), counts == "paper", json.loads(datasets))
-    sys.exit(f"{failed} data sets could not be fetched: see above" if failed else 0)

@@ -1,11 +1,7 @@
 """What can be named as a candidate: parameters, licence, and whether the weights are here.
 
-    python -m basemodel.rank.catalogue MODELS ['resnet*']
-
-MODELS is the folder of base models. The pattern selects names, with or without the library. Without
-one, timm's and torchvision's models are listed in full. Counting timm's parameters means building
-the network, which takes 0.2 s. So in a list of more than FEW it is done only for those whose
-weights are here, and for the curated ones.
+Counting timm's parameters means building the network, which takes 0.2 s. So in a list of more than
+FEW it is done only for those whose weights are here, and for the curated ones.
 """
 
 import sys
@@ -17,7 +13,6 @@ from typing import NamedTuple
 from basemodel.files import read_json
 from basemodel.rank import curated
 from basemodel.rank.failures import Unusable
-from basemodel.rank.names import SOURCES
 
 FEW = 100  # of timm's
 
@@ -30,7 +25,10 @@ class Line(NamedTuple):
 
 
 def listing(models: Path, pattern: str = "*") -> Iterator[Line]:
-    """All candidates but files, in the order timm, torchvision, base models."""
+    """All candidates but files, in the order timm, torchvision, base models.
+
+    models: the folder of base models; pattern: selects names, with or without the library.
+    """
     yield from _timm(pattern)
     yield from _torchvision(pattern)
     for card in sorted(models.glob("*/*.json")):
@@ -96,15 +94,3 @@ def table(lines: list[Line]) -> str:
         here = "here" if line.here else "-"
         rows.append(f"{line.candidate:{widest}}  {size:>10}  {here:7}  {line.licence or '?'}")
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    folder, *patterns = sys.argv[1:]
-    found = list(listing(Path(folder), patterns[0] if patterns else "*"))
-    if not found:
-        sys.exit(f"no candidate matches {patterns[0]!r}; names begin with {', '.join(SOURCES)}")
-    print(table(found))
-    here = sum(line.here for line in found)
-    if any(line.parameters is None for line in found):
-        print("? parameters: not counted in a long list; rank: {find: PATTERN} shortens it")
-    print(f"{len(found)} candidates, the weights of {here} of them on this machine")

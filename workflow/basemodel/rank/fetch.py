@@ -1,20 +1,15 @@
 """Download the weights of candidates: the only part of ranking that uses the network.
 
-    python -m basemodel.rank.fetch '["timm:resnet18.a1_in1k", "torchvision:densenet121"]'
-
-Without a list it downloads the curated ones. A line per candidate; one that fails stops no other.
+A line per candidate; one that fails stops no other.
 """
 
-import json
 import os
-import sys
 from collections.abc import Iterable
 from functools import cache
 
 from basemodel.files import shown
-from basemodel.rank import curated
 from basemodel.rank.failures import Unusable
-from basemodel.rank.names import Candidate, candidates
+from basemodel.rank.names import Candidate
 
 SECONDS = 10  # within which a host must answer
 
@@ -109,9 +104,3 @@ def _unreachable() -> str | None:
     except Exception:  # of whichever HTTP library this version uses
         return f"{constants.ENDPOINT} cannot be reached"
     return None
-
-
-if __name__ == "__main__":
-    settings = json.loads(sys.argv[1]) if sys.argv[1:] else []
-    failed = fetch(candidates(settings) or curated.curated())
-    sys.exit(f"{failed} candidates could not be fetched: see above" if failed else 0)

@@ -196,7 +196,8 @@ def _mixed(versions: Sequence[str]) -> Iterator[str]:
         for line in versions:
             yield from wrap(line, 100, subsequent_indent="    ")
         yield ""
-        yield "`runtime: {versions: rerun}` makes again what is not of the versions installed now."
+        yield "`snakemake --cores all --forcerun $(snakemake stale)`, both with this experiment's"
+        yield "--configfile, recomputes results made with other versions than those installed."
         yield ""
 
 

@@ -1,7 +1,7 @@
 """The versions of packages that results were made with, found without importing the packages.
 
-They are on the card of every data set, network, fine-tuning and set of featuremaps. What happens
-after an update depends on `runtime.versions`; results from mixed versions are always reported.
+They are on the card of every data set, network, fine-tuning and set of featuremaps. After an update
+results are kept; those from mixed versions are reported, and `snakemake stale` lists the cards.
 """
 
 import csv

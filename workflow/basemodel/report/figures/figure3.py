@@ -12,7 +12,7 @@ from basemodel.metrics import load
 from basemodel.networks.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.bootstrap import mean_of_defined
-from basemodel.statistics.pairs import best_row
+from basemodel.statistics.pairs import alpha_grid, best_row
 from basemodel.statistics.scopes import cell_names
 
 COLUMNS = 3
@@ -33,17 +33,18 @@ MAXIMUM = {
 def draw(
     curves: np.ndarray,
     pairs: pd.DataFrame,
-    alphas: np.ndarray,
+    alpha_step: float,
     architectures: Sequence[str],
     targets: Sequence[tuple[str, str]],
 ) -> Figure:
     """One panel per pair, one curve per cell; the mean over cells in black, its maximum marked.
 
     A note marks means that leave out cells with an undefined ρ.
-    curves: float64 [pairs, alphas, cells] and pairs: the table, both from pairs.search; alphas:
-    float64 [alphas]; targets: (name, title). The panel of the best pair has a heavy frame.
-    Raises ValueError if the arrays do not match or there is no pair to show.
+    curves: float64 [pairs, alphas, cells] and pairs: the table, both from pairs.search, for
+    pairs.alpha_grid(alpha_step); targets: (name, title). The panel of the best pair has a heavy
+    frame. Raises ValueError if the arrays do not match or there is no pair to show.
     """
+    alphas = alpha_grid(alpha_step)
     table = pairs[pairs["second"] != ""]
     cells = cell_names(architectures, [target for target, _ in targets])
     if curves.shape != (len(table), len(alphas), len(cells)) or len(table) == 0:

@@ -1,9 +1,8 @@
 # Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
 
-CUT_ARCHITECTURES = config["truncation"]["architectures"]
 CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
-CUT_METRIC = "<results>/truncation/{architecture}/metrics/{metric}/{target}.csv"
+CUT_METRIC = "<results>/truncation/{1}/metrics/{0}/{2}.csv"
 CUT_FINE_TUNINGS = [
     f"<results>/truncation/{architecture}/finetune/{layer}/{target}.json"
     for architecture in CUT_ARCHITECTURES
@@ -14,7 +13,6 @@ CUT_FINE_TUNINGS = [
 
 rule cut_featuremaps:
     input:
-        new_versions("<results>/truncation/{architecture}/features/{layer}/{target}/card.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         probe="<results>/probes/{target}/images.npy",
@@ -68,7 +66,6 @@ rule cut_metric:
 
 rule cut_finetune:
     input:
-        new_versions("<results>/truncation/{architecture}/finetune/{layer}/{target}.json"),
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
         meta="<results>/data/{target}/meta.json",
@@ -107,7 +104,6 @@ rule costs:
         "<results>/truncation/costs.csv",
     log:
         "<results>/logs/costs.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -125,7 +121,7 @@ rule costs:
 rule cuts:
     input:
         fine_tunings=CUT_FINE_TUNINGS,
-        metrics=[CUT_METRIC.format(metric=m, architecture=a, target=t) for m, a, t in CUT_CELLS],
+        metrics=files_of(CUT_METRIC, CUT_CELLS),
         costs="<results>/truncation/costs.csv",
     output:
         accuracies="<results>/tables/cut_accuracies.csv",
@@ -134,7 +130,6 @@ rule cuts:
         correlation="<results>/tables/cut_correlation.csv",
     log:
         "<results>/logs/cuts.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -148,9 +143,7 @@ rule cuts:
 rule other_cuts:
     input:
         fine_tunings=CUT_FINE_TUNINGS,
-        metrics=[
-            CUT_METRIC.format(metric=m, architecture=a, target=t) for m, a, t in OTHER_CUT_CELLS
-        ],
+        metrics=files_of(CUT_METRIC, OTHER_CUT_CELLS),
         costs="<results>/truncation/costs.csv",
     output:
         metrics="<results>/tables/other_cut_metrics.csv",
@@ -158,7 +151,6 @@ rule other_cuts:
         correlation="<results>/tables/other_cut_correlation.csv",
     log:
         "<results>/logs/other_cuts.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -1,5 +1,7 @@
 # Which metric to believe, and how far: all metrics together, with intervals.
 
+ALL_CELLS = cells(ALL_METRICS, ARCHITECTURES, TARGETS)
+
 
 rule ceiling:
     input:
@@ -9,7 +11,6 @@ rule ceiling:
         "<results>/tables/ceiling.csv",
     log:
         "<results>/logs/ceiling.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -28,7 +29,7 @@ rule comparison:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=ALL_METRIC_FILES,
+        metrics=files_of(METRIC, ALL_CELLS),
     output:
         scores="<results>/tables/scores.csv",
         rho="<results>/tables/rho.csv",
@@ -38,7 +39,6 @@ rule comparison:
         mean_regret="<results>/tables/mean_regret.csv",
     log:
         "<results>/logs/comparison.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -59,14 +59,13 @@ rule held_out:
     input:
         fine_tuning="<results>/tables/fine_tuning.csv",
         base_models="<results>/tables/base_models.csv",
-        metrics=METRIC_FILES,
+        metrics=files_of(METRIC, CELLS),
         curves="<results>/tables/pair_curves.npy",
     output:
         held_out="<results>/tables/held_out.csv",
         optimism="<results>/tables/optimism.csv",
     log:
         "<results>/logs/held_out.log",
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
