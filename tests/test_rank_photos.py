@@ -20,6 +20,7 @@ from basemodel.rank.ranking import ranking
 pytestmark = pytest.mark.full
 
 PER_CLASS = 10
+SCANS = 25  # of each digit, about
 SIZES = (0, 1)  # of EfficientNet-Lite; the third takes as long as these two
 METRICS = [name for name in metrics.available() if metrics.inputs(name) != ("card",)]
 
@@ -33,7 +34,7 @@ def digits(folder):
     """Class folders of scikit-learn's scans, as a user would have them."""
     scans = load_digits()
     for number, (image, label) in enumerate(zip(scans.images, scans.target, strict=True)):
-        if number < 25 * PER_CLASS:
+        if number < 10 * SCANS:
             path = folder / str(label) / f"{number:03}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             grey = Image.fromarray((255 - image * (255 / 16)).astype(np.uint8))
@@ -41,7 +42,7 @@ def digits(folder):
     return folder
 
 
-def ranked(images, folder):
+def ranked(images, folder, per_class=PER_CLASS):
     """What the page says of EfficientNet-Lites and their twins, by way of the rules' scripts."""
     named = [
         {"file": str(rank_weights.weights(size, folder)),
@@ -50,7 +51,7 @@ def ranked(images, folder):
     ]  # fmt: skip
     all_of_them = with_controls(candidates(named))
     chosen = folder / "images.json"
-    params = {"images": str(images), "state": "", "images_per_class": PER_CLASS}
+    params = {"images": str(images), "state": "", "images_per_class": per_class}
     jobs.run("rank_images.py", params=params, output=[chosen])
     cards, scores = [], []
     for slug, candidate in all_of_them.items():
@@ -114,7 +115,7 @@ def test_on_photographs_the_trained_beat_the_untrained(tmp_path):
 
 def test_on_digits_the_page_says_which_scores_an_untrained_network_deceives(tmp_path):
     """Digits need little that photographs teach: a probe of an untrained network is as good."""
-    chosen, found = ranked(digits(tmp_path / "digits"), tmp_path)
+    chosen, found = ranked(digits(tmp_path / "digits"), tmp_path, SCANS)
     assert chosen["classes"] == list("0123456789")
     assert found["failures"] == []
     trust = {score["name"]: score["trust"] for score in found["scores"]}
