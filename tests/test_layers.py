@@ -13,7 +13,7 @@ BELOW = [
     "memory",
 ]  # fmt: skip
 FOLDERS = [
-    "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
+    "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
 ABOVE = ["settings", "inline", "comparability", "workload", "gpu_use", "rates", "plan", "unlock"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]

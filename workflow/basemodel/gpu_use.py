@@ -18,7 +18,7 @@ has no such step: it spends its time on starting, reading and writing. A job nee
 * beside images on the device, which may take `runtime.device_memory` of what is free, enough room
   for all that.
 
-All but CUDA_CONTEXT are estimates. A job cannot take more than its share (features/device.py).
+All but CUDA_CONTEXT are estimates. A job cannot take more than its share (compute/device.py).
 """
 
 import math
@@ -30,7 +30,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from basemodel.memory import CUDA_CONTEXT
-from basemodel.networks.catalog import Size, size
+from basemodel.models.catalog import Size, size
 from basemodel.settings import pretrain_settings
 from basemodel.workload import Images, finetuned, pretrained, probed
 
@@ -40,7 +40,7 @@ from basemodel.workload import Images, finetuned, pretrained, probed
 FULL = 3e11
 MOST = 8
 KEPT, PASSING = 10, 4
-EVALUATION_BATCH = 256  # that of features.inference, which needs torch
+EVALUATION_BATCH = 256  # that of compute.passing, which needs torch
 NUMBER = 4  # bytes of a float32
 ASSUMED = 16.0  # GB of a GPU that cannot be asked
 # The size of a candidate of `snakemake rank` is not known before it is loaded.

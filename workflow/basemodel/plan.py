@@ -19,7 +19,7 @@ import pandas as pd
 
 from basemodel import metrics
 from basemodel.files import read_json
-from basemodel.networks.catalog import layers
+from basemodel.models.catalog import layers
 from basemodel.rates import Rates, elements, pack_rate, rates, start_seconds, weights
 from basemodel.settings import other_metrics, pretrain_settings
 from basemodel.tables import write_csv

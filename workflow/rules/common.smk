@@ -11,7 +11,7 @@ from basemodel.comparability import comparable
 from basemodel.data import subsets
 from basemodel.fingerprint import fingerprint
 from basemodel.metrics import module_names
-from basemodel.networks.catalog import layers
+from basemodel.models.catalog import layers
 from basemodel.provenance import ordered
 
 # A cluster job reads all this again, but with the settings that its run began with.

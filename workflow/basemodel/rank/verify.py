@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable
 from basemodel.seeds import seed_of
 
 RESAMPLES = 2000

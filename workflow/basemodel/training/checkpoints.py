@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from basemodel import files
-from basemodel.features.device import device_name
-from basemodel.networks.weights import DIVERGED, check_finite, save
+from basemodel.compute.device import device_name
+from basemodel.models.own_weights import DIVERGED, check_finite, save
 
 UNUSABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, FloatingPointError)
 CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
@@ -200,17 +200,22 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_job(job: Any, output: str | Path, where: torch.device, precision: str) -> Checkpoint:
-    """The checkpoint of a rule's job that makes `output`; `job` is its `snakemake` object."""
-    runtime = job.config["runtime"]
+def of_job(
+    output: str | Path,
+    inputs: Iterable[str],
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    where: torch.device,
+    precision: str,
+) -> Checkpoint:
+    """The checkpoint of a job that makes `output`; inputs and params as in `job_hash`.
+
+    `runtime`: the settings of that name.
+    """
     made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
-    return Checkpoint(
-        output,
-        job_hash(job.input, dict(job.params.items()), where),
-        runtime["checkpoint_epochs"],
-        runtime["checkpoint_seconds"],
-        made,
-    )
+    of = job_hash(inputs, dict(params.items()), where)
+    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, epochs, seconds, made)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -6,7 +6,7 @@ from collections import deque
 import torch
 from torch import Tensor, nn
 
-from basemodel.networks.weights import DIVERGED, check_finite
+from basemodel.models.own_weights import DIVERGED, check_finite
 
 LATE = 16  # steps after which to wait for a loss: by then it has arrived, so waiting costs nothing
 
