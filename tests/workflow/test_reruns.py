@@ -178,12 +178,14 @@ def test_the_readmes_metric_is_one_file_and_appears_everywhere(finished, tmp_pat
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    run(with_all)
     (project.folder / name).write_text(code)
     said = run(smoke, "-n")
     assert announced(said) == {}
     [unused] = re.findall(r"^Not compared, of [\w/]+: (.*); name them", said.stdout, re.MULTILINE)
     assert "Spread" in unused.split(", ")
+    (project.folder / name).unlink()
+    run(with_all)
+    (project.folder / name).write_text(code)
     assert announced(run(with_all, "-n")) == {
         **METRIC_JOBS, **COMPARED, "other_cuts": 1, "epoch_metrics": 1
     }  # fmt: skip
