@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ def count(
     attention. Biases, normalisation and activations are left out, as is usual. `classifier`: the
     part of the network that is its last layer.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # 20 ms, which most jobs do not need
+
     height, width = (side, side) if isinstance(side, int) else side
     of_last = parameters(classifier) if classifier is not None else 0
     largest, multiply_adds, uncounted = 3 * height * width, None, None
