@@ -26,8 +26,8 @@ import torch
 from slices import JOBS, Slice
 from starts import core_speed, gpu_from, start
 
-from basemodel.features.device import device
-from basemodel.features.feeding import load
+from basemodel.compute.device import device
+from basemodel.compute.feeding import load
 
 CPU = torch.device("cpu")
 AT_ONCE = (1, 2, 4, 8, 16)  # jobs a GPU

@@ -25,10 +25,10 @@ from torch.utils.data import DataLoader, RandomSampler
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from basemodel.features.device import autocast, seed_everything
-from basemodel.features.inference import apply
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.preprocessing import MEAN, STD, Preprocessing
+from basemodel.compute.device import autocast, seed_everything
+from basemodel.compute.passing import apply
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.preprocessing import MEAN, STD, Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.loop import fit, make_optimizer
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 import yaml
 
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.truncation import cost
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.cost import count
 from snakemake_executor_plugin_forkserver.client import ForkServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,7 +83,7 @@ def core_speed(seconds: float = 2.0) -> float:
             while time.process_time() - began < seconds:
                 model(images)
                 done += len(images)
-        speeds.append(done / (time.process_time() - began) * cost(model, side)[1])
+        speeds.append(done / (time.process_time() - began) * count(model, side).multiply_adds)
     torch.set_num_threads(threads)
     return float(np.median(speeds))
 

@@ -32,9 +32,9 @@ from speeds import (
     write_jpegs,
 )
 
-from basemodel.features.device import device
-from basemodel.features.feeding import load
-from basemodel.networks.architectures import NETWORKS
+from basemodel.compute.device import device
+from basemodel.compute.feeding import load
+from basemodel.models.architectures import NETWORKS
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from basemodel.networks.catalog import ARCHITECTURES, layers
+from basemodel.models.catalog import ARCHITECTURES, layers
 
 EPOCHS = {"alexnet": 10, "vgg16": 10, "resnet18": 6}
 METRICS = ["S1", "S2", "S3", "S4", "S5", "S6", "feature_norm"]

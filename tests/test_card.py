@@ -3,7 +3,7 @@
 import jobs
 from basemodel import metrics
 from basemodel.files import read_json
-from basemodel.networks import models
+from basemodel.models import trained
 from later_metrics import OF_CARDS
 from test_resume import NEVER, data, pretrain_job  # noqa: F401 (data is a fixture)
 
@@ -15,7 +15,7 @@ def test_static_metrics_find_their_numbers_on_a_new_card(data, tmp_path):  # noq
     )
     card = read_json(job["output"]["card"])
     found = {name: metrics.compute(name, {"card": card})["value"] for name in OF_CARDS}
-    network = models.load(job["output"]["weights"], job["output"]["card"])
+    network = trained.load(job["output"]["weights"], job["output"]["card"]).module
     last = sum(parameter.numel() for parameter in network.fc.parameters())
     assert found == {
         "source_accuracy": card["test_accuracy"],

@@ -1,5 +1,7 @@
 """The device of a job, its part of a GPU's memory, its precision; with a GPU that is faked."""
 
+from contextlib import suppress
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,12 +9,14 @@ import pytest
 import torch
 
 import jobs
+from basemodel.compute import device, passing
+from basemodel.compute.device import DeviceError, allocated_device, autocast, named_memory
+from basemodel.compute.feeding import Streamed, free_memory
+from basemodel.compute.passing import apply
 from basemodel.data import packed
-from basemodel.features import device, inference
-from basemodel.features.device import DeviceError, autocast, job_device, lent_to, named_memory
-from basemodel.features.feeding import Streamed, free_memory
-from basemodel.features.inference import apply
 from basemodel.files import read_json, write_json
+from basemodel.rank import isolated
+from basemodel.rank.names import parse
 
 CPU = torch.device("cpu")
 GB = 1_000_000_000
@@ -41,40 +45,55 @@ def gpu(monkeypatch):
     return gpu
 
 
-def job(wanted, **resources):
-    return SimpleNamespace(config={"runtime": {"device": wanted}}, resources=resources)
-
-
 def test_a_job_computes_where_it_was_lent_a_device(gpu):
     cuda = torch.device("cuda")
-    assert job_device(job("auto", gpu=1, gpu_share=100)) == cuda
-    assert job_device(job("auto", gpu=0, gpu_share=0)) == CPU
-    assert job_device(job("cpu", gpu=1, gpu_share=100)) == CPU
-    assert job_device(job("cuda", gpu=1)) == cuda
+    assert allocated_device("auto", gpu=1, share=100) == cuda
+    assert allocated_device("auto", gpu=0, share=0) == CPU
+    assert allocated_device("cpu", gpu=1, share=100) == CPU
+    assert allocated_device("cuda", gpu=1, share=None) == cuda  # a job without the resource
     gpu.there = False
-    assert job_device(job("auto", gpu=1, gpu_share=12)) == CPU
+    assert allocated_device("auto", gpu=1, share=12) == CPU
 
 
 def test_where_only_a_gpu_is_wanted_its_absence_is_an_error(gpu):
     gpu.there = False
-    for resources in ({"gpu": 1, "gpu_share": 100}, {"gpu": 0}):  # Snakemake's limit may be 0
+    for gpu in (1, 0):  # Snakemake's limit may be 0
         with pytest.raises(DeviceError, match=r"^runtime\.device is cuda, and .* on node7; set it"):
-            job_device(job("cuda", **resources))
+            allocated_device("cuda", gpu)
 
 
-def test_a_process_that_is_forked_later_gets_plain_values(monkeypatch):
+def test_cuda_is_not_started_where_no_gpu_is_allocated(monkeypatch):
+    def never(*_):
+        raise AssertionError("CUDA must not start")
+
+    monkeypatch.setattr(torch.cuda, "is_available", never)
+    assert allocated_device("auto", gpu=0) == allocated_device("cpu", gpu=1) == CPU
+
+
+@pytest.mark.parametrize("script", ["rank_candidate.py", "rank_finetune.py"])
+def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, script):
+    """CUDA, once it has started, does not survive a fork."""
+
     def never(*_):
         raise AssertionError("CUDA must not start before the fork")
 
+    given = []
     monkeypatch.setattr(torch.cuda, "is_available", never)
-    assert lent_to(job("auto", gpu=1, gpu_share=25)) == ("auto", 1, 25)
-    assert lent_to(job("auto", gpu=1)) == ("auto", 1, 100)
-    assert lent_to(job("cuda")) == ("cuda", 0, 100)
-    assert job_device(job("auto", gpu=0)) == CPU  # nor where no GPU was lent
+    monkeypatch.setattr(isolated, "isolated", lambda *all_of_them: given.append(all_of_them) or {})
+    write_json(tmp_path / "images.json", {})
+    candidate = asdict(parse("timm:resnet18"))
+    settings = {"candidate": candidate, "dtype": "float32", "tuning": {}, "seed": 0}
+    output = {"card": tmp_path / "card.json"}
+    with suppress(KeyError):  # of an outcome that is empty
+        jobs.run(
+            script, input={"images": tmp_path / "images.json"}, params=settings, output=output,
+            config={"results": "x"}, resources={"gpu": 1, "gpu_share": 25},
+        )  # fmt: skip
+    assert given[0][-1] == ("auto", 1, 25)
 
 
 def test_jobs_that_share_a_gpu_take_no_more_than_their_parts(gpu):
-    where = job_device(job("auto", gpu=1, gpu_share=25))
+    where = allocated_device("auto", gpu=1, share=25)
     # 5 GB are the job's, of which CUDA takes 0.7 GB.
     assert gpu.part * gpu.total == pytest.approx(4.3 * GB)
     assert free_memory(where) == 4.3 * GB
@@ -85,12 +104,12 @@ def test_jobs_that_share_a_gpu_take_no_more_than_their_parts(gpu):
     gpu.reserved = 6 * GB
     assert free_memory(where) == 0
     gpu.total = GB  # smaller than was assumed
-    job_device(job("auto", gpu=1, gpu_share=12))
+    allocated_device("auto", gpu=1, share=12)
     assert gpu.part == 0
 
 
 def test_a_job_that_is_alone_has_all_that_is_free(gpu):
-    assert free_memory(job_device(job("auto", gpu=1, gpu_share=100))) == 15 * GB
+    assert free_memory(allocated_device("auto", gpu=1, share=100)) == 15 * GB
     assert gpu.part == 1
 
 
@@ -116,7 +135,7 @@ def test_too_little_memory_names_the_settings(gpu):
 
 
 def test_batches_are_halved_until_they_fit(monkeypatch, capsys):
-    monkeypatch.setattr(inference, "EVALUATION_BATCH", 8)
+    monkeypatch.setattr(passing, "EVALUATION_BATCH", 8)
     tried = []
 
     def no_more_than_three(batch):

@@ -8,11 +8,16 @@ import torch
 from torch import nn
 
 from basemodel import metrics
+from basemodel.compute.extract import extract_packed
 from basemodel.data import glyphs, packed
-from basemodel.features import extract
-from basemodel.networks.models import build, initialise
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models import trained
+from basemodel.models.architectures import NETWORKS, build, initialise
+from basemodel.models.catalog import layers
+from basemodel.models.model import OUTPUTS, Model
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.models.trained import truncated
 
+NAMES = {network: name for name, network in NETWORKS.items()}
 # Relative differences of a metric of one dump, and the bounds that config.yaml's comment rests on.
 PREPROCESSING = Preprocessing(size=32, crop=28)
 BOUNDS = {"S1": 1e-4, "S2": 1e-4, "S3": 1e-4, "S4": 1e-3, "S5": 1e-4, "S6": 2e-2}
@@ -37,23 +42,30 @@ def network(request):
     return model.eval()
 
 
-def dump(data, network, dtype, looks=extract.whole_network):
-    names = ["featuremaps", "embeddings", "probabilities"]
-    if looks is extract.cut_network:
-        names.remove("probabilities")
-    outputs = {name: data / f"{type(network).__name__}.{dtype}.{name}.npy" for name in names}
-    extract.write(outputs, network, looks, data / "train", data / "rows.npy", PREPROCESSING, dtype)
+def as_model(network):
+    card = {"network": {"classes": 5}, "preprocessing": PREPROCESSING.as_card()}
+    return trained.whole(network, card)
+
+
+def cut(trunk):
+    """A model whose trunk this is."""
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return Model(trunk, PREPROCESSING, remedy="lower learning_rate", stages=(trunk, pooled))
+
+
+def dump(data, model, dtype, names=OUTPUTS):
+    outputs = {name: data / f"{type(model.module).__name__}.{dtype}.{name}.npy" for name in names}
+    extract_packed(model, data / "train", data / "rows.npy", outputs, dtype)
     return {name: np.load(path, mmap_mode="r") for name, path in outputs.items()}
 
 
 def write_trunk(data, trunk, name, rows="rows.npy", dtype="float32"):
     outputs = {"featuremaps": data / name}
-    split, rows = data / "train", data / rows
-    extract.write(outputs, trunk, extract.cut_network, split, rows, PREPROCESSING, dtype)
+    extract_packed(cut(trunk), data / "train", data / rows, outputs, dtype)
 
 
 def test_a_dump_is_what_the_network_gives(data, network):
-    found = dump(data, network, "float32")
+    found = dump(data, as_model(network), "float32")
     images, _ = packed.load(data / "train")
     with torch.inference_mode():
         seen = PREPROCESSING.centre_crop(torch.from_numpy(np.array(images[:60:2])))
@@ -71,15 +83,17 @@ def test_a_dump_is_what_the_network_gives(data, network):
 
 
 def test_a_cut_network_gives_its_maps_and_their_means(data, network):
-    found = dump(data, network.trunk, "float32", extract.cut_network)
-    whole = dump(data, network, "float32")
+    model = as_model(network)
+    found = dump(data, truncated(model, layers(NAMES[type(network)]) - 1), "float32", OUTPUTS[:2])
+    whole = dump(data, model, "float32")
     assert set(found) == {"featuremaps", "embeddings"}
     assert np.array_equal(found["featuremaps"], whole["featuremaps"])
     assert np.allclose(found["embeddings"], whole["featuremaps"].mean((2, 3)), atol=1e-5)
 
 
 def test_float16_is_float32_rounded_and_moves_every_metric_little(data, network):
-    exact, rest = dump(data, network, "float32"), dump(data, network, "float16")
+    model = as_model(network)
+    exact, rest = dump(data, model, "float32"), dump(data, model, "float16")
     assert {name: array.dtype for name, array in rest.items()} == {
         "featuremaps": np.float16, "embeddings": np.float32, "probabilities": np.float32,
     }  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from basemodel.networks.catalog import ARCHITECTURES, layers
+from basemodel.models.catalog import ARCHITECTURES, layers
 from basemodel.report.figures import figure4
 from figure_tables import (
     TARGETS,

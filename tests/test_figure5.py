@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from basemodel.networks.catalog import ARCHITECTURES
+from basemodel.models.catalog import ARCHITECTURES
 from basemodel.report.figures import figure5, style
 from basemodel.statistics import cuts
 from figure_tables import (

@@ -14,8 +14,8 @@ from torch import nn
 import jobs
 from basemodel.data import packed
 from basemodel.files import in_bytes, whole, write_json, write_npy
-from basemodel.networks import models
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models import architectures, trained
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import make_optimizer
 
@@ -46,7 +46,7 @@ def in_order(name, folder):
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
     write_json(tmp_path / "a.json", {"x": 1})
     write_npy(tmp_path / "b.npy", np.arange(5))
-    models.save_weights(nn.Linear(2, 2), tmp_path / "c.safetensors")
+    trained.save_weights(nn.Linear(2, 2), tmp_path / "c.safetensors")
     names = ["a.json", "b.npy", "c.safetensors"]
     assert calls == [call for name in names for call in in_order(name, tmp_path)]
 
@@ -96,7 +96,7 @@ def checkpoint(path):
 WRITERS = {
     "npy": lambda path: write_npy(path, np.zeros(2_000_000, np.uint8)),
     "json": lambda path: write_json(path, ["x" * 2_000_000]),
-    "weights": lambda path: models.save_weights(nn.Linear(1000, 500), path),
+    "weights": lambda path: trained.save_weights(nn.Linear(1000, 500), path),
     "checkpoint": checkpoint,
 }
 
@@ -127,7 +127,7 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
     packed.save(tmp_path / "train", images, np.zeros(200, np.int64))
     np.save(tmp_path / "probe.npy", np.arange(200))
     network = {"architecture": "alexnet", "classes": 2, "width": 1, "stem": "small", "dropout": 0}
-    models.save_weights(models.build(**network), tmp_path / "model.safetensors")
+    trained.save_weights(architectures.build(**network), tmp_path / "model.safetensors")
     card = {"network": network, "preprocessing": Preprocessing(32, 32).as_card()}
     write_json(tmp_path / "model.json", card)
     job = {

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from basemodel.features.device import seed_everything
+from basemodel.compute.device import seed_everything
 from basemodel.files import write_json
-from basemodel.networks import models
-from basemodel.networks.preprocessing import Preprocessing
-from basemodel.training.finetuning import divide, finetune
+from basemodel.models import architectures, trained
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.training.finetuning import finetune_packed
 from basemodel.training.last_layers import train_last_layers
 from basemodel.training.loop import fit
 
@@ -41,7 +41,7 @@ def alone(features, labels, settings, seed):
     """What `fit` makes of a layer with this seed."""
     torch.manual_seed(seed)
     layer = nn.Linear(features.shape[1], CLASSES)
-    models.initialise(layer, settings["initialisation"])
+    architectures.initialise(layer, settings["initialisation"])
     fit(layer, features, labels, settings, torch.Generator().manual_seed(seed))
     return layer
 
@@ -85,11 +85,14 @@ def target(tmp_path):
 
 def tuned(target, trainable="last", repeats=(), **changes):
     generator = seed_everything(5)
-    model = models.build("resnet18", CLASSES, width=0.125, stem="small", dropout=0)
-    parts = divide(model.to(memory_format=torch.channels_last), trainable)
-    settings = {**ADAMW, **changes}
+    network = architectures.build("resnet18", CLASSES, width=0.125, stem="small", dropout=0)
     crop = Preprocessing(size=32, crop=32)
-    return finetune(*parts, target, settings, crop, generator, repeats=repeats)
+    card = {"network": {"classes": CLASSES}, "preprocessing": crop.as_card()}
+    settings = {**ADAMW, "trainable": trainable, **changes}
+    model = trained.whole(network, card)
+    last = model.new_last(CLASSES, "torchvision")
+    cpu = torch.device("cpu")
+    return finetune_packed(model, last, target, settings, generator, cpu, repeats=repeats)
 
 
 def test_what_is_right_is_kept_for_every_seed(target):

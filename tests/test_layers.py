@@ -10,7 +10,7 @@ ROOT = Path(basemodel.__file__).parent
 # errors of settings come), and files that look at the whole experiment.
 BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
-    "data", "networks", "schema", "features", "training", "metrics", "statistics", "rank", "report"
+    "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
 ABOVE = ["settings", "inline", "comparability", "resources", "rates", "plan"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]

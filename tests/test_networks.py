@@ -11,14 +11,15 @@ import torchvision
 from torch import nn
 from torchvision.transforms import v2
 
-from basemodel.features.device import seed_everything
-from basemodel.features.inference import accuracy, apply
+from basemodel.compute.device import seed_everything
+from basemodel.compute.evaluation import accuracy
+from basemodel.compute.passing import apply
 from basemodel.files import read_json, write_json
-from basemodel.networks import models
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models import architectures, trained
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.models.trained import whole
 from basemodel.training.augmentation import crop_boxes, random_crop_flip, resized_crop
-from basemodel.training.finetuning import divide
 from basemodel.training.loop import fit, learning_rate
 
 RECIPE = {
@@ -34,8 +35,15 @@ def one_thread():
     torch.manual_seed(0)
 
 
+CROP = Preprocessing(size=32, crop=32)
+
+
+def as_model(network, classes=4):
+    return whole(network, {"network": {"classes": classes}, "preprocessing": CROP.as_card()})
+
+
 def small(architecture, classes=4):
-    return models.build(architecture, classes, width=0.125, stem="small", dropout=0)
+    return architectures.build(architecture, classes, width=0.125, stem="small", dropout=0)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,7 @@ def test_full_size_networks_are_torchvisions(architecture, shape):
 def test_a_backbones_parameters_leave_out_the_last_layer(architecture, count, classes):
     with torch.device("meta"):
         model = NETWORKS[architecture](classes)
-    assert models.backbone_parameters(model) == count
+    assert trained.backbone_parameters(model) == count
 
 
 def test_a_narrow_shortcuts_gradients_are_right():
@@ -79,7 +87,7 @@ def test_a_narrow_shortcuts_gradients_are_right():
     """
     code = """
 import torch
-from basemodel.networks.architectures import Shortcut
+from basemodel.models.architectures import Shortcut
 
 def gradients(convolution, images):
     images = images.detach().requires_grad_()
@@ -127,32 +135,33 @@ def test_small_networks_keep_sixteen_positions_of_a_small_image(architecture):
 def test_a_saved_base_model_comes_back_with_the_same_output(architecture, tmp_path):
     network = {"architecture": architecture, "classes": 4, "width": 0.125, "stem": "small"}
     network["dropout"] = 0.5
-    model = models.build(**network).eval()
+    model = architectures.build(**network).eval()
     paths = tmp_path / "a.safetensors", tmp_path / "a.json"
-    models.save_weights(model, paths[0])
-    write_json(paths[1], {"network": network})
+    trained.save_weights(model, paths[0])
+    write_json(paths[1], {"network": network, "preprocessing": CROP.as_card()})
     images = torch.randn(2, 3, 32, 32)
-    assert torch.equal(models.load(*paths)(images), model(images))
+    assert torch.equal(trained.load(*paths).module(images), model(images))
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
 @pytest.mark.parametrize("trainable", ["last", "head", "all"])
 def test_fine_tuning_changes_the_layers_that_it_names_and_no_other(architecture, trainable):
-    model = small(architecture)
-    model.renew_last(3)
-    before = copy.deepcopy(model.state_dict())
-    frozen, trained = divide(model, trainable)
+    network = small(architecture)
+    model = as_model(network)
+    last = model.new_last(3, "torchvision")
+    before = copy.deepcopy(network.state_dict()) | {"last": last.weight.detach().clone()}
+    frozen, tuned = model.divided(last, trainable)
     images, labels = torch.randn(12, 3, 32, 32), torch.arange(12) % 3
     with torch.no_grad():
         seen = frozen(images)
-    fit(trained, seen, labels, RECIPE, seed_everything(1))
-    changed = {
-        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
-    }
-    last = {name for name in before if name.startswith(("classifier.6", "fc."))}
-    head = {name for name in before if name.startswith(("classifier", "fc."))}
-    assert changed == {"last": last, "head": head, "all": set(before)}[trainable]
-    assert model(images).shape == (12, 3)
+    fit(tuned, seen, labels, RECIPE, seed_everything(1))
+    after = network.state_dict() | {"last": last.weight}
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    old = {name for name in before if name.startswith(("classifier.6", "fc."))}
+    hidden = {name for name in before if name.startswith("classifier")} - old
+    every = set(before) - old
+    assert changed == {"last": {"last"}, "head": {"last"} | hidden, "all": every}[trainable]
+    assert tuned(frozen(images)).shape == (12, 3)
 
 
 def test_caching_what_is_frozen_changes_nothing():
@@ -160,14 +169,15 @@ def test_caching_what_is_frozen_changes_nothing():
     results = []
     for cached in (True, False):
         torch.manual_seed(0)
-        frozen, trained = divide(small("alexnet").eval(), "last")
+        network = small("alexnet")
+        frozen, tuned = as_model(network).divided(network.last, "last")
         generator = seed_everything(5)
         if cached:
             features = torch.cat(list(apply(frozen, images, torch.device("cpu")))).clone()
-            results.append(fit(trained, features, labels, RECIPE, generator))
+            results.append(fit(tuned, features, labels, RECIPE, generator))
         else:
             results.append(
-                fit(trained, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
+                fit(tuned, images, labels, RECIPE, generator, torch.no_grad()(frozen.forward))
             )
     for with_cache, without in zip(*results, strict=True):
         assert with_cache["loss"] == pytest.approx(without["loss"], rel=1e-5)
@@ -246,7 +256,7 @@ def test_the_same_seed_trains_the_same_weights():
     for _ in range(2):
         generator = seed_everything(3)
         model = small("resnet18")
-        models.initialise(model, "kaiming")
+        architectures.initialise(model, "kaiming")
         fit(model, images, labels, RECIPE, generator)
         weights.append(model.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -254,8 +264,8 @@ def test_the_same_seed_trains_the_same_weights():
 
 @pytest.mark.parametrize("architecture", ["alexnet", "vgg16"])
 def test_kaiming_keeps_the_scale_of_the_signal_from_layer_to_layer(architecture):
-    model = models.build(architecture, 4, width=0.5, stem="small", dropout=0).eval()
-    models.initialise(model, "kaiming")
+    model = architectures.build(architecture, 4, width=0.5, stem="small", dropout=0).eval()
+    architectures.initialise(model, "kaiming")
     signal = torch.randn(32, 3, 32, 32)
     for layer in model.trunk:
         signal = layer(signal)

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +17,21 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import nn
 
 import jobs
+from basemodel.compute import extract as computing
+from basemodel.compute import image_files, passing
+from basemodel.compute.image_files import ImageFiles, kept_at
+from basemodel.compute.passing import Pass, Timed, batch_size
 from basemodel.files import DiskFull, read_json
+from basemodel.models.failures import Unusable
+from basemodel.models.load import load
+from basemodel.models.model import Model
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import extract as extracting
-from basemodel.rank import passing
-from basemodel.rank.failures import Unusable
 from basemodel.rank.isolated import isolated
-from basemodel.rank.load import load
 from basemodel.rank.names import parse
-from basemodel.rank.network import Cost, Network
-from basemodel.rank.passing import Pass, batch_size
-from basemodel.rank.preparation import Preparation, place
 from basemodel.run import versions
 
 TINY = "timm:test_resnet.r160_in1k"
@@ -92,11 +94,11 @@ def test_arrays_and_a_card(tmp_path, images):
     pytest.importorskip("timm")
     twin = parse(TINY).control
     card, arrays = ranked(tmp_path, images, twin)
-    network = load(twin, tmp_path)
+    network = load(**twin.arguments, models=tmp_path)
     files = [tmp_path / "in" / facts["file"] for facts in json.loads(images.read_text())["probe"]]
     with torch.inference_mode():
         for row, file in enumerate(files):
-            expected = network.look(network.preparation(Image.open(file))[None])
+            expected = network.forward(network.preprocessing(Image.open(file))[None])
             for name, array in arrays.items():
                 np.testing.assert_allclose(array[row], expected[name][0], rtol=1e-3, atol=1e-5)
     assert card["failed"] is card["remedy"] is None
@@ -155,15 +157,15 @@ def test_weights_that_make_no_finite_outputs(tmp_path, images):
     [(signal.SIGSEGV, "crashed .SIGSEGV."), (signal.SIGKILL, "killed, most likely .* memory")],
 )
 def test_a_crash_is_a_card(tmp_path, images, monkeypatch, number, reason):
-    monkeypatch.setattr(extracting, "load", lambda *_: die(number))
+    monkeypatch.setattr(extracting, "load", lambda **_: die(number))
     card, _ = ranked(tmp_path, images, parse("torchvision:resnet18"))
     assert re.fullmatch(reason + ".*", card["failed"])
     assert card["remedy"]
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(extracting, "checked", lambda *_: _full_array())
-    monkeypatch.setattr(extracting.Pass, "outputs", lambda *_: _dies_after_one())
+    monkeypatch.setattr(computing, "checked", lambda *_: _full_array())
+    monkeypatch.setattr(computing.Pass, "over", lambda *_: _dies_after_one())
     card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").control)
     assert card["failed"].startswith("killed")
     left = [path.name for path in (tmp_path / "results").rglob("*") if path.is_file()]
@@ -175,7 +177,7 @@ def _full_array():
 
 
 def _dies_after_one():
-    yield {"embeddings": None}
+    yield {"embeddings": _full_array()}
     die(signal.SIGKILL)
 
 
@@ -239,12 +241,22 @@ def _note_and_sleep(path):
     time.sleep(60)
 
 
-def small(look, side=(4, 4)):
-    def crop(image):
-        return torch.full((3, *side), round(np.asarray(image).mean()), dtype=torch.uint8)
+@dataclass(frozen=True)
+class Mean:
+    """All pixels become their mean."""
 
-    preparation = Preparation(crop, f"the mean {side}", Tensor.float)
-    return Network(torch.nn.Identity(), preparation, look, side, None, {})
+    side: tuple[int, int]
+
+    def __call__(self, image):
+        return torch.full((3, *self.side), round(np.asarray(image).mean()), dtype=torch.uint8)
+
+
+def small(side=(4, 4)):
+    return Preprocessing(None, side, (0, 0, 0), (1, 1, 1), transform=Mean(side))
+
+
+def crops(images, batch, threads, kept=None):
+    return ImageFiles(paths(images), small(), batch, threads, kept).batches()
 
 
 def paths(images):
@@ -263,40 +275,42 @@ def test_with_too_little_memory_batches_are_halved(images, most, error):
         sizes.append(len(batch))
         return {"embeddings": batch[:, :1, 0, 0]}
 
-    passed = Pass(small(look), CPU, 8, 1)
-    found = torch.cat([found["embeddings"] for found in passed.outputs(paths(images))])
+    timed = Timed(look, CPU)
+    passed = Pass(timed, 8)
+    found = torch.cat([found["embeddings"] for found in passed.over(crops(images, 8, 1))])
     assert found[:, 0].tolist() == means_of(images)
     assert max(sizes) <= most
-    assert passed.batch <= most
-    assert passed.images_per_second() > 0
+    assert passed.size <= most
+    assert timed.images_per_second() > 0
 
 
 def means_of(images):
     return [round(np.asarray(Image.open(path)).mean()) for path in paths(images)]
 
 
-def test_one_image_that_is_too_much_is_told(images):
+def test_one_image_that_is_too_much_is_told(tmp_path, images, monkeypatch):
     def look(_):
         raise torch.OutOfMemoryError("x")
 
-    with pytest.raises(Unusable, match="one image needs more memory than there is"):
-        list(Pass(small(look), CPU, 8, 1).outputs(paths(images)))
+    model = Model(nn.Conv2d(3, 1, 1), small(), look)
+    monkeypatch.setattr(extracting, "load", lambda **_: model)
+    card, _ = ranked(tmp_path, images, parse("torchvision:resnet18"))
+    assert card["failed"] == "one image needs more memory than there is"
 
 
 def test_each_image_is_decoded_once(images, monkeypatch):
     decoded = []
-    real = passing.picture
-    monkeypatch.setattr(passing, "picture", lambda path: decoded.append(path) or real(path))
-    passed = Pass(small(lambda batch: {"embeddings": batch[:, 0, 0]}), CPU, 4, 3)
-    assert [len(found["embeddings"]) for found in passed.outputs(paths(images))] == [4, 4, 3]
-    passed.images_per_second()
+    real = image_files.picture
+    monkeypatch.setattr(image_files, "picture", lambda path: decoded.append(path) or real(path))
+    timed = Timed(lambda batch: batch[:, 0, 0], CPU)
+    assert [len(found) for found in Pass(timed, 4).over(crops(images, 4, 3))] == [4, 4, 3]
+    timed.images_per_second()
     assert sorted(decoded) == sorted(paths(images))
 
 
 def test_cropped_images_are_kept_for_candidates_that_crop_alike(tmp_path, images):
     def found(place):
-        passed = Pass(small(lambda batch: {"embeddings": batch[:, :1, 0, 0]}), CPU, 4, 2, place)
-        return [x for found in passed.outputs(paths(images)) for x in found["embeddings"].flatten()]
+        return torch.cat(list(crops(images, 4, 2, place)))[:, 0, 0, 0].tolist()
 
     kept = tmp_path / "kept" / "cropped.npy"
     means = means_of(images)
@@ -310,20 +324,20 @@ def test_images_of_an_unfinished_pass_are_not_kept(tmp_path, images):
     def look(batch):
         raise torch.OutOfMemoryError("x")
 
-    with pytest.raises(Unusable):
-        list(Pass(small(look), CPU, 4, 2, tmp_path / "kept" / "x.npy").outputs(paths(images)))
+    with pytest.raises(torch.OutOfMemoryError):
+        list(Pass(look, 4).over(crops(images, 4, 2, tmp_path / "kept" / "x.npy")))
     assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_where_cropped_images_are_kept_depends_on_the_images_and_the_cropping(tmp_path):
-    one, other = (small(None, side).preparation for side in ((4, 4), (4, 5)))
+    one, other = (small(side) for side in ((4, 4), (4, 5)))
     places = {
-        place(tmp_path, preparation, shas)
-        for preparation in (one, other)
+        kept_at(tmp_path, preprocessing, shas)
+        for preprocessing in (one, other)
         for shas in (["a", "b"], ["b", "a"], ["ab"])
     }
     assert len(places) == 6
-    assert place(tmp_path, one, ["a", "b"]) in places
+    assert kept_at(tmp_path, one, ["a", "b"]) in places
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():
@@ -341,8 +355,8 @@ def test_freed_memory_is_kept_for_the_next_tensors():
 
 def test_batches_fit_into_memory(monkeypatch):
     monkeypatch.setattr(passing, "free_memory", lambda where: 10**9)
-    assert batch_size(Cost(1, 1, 1, 10**4), CPU) == passing.MOST["cpu"]
-    assert batch_size(Cost(1, 1, 1, 10**7), CPU) == 1
-    few = batch_size(Cost(1, 1, 1, 4 * 10**6), CPU)
+    assert batch_size(10**4, CPU) == passing.MOST["cpu"]
+    assert batch_size(10**7, CPU) == 1
+    few = batch_size(4 * 10**6, CPU)
     assert 1 <= few < passing.MOST["cpu"]
     assert few * 4 * 4 * 10**6 < 10**9

@@ -14,7 +14,8 @@ import torch
 import jobs
 from basemodel.data.listing import DataError
 from basemodel.files import write_json
-from basemodel.networks.models import build, save_weights
+from basemodel.models.architectures import build
+from basemodel.models.trained import save_weights
 from basemodel.rank import catalogue, metadata
 from basemodel.rank import fetch as fetching
 from basemodel.rank.names import Candidate, candidates, parse
@@ -131,10 +132,10 @@ def test_without_a_network_nothing_is_tried_again_and_again(tmp_path):
 
 
 def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch, capsys):
-    from basemodel.rank import from_torchvision
+    from basemodel.models import from_torchvision
 
     candidate = parse("torchvision:squeezenet1_1")
-    path = from_torchvision.cached(from_torchvision.weights_of(candidate))
+    path = from_torchvision.cached(from_torchvision.weights_of(candidate.model))
     path.parent.mkdir(parents=True)
     path.touch()
     monkeypatch.setattr(torch.hub, "download_url_to_file", None)

@@ -13,16 +13,18 @@ from safetensors.torch import save_file
 from torch import nn
 
 import jobs
+from basemodel.compute import image_files
 from basemodel.data.listing import DataError
 from basemodel.files import read_json, write_json
+from basemodel.models.failures import Unusable
+from basemodel.models.load import load
+from basemodel.models.model import Model
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import tuning
-from basemodel.rank.failures import Unusable
 from basemodel.rank.images import choose
-from basemodel.rank.load import load
 from basemodel.rank.names import parse
-from basemodel.rank.network import Network
-from basemodel.rank.preparation import Preparation
 from basemodel.rank.tuning import tune
+from basemodel.training import finetuning
 
 SETTINGS = {
     "trainable": "all", "epochs": 4, "batch": 8, "optimizer": "sgd", "learning_rate": 0.05,
@@ -84,9 +86,9 @@ def test_it_learns_and_does_so_again(chosen, candidate, tmp_path, settings):
 
 def watched(monkeypatch, candidate, tmp_path):
     """The network that `tune` is going to train, and its weights before."""
-    network = load(candidate, tmp_path)
+    network = load(**candidate.arguments, models=tmp_path)
     before = {name: value.clone() for name, value in network.module.state_dict().items()}
-    monkeypatch.setattr(tuning, "load", lambda *_: network)
+    monkeypatch.setattr(tuning, "load", lambda **_: network)
     return network.module, before
 
 
@@ -110,13 +112,13 @@ def test_all_but_the_old_classifier_is_trained(chosen, candidate, tmp_path, monk
 
 def test_seeds_differ(chosen, candidate, tmp_path, monkeypatch):
     layers = []
-    real = tuning.fit
+    real = finetuning.fit
 
     def fit(model, *arguments):
         layers.append(model.weight.detach().clone())
         return real(model, *arguments)
 
-    monkeypatch.setattr(tuning, "fit", fit)
+    monkeypatch.setattr(finetuning, "fit", fit)
     for seed in (0, 1):
         tune(candidate, chosen, tmp_path, {**LAST, "epochs": 1}, seed)
     assert not layers[0].equal(layers[1])
@@ -128,10 +130,10 @@ def test_families(label, tmp_path, monkeypatch, chosen):
     if label.startswith("timm"):
         pytest.importorskip("timm")
     twin = parse(label).control
-    network = load(twin, tmp_path)
+    network = load(**twin.arguments, models=tmp_path)
     few = {**chosen, "probe": chosen["probe"][::12], "test": chosen["test"][::3]}
     before = next(network.module.parameters()).detach().clone()
-    monkeypatch.setattr(tuning, "load", lambda *_: network)
+    monkeypatch.setattr(tuning, "load", lambda **_: network)
     quick = {**SETTINGS, "epochs": 1, "learning_rate": 1e-3}
     assert tune(twin, few, tmp_path, quick, 0)["tests"] == 2
     assert not next(network.module.parameters()).equal(before)
@@ -148,15 +150,16 @@ def small(side=4, embeds=True):
     def crop(image):
         return torch.from_numpy(np.asarray(image.resize((side, side))).copy()).permute(2, 0, 1)
 
-    preparation = Preparation(crop, "resized", torch.Tensor.float)
-    return Network(module, preparation, look, (side, side), None, {})
+    one = (1 / 255,) * 3  # values stay 0..255
+    preprocessing = Preprocessing(None, (side, side), (0, 0, 0), one, transform=crop)
+    return Model(module, preprocessing, look)
 
 
 BASE = parse("base:resnet18/x")
 
 
 def test_training_that_diverges(chosen, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "load", lambda *_: small())
+    monkeypatch.setattr(tuning, "load", lambda **_: small())
     with pytest.raises(Unusable, match="not finite|became") as told:
         tune(BASE, chosen, tmp_path, {**SETTINGS, "learning_rate": 1e30}, 0)
     assert told.value.remedy.startswith("lower learning_rate")
@@ -164,13 +167,13 @@ def test_training_that_diverges(chosen, tmp_path, monkeypatch):
 
 
 def test_images_that_do_not_fit_are_told_before_any_is_decoded(chosen, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "load", lambda *_: small(side=100))
+    monkeypatch.setattr(tuning, "load", lambda **_: small(side=100))
     needed = 24 * 3 * 100 * 100
-    monkeypatch.setattr(tuning, "free_memory", lambda _: 2 * needed - 2)
+    monkeypatch.setattr(image_files, "free_memory", lambda _: 2 * needed - 2)
     gone = {**chosen, "folder": "/nowhere"}
     with pytest.raises(Unusable, match=r"pixels need 720\.0 kB, more than half of the 1\.4 MB"):
         tune(BASE, gone, tmp_path, SETTINGS, 0)
-    monkeypatch.setattr(tuning, "free_memory", lambda _: 2 * needed)
+    monkeypatch.setattr(image_files, "free_memory", lambda _: 2 * needed)
     with pytest.raises(DataError, match="rank again"):
         tune(BASE, gone, tmp_path, SETTINGS, 0)
 
@@ -179,14 +182,14 @@ def test_too_little_memory_while_training(chosen, tmp_path, monkeypatch):
     def fit(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(tuning, "load", lambda *_: small())
-    monkeypatch.setattr(tuning, "fit", fit)
+    monkeypatch.setattr(tuning, "load", lambda **_: small())
+    monkeypatch.setattr(finetuning, "fit", fit)
     with pytest.raises(Unusable, match="training on 8 images at a time .*; lower runtime.gpu_jobs"):
         tune(BASE, chosen, tmp_path, SETTINGS, 0)
 
 
 def test_a_network_without_embeddings(chosen, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "load", lambda *_: small(embeds=False))
+    monkeypatch.setattr(tuning, "load", lambda **_: small(embeds=False))
     with pytest.raises(Unusable, match="no embeddings"):
         tune(BASE, chosen, tmp_path, SETTINGS, 0)
 
@@ -231,7 +234,7 @@ def test_what_cannot_be_used_is_a_result_with_the_reason(chosen, candidate, tmp_
 
 
 def test_a_crash_is_a_result(chosen, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "load", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(tuning, "load", lambda **_: os.kill(os.getpid(), signal.SIGKILL))
     result = finetuned(tmp_path, chosen, BASE, LAST)
     assert result["failed"].startswith("killed, most likely as the machine ran out of memory")
     assert "memory" in result["remedy"]

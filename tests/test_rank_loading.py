@@ -15,11 +15,12 @@ from sklearn.datasets import load_sample_image
 import rank_weights
 from basemodel.data.decode import square
 from basemodel.files import write_json
-from basemodel.networks.models import build, save_weights
-from basemodel.networks.preprocessing import Preprocessing
-from basemodel.rank import from_torchvision
-from basemodel.rank.failures import Unusable
-from basemodel.rank.load import load
+from basemodel.models import from_torchvision
+from basemodel.models.architectures import build
+from basemodel.models.failures import Unusable
+from basemodel.models.load import load
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.models.trained import save_weights
 from basemodel.rank.names import parse
 
 timm = pytest.importorskip("timm")
@@ -56,7 +57,7 @@ def noise(width=97, height=64):
 
 def seen(network, *images):
     with torch.inference_mode():
-        return network.look(torch.stack([network.preparation(image) for image in images]))
+        return network.forward(torch.stack([network.preprocessing(image) for image in images]))
 
 
 def in_hub(folder, candidate, state):
@@ -84,16 +85,16 @@ def test_untrained_twins_are_always_the_same(tmp_path):
     for name in (TINY, "torchvision:squeezenet1_1"):
         twin = parse(name).control
         torch.manual_seed(1)
-        first = load(twin, tmp_path)
+        first = load(**twin.arguments, models=tmp_path)
         torch.rand(7)
-        assert same(load(twin, tmp_path), first.module.state_dict())
+        assert same(load(**twin.arguments, models=tmp_path), first.module.state_dict())
 
 
 def test_weights_in_the_hubs_cache(tmp_path):
     candidate = parse(TINY)
-    state = filled(load(candidate.control, tmp_path).module)
+    state = filled(load(**candidate.control.arguments, models=tmp_path).module)
     in_hub(tmp_path, candidate, state)
-    network = load(candidate, tmp_path)
+    network = load(**candidate.arguments, models=tmp_path)
     assert same(network, state)
     assert network.facts["licence"] == "apache-2.0"
     assert network.facts["source_classes"] == 1000
@@ -103,16 +104,16 @@ def test_weights_in_the_hubs_cache(tmp_path):
 
 def test_torchvisions_weights_run_no_pickle(tmp_path):
     candidate = parse("torchvision:squeezenet1_1")
-    path = from_torchvision.cached(from_torchvision.weights_of(candidate))
+    path = from_torchvision.cached(from_torchvision.weights_of(candidate.model))
     path.parent.mkdir(parents=True)
-    state = filled(load(candidate.control, tmp_path).module)
+    state = filled(load(**candidate.control.arguments, models=tmp_path).module)
     torch.save(state, path)
-    network = load(candidate, tmp_path)
+    network = load(**candidate.arguments, models=tmp_path)
     assert same(network, state)
     assert network.facts["imagenet_top1"] == pytest.approx(58.178)
     torch.save({"weights": Program(tmp_path / "ran")}, path)
     with pytest.raises(Unusable, match="cannot be loaded .* delete this file; `snakemake rank_f"):
-        load(candidate, tmp_path)
+        load(**candidate.arguments, models=tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
@@ -140,13 +141,13 @@ class Program:
 )
 def test_what_is_not_there_is_told_without_the_network(name, said, tmp_path):
     with pytest.raises(Unusable, match=said):
-        load(parse(name), tmp_path)
+        load(**parse(name).arguments, models=tmp_path)
 
 
 def test_loading_forbids_what_could_reach_the_network_or_run_code(tmp_path):
     from huggingface_hub import constants
 
-    load(parse(TINY).control, tmp_path)
+    load(**parse(TINY).control.arguments, models=tmp_path)
     assert constants.HF_HUB_OFFLINE
     assert os.environ["HF_HUB_OFFLINE"] == os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"
 
@@ -160,7 +161,7 @@ def test_a_file_of_weights(tmp_path, wrapped):
     state = filled(timm.create_model("test_resnet", num_classes=7))
     stored = {f"module.{name}": value for name, value in state.items()}
     torch.save({wrapped: stored, "epoch": 3} if wrapped else stored, tmp_path / "w.pth")
-    network = load(file_of(tmp_path / "w.pth"), tmp_path)
+    network = load(**file_of(tmp_path / "w.pth").arguments, models=tmp_path)
     assert same(network, state)
     assert network.facts["source_classes"] == 7
     assert seen(network, noise())["probabilities"].shape == (1, 7)
@@ -170,7 +171,7 @@ def test_a_file_of_weights(tmp_path, wrapped):
 def test_a_file_for_torchvision_may_have_other_classes(tmp_path, architecture):
     state = filled(from_torchvision.get_model(architecture.split(":")[1], num_classes=7))
     save_file(state, tmp_path / "w.safetensors")
-    network = load(file_of(tmp_path / "w.safetensors", architecture), tmp_path)
+    network = load(**file_of(tmp_path / "w.safetensors", architecture).arguments, models=tmp_path)
     assert same(network, state)
     assert network.facts["source_classes"] == 7
 
@@ -178,7 +179,7 @@ def test_a_file_for_torchvision_may_have_other_classes(tmp_path, architecture):
 def test_weights_of_another_architecture_are_told_by_key(tmp_path):
     save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(Unusable) as error:
-        load(file_of(tmp_path / "w.safetensors"), tmp_path)
+        load(**file_of(tmp_path / "w.safetensors").arguments, models=tmp_path)
     assert "missing: conv1" in error.value.reason
     assert "unknown: blocks.0" in error.value.reason
     assert error.value.remedy == "name the architecture that the weights are of"
@@ -186,7 +187,7 @@ def test_weights_of_another_architecture_are_told_by_key(tmp_path):
     state["layer1.0.conv1.weight"] = torch.zeros(3, 2, 1, 1)
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(Unusable, match=r"1 of another shape: layer1.0.conv1.weight \(3x2x1x1 ins"):
-        load(file_of(tmp_path / "w.safetensors"), tmp_path)
+        load(**file_of(tmp_path / "w.safetensors").arguments, models=tmp_path)
 
 
 OTHER_NUMBERS = {
@@ -209,7 +210,7 @@ def test_numbers_that_are_not_the_weights_are_refused(tmp_path, kind):
     state["conv1.0.weight"] = OTHER_NUMBERS[kind](state["conv1.0.weight"])
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(Unusable) as error:
-        load(file_of(tmp_path / "w.pth"), tmp_path)
+        load(**file_of(tmp_path / "w.pth").arguments, models=tmp_path)
     assert error.value.reason.endswith(
         f"holds no plain weights: 1 of another kind: conv1.0.weight ({kind} instead of float32)"
     )
@@ -224,7 +225,7 @@ def test_weights_may_be_of_another_precision(tmp_path, kind):
     for cast in (state, {n: v for n, v in state.items() if v.is_floating_point()}):
         file = state | {name: value.to(kind) for name, value in cast.items()}
         save_file(file, tmp_path / "w.safetensors")
-        assert same(load(file_of(tmp_path / "w.safetensors"), tmp_path), state)
+        assert same(load(**file_of(tmp_path / "w.safetensors").arguments, models=tmp_path), state)
 
 
 def test_positions_that_are_no_whole_numbers_are_refused(tmp_path):
@@ -236,10 +237,12 @@ def test_positions_that_are_no_whole_numbers_are_refused(tmp_path):
     for cast, said in ((torch.int32, None), (torch.float16, rf"{name} \(float16 instead of int64")):
         torch.save(state | {name: state[name].to(cast)}, tmp_path / "w.pth")
         if said is None:
-            assert same(load(file_of(tmp_path / "w.pth", architecture), tmp_path), state)
+            assert same(
+                load(**file_of(tmp_path / "w.pth", architecture).arguments, models=tmp_path), state
+            )
         else:
             with pytest.raises(Unusable, match=said):
-                load(file_of(tmp_path / "w.pth", architecture), tmp_path)
+                load(**file_of(tmp_path / "w.pth", architecture).arguments, models=tmp_path)
 
 
 def test_files_that_hold_no_weights_are_told(tmp_path):
@@ -255,7 +258,7 @@ def test_files_that_hold_no_weights_are_told(tmp_path):
         "missing.pth": "there is no file .*missing.pth; correct its name",
     }.items():
         with pytest.raises(Unusable, match=said):
-            load(file_of(tmp_path / name), tmp_path)
+            load(**file_of(tmp_path / name).arguments, models=tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
@@ -267,17 +270,17 @@ def test_a_base_model(tmp_path):
     folder = tmp_path / "resnet18"
     save_weights(module, folder / "class02-01.safetensors")
     write_json(folder / "class02-01.json", card)
-    network = load(parse("base:resnet18/class02-01"), tmp_path)
+    network = load(**parse("base:resnet18/class02-01").arguments, models=tmp_path)
     assert same(network, module.state_dict())
     noise().save(tmp_path / "a.png")
     packed = torch.from_numpy(square(tmp_path / "a.png", 40).copy())[None]
-    assert torch.equal(network.preparation(noise())[None], preprocessing.centre_crop(packed))
+    assert torch.equal(network.preprocessing(noise())[None], preprocessing.centre_crop(packed))
     assert seen(network, noise())["probabilities"].shape == (1, 5)
-    twin = load(parse("base:resnet18/class02-01").control, tmp_path)
+    twin = load(**parse("base:resnet18/class02-01").control.arguments, models=tmp_path)
     assert not same(twin, module.state_dict())
     assert twin.module.state_dict().keys() == module.state_dict().keys()
     with pytest.raises(Unusable, match="class02-02.safetensors; did you mean class02-01"):
-        load(parse("base:resnet18/class02-02"), tmp_path)
+        load(**parse("base:resnet18/class02-02").arguments, models=tmp_path)
 
 
 def test_real_weights_see_what_timms_own_loading_sees(tmp_path):
@@ -290,9 +293,10 @@ def test_real_weights_see_what_timms_own_loading_sees(tmp_path):
     in_hub(tmp_path, candidate, {k: v.clone() for k, v in theirs.state_dict().items()})
     shutil.copy(path, tmp_path / "mine.safetensors")
     mine = file_of(tmp_path / "mine.safetensors", "timm:tf_efficientnet_lite0")
-    for network in (load(candidate, tmp_path), load(mine, tmp_path)):
+    for each in (candidate, mine):
+        network = load(**each.arguments, models=tmp_path)
         found = seen(network, photo())
         with torch.inference_mode():
-            answer = theirs(network.preparation(photo())[None]).softmax(1)
+            answer = theirs(network.preprocessing(photo())[None]).softmax(1)
         assert torch.equal(found["probabilities"], answer)
         assert int(answer.argmax()) == 698  # a palace

@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from basemodel.rank import from_torchvision
-from basemodel.rank.load import load
+from basemodel.models import from_torchvision
+from basemodel.models.load import load
 from basemodel.rank.names import parse
-from basemodel.rank.network import cost
 
 pytest.importorskip("timm")
 
@@ -33,7 +32,7 @@ def noise(width=97, height=64):
 
 def seen(network, *images):
     with torch.inference_mode():
-        return network.look(torch.stack([network.preparation(image) for image in images]))
+        return network.forward(torch.stack([network.preprocessing(image) for image in images]))
 
 
 # What networks of different kinds give. Shapes need no values.
@@ -63,8 +62,8 @@ SHAPES = {
 def test_what_kinds_of_networks_give(name, shapes, tmp_path):
     maps, width, classes = shapes
     with torch.device("meta"):
-        network = load(parse(name).control, tmp_path)
-        found = network.look(torch.empty(2, 3, *network.side))
+        network = load(**parse(name).control.arguments, models=tmp_path)
+        found = network.forward(torch.empty(2, 3, *network.preprocessing.side))
     assert ("featuremaps" in found) == (maps is not None)
     if maps is not None:
         assert found["featuremaps"].shape == (2, *maps)
@@ -76,10 +75,10 @@ def test_what_kinds_of_networks_give(name, shapes, tmp_path):
 @pytest.mark.parametrize("name", ["timm:test_resnet", "timm:test_vit", "timm:test_convnext"])
 def test_what_a_network_gives_belongs_together(name, tmp_path):
     """Its own forward pass, its embeddings and its last layer lead to the same probabilities."""
-    network = load(parse(name).control, tmp_path)
+    network = load(**parse(name).control.arguments, models=tmp_path)
     images = [noise(), noise(160, 200)]
     found = seen(network, *images)
-    batch = torch.stack([network.preparation(image) for image in images])
+    batch = torch.stack([network.preprocessing(image) for image in images])
     with torch.inference_mode():
         answers = network.module(batch).softmax(1)
         last = network.module.get_classifier()(found["embeddings"]).softmax(1)
@@ -106,34 +105,34 @@ def test_each_network_has_its_own_preprocessing(tmp_path):
         "timm:tf_efficientnet_lite0": (256, 224, 0.5, 0.5, cubic),
         "torchvision:squeezenet1_1": (256, 224, *imagenet, linear),
     }.items():
-        network = load(parse(name).control, tmp_path)
-        given = network.preparation(photo()).numpy()
+        network = load(**parse(name).control.arguments, models=tmp_path)
+        given = network.preprocessing(photo()).numpy()
         np.testing.assert_allclose(given, by_hand(photo(), *expected), atol=1e-5)
 
 
 def test_images_are_prepared_as_the_libraries_do_to_the_last_bit(tmp_path):
     timm = pytest.importorskip("timm")
     for name in ("tf_efficientnet_lite0", "vit_tiny_patch16_224", "test_byobnet"):
-        network = load(parse(f"timm:{name}").control, tmp_path)
+        network = load(**parse(f"timm:{name}").control.arguments, models=tmp_path)
         config = timm.data.resolve_model_data_config(network.module)
         theirs = timm.data.create_transform(**config, is_training=False)
-        assert torch.equal(network.preparation(photo()), theirs(photo()))
+        assert torch.equal(network.preprocessing(photo()), theirs(photo()))
     for name in ("squeezenet1_1", "efficientnet_b0", "swin_t"):
-        network = load(parse(f"torchvision:{name}").control, tmp_path)
+        network = load(**parse(f"torchvision:{name}").control.arguments, models=tmp_path)
         theirs = from_torchvision.get_model_weights(name).DEFAULT.transforms()
-        assert torch.equal(network.preparation(photo()), theirs(photo()))
+        assert torch.equal(network.preprocessing(photo()), theirs(photo()))
 
 
 def test_costs_are_those_that_the_libraries_publish(tmp_path):
     with torch.device("meta"):
         for name in ("squeezenet1_1", "mobilenet_v3_small", "resnet18"):
             meta = from_torchvision.get_model_weights(name).DEFAULT.meta
-            counted = cost(load(parse(f"torchvision:{name}").control, tmp_path))
+            counted = load(**parse(f"torchvision:{name}").control.arguments, models=tmp_path).cost()
             assert counted.parameters == meta["num_params"]
             assert counted.multiply_adds / 1e9 == pytest.approx(meta["_ops"], abs=2e-3)
-        pit = cost(load(parse("timm:pit_ti_224").control, tmp_path))
+        pit = load(**parse("timm:pit_ti_224").control.arguments, models=tmp_path).cost()
         assert pit.multiply_adds / 1e9 == pytest.approx(0.7, abs=0.05)  # as in its paper
-        lite = cost(load(parse("timm:tf_efficientnet_lite0").control, tmp_path))
+        lite = load(**parse("timm:tf_efficientnet_lite0").control.arguments, models=tmp_path).cost()
     assert lite.parameters - lite.parameters_without_classifier == 1280 * 1000 + 1000
     assert lite.multiply_adds / 1e9 == pytest.approx(0.385, abs=1e-3)
     assert lite.largest == 96 * 112 * 112

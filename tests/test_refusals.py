@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import jobs
+from basemodel.compute import feeding
+from basemodel.compute.feeding import Streamed
 from basemodel.data import packed
-from basemodel.features import feeding
-from basemodel.features.feeding import Streamed
 from basemodel.files import write_json
 from basemodel.training import finetuning, pretraining
 from test_resume import NEVER, finetune_job, pretrain_job
@@ -91,6 +91,7 @@ def test_a_base_model_that_is_not_finite_is_not_used(tmp_path, data):
     rows, images = data / "rows.npy", data / "train" / "images.npy"
     np.save(rows, np.arange(4))
     job["input"] |= {"probe": str(rows), "images": str(images)}
+    job["params"] = {"dtype": "float32"}
     with pytest.raises(FloatingPointError, match=f"{name} not finite"):
         jobs.run("featuremaps.py", **job)
 

@@ -10,11 +10,10 @@ import yaml
 from snakemake.utils import update_config
 
 from basemodel import resources
+from basemodel.compute.passing import EVALUATION_BATCH
 from basemodel.data import subsets
-from basemodel.features.inference import EVALUATION_BATCH
-from basemodel.networks import catalog
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.truncation import cost
+from basemodel.models import catalog
+from basemodel.models.architectures import NETWORKS
 from basemodel.resources import Allocated, Need, allocate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,10 +46,10 @@ def test_the_costs_without_torch_are_within_a_tenth_of_the_exact_ones(experiment
             layer.register_forward_hook(lambda layer, given, output: outputs.append(output))
     with torch.no_grad():
         model.eval()(torch.empty(1, 3, side, side, device="meta"))
-    parameters, multiply_adds = cost(model, side)
+    cost = count(model, side)
     about = catalog.size(name, network["width"], network["stem"], side)
-    assert about.multiply_adds == pytest.approx(multiply_adds, rel=0.1)
-    assert about.parameters == pytest.approx(parameters, rel=0.1)
+    assert about.multiply_adds == pytest.approx(cost.multiply_adds, rel=0.1)
+    assert about.parameters == pytest.approx(cost.parameters, rel=0.1)
     assert about.largest == pytest.approx(max(output.numel() for output in outputs), rel=0.1)
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import jobs
+from basemodel.compute.device import seed_everything
 from basemodel.data import packed
-from basemodel.features.device import seed_everything
 from basemodel.files import read_json, write_json
 from basemodel.training import checkpoints, pretraining
 from basemodel.training.checkpoints import Checkpoint, job_hash

@@ -11,8 +11,8 @@ import yaml
 
 from basemodel import metrics, settings
 from basemodel.files import write_json
-from basemodel.networks import catalog
-from basemodel.networks.architectures import NETWORKS
+from basemodel.models import catalog
+from basemodel.models.architectures import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from basemodel.features import feeding
-from basemodel.features.device import autocast, seed_everything
-from basemodel.features.feeding import Streamed, feed, load
-from basemodel.features.inference import accuracy, apply
-from basemodel.networks import models
-from basemodel.networks.models import initialise
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.compute import feeding
+from basemodel.compute.device import autocast, seed_everything
+from basemodel.compute.evaluation import accuracy
+from basemodel.compute.feeding import Streamed, feed, load
+from basemodel.compute.passing import apply
+from basemodel.models import architectures
+from basemodel.models.architectures import initialise
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.loop import fit
 from basemodel.training.loss_watch import EVERY, Watch
 
@@ -42,7 +43,7 @@ def images():
 
 def untrained(architecture):
     generator = seed_everything(7)
-    model = models.build(architecture, 4, width=0.125, stem="small", dropout=0.2)
+    model = architectures.build(architecture, 4, width=0.125, stem="small", dropout=0.2)
     initialise(model, "kaiming")
     return model.to(memory_format=torch.channels_last), generator
 

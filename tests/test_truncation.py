@@ -8,9 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import jobs
 from basemodel.files import write_json
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.catalog import ARCHITECTURES, layers
-from basemodel.networks.truncation import cost, cut, truncated
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.catalog import ARCHITECTURES, layers
+from basemodel.models.cost import count
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.models.trained import truncated, whole
+from basemodel.models.truncation import cut
 from basemodel.tables import read_csv
 
 # (architecture, width, stem, side of the images)
@@ -126,11 +129,17 @@ def test_an_architecture_that_is_not_there():
 # Truncated networks -------------------------------------------------------------------------
 
 
+def frozen_and_trained(network, layer, classes):
+    card = {"network": {"classes": 1}, "preprocessing": Preprocessing(32, 32).as_card()}
+    model = truncated(whole(network, card), layer)
+    return model.divided(model.new_last(classes, "torchvision"), "last")
+
+
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_features_are_the_means_over_positions(architecture):
     model = network(architecture, 0.125, "small").train()
     for layer in range(layers(architecture)):
-        frozen, trained = truncated(model, layer, classes=7)
+        frozen, trained = frozen_and_trained(model, layer, classes=7)
         assert not any(module.training for module in frozen.modules())
         with torch.no_grad():
             features = frozen(images(32))
@@ -142,13 +151,18 @@ def test_features_are_the_means_over_positions(architecture):
 
 def test_resnet_cut_after_its_last_layer_is_the_whole_network():
     model = network("resnet18", 0.25, "small", classes=5)
-    frozen, trained = truncated(model, 16, classes=5)
+    frozen, trained = frozen_and_trained(model, 16, classes=5)
     trained.load_state_dict(model.fc.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(trained(frozen(images(32))), model(images(32)))
 
 
 # Costs --------------------------------------------------------------------------------------
+
+
+def cost(network, side):
+    found = count(network, side)
+    return found.parameters, found.multiply_adds
 
 
 def test_cost_of_one_layer_of_each_kind_by_hand():
@@ -170,14 +184,14 @@ def test_cost_is_half_the_operations_that_torch_counts(size):
     model = network(architecture, width, stem)
     spent = []
     for layer in range(layers(architecture)):
-        whole = nn.Sequential(*truncated(model, layer, classes=11))
+        complete = nn.Sequential(*frozen_and_trained(model, layer, classes=11))
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            whole(images(side, count=1))
-        parameters, multiply_adds = cost(whole, side)
+            complete(images(side, count=1))
+        parameters, multiply_adds = cost(complete, side)
         assert 2 * multiply_adds == counter.get_total_flops()
-        assert parameters == sum(p.numel() for p in whole.parameters())
+        assert parameters == sum(p.numel() for p in complete.parameters())
         trunk = cost(cut(model, layer), side)
-        channels = whole[1].in_features
+        channels = complete[1].in_features
         assert parameters - trunk[0] == 11 * channels + 11
         assert multiply_adds - trunk[1] == 11 * channels
         spent.append((parameters, multiply_adds))
@@ -211,8 +225,8 @@ def test_cost_leaves_the_model_as_it_was():
 
 
 def test_costs_script(tmp_path):
-    for name, count in (("greek", 34), ("digits", 10)):
-        write_json(tmp_path / f"{name}.json", {"dataset": name, "classes": ["?"] * count})
+    for name, classes in (("greek", 34), ("digits", 10)):
+        write_json(tmp_path / f"{name}.json", {"dataset": name, "classes": ["?"] * classes})
     networks = {
         "alexnet": {"width": 0.25, "stem": "small"},
         "resnet18": {"width": 0.25, "stem": "small"},

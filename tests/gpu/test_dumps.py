@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from basemodel.features import extract
-from basemodel.networks import models
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.compute.extract import extract_packed
+from basemodel.models import architectures, trained
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.gpu
 
@@ -24,8 +24,8 @@ TOLERANCE = {"float32": 2e-5, "float16": 2**-10}
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_a_dump_is_the_cpus(where, data, tmp_path, architecture, dtype, stem, width, side):
     torch.manual_seed(0)
-    network = models.build(architecture, 5, width=width, stem=stem, dropout=0.5)
-    models.initialise(network, "kaiming")
+    network = architectures.build(architecture, 5, width=width, stem=stem, dropout=0.5)
+    architectures.initialise(network, "kaiming")
     np.save(tmp_path / "rows.npy", np.arange(0, 200, 7 if side == 32 else 40))
     split, preprocessing = data / "train", Preprocessing(size=32, crop=32)
     if side != 32:
@@ -33,13 +33,11 @@ def test_a_dump_is_the_cpus(where, data, tmp_path, architecture, dtype, stem, wi
         split, preprocessing = tmp_path, Preprocessing(size=side, crop=side)
         np.save(tmp_path / "images.npy", images)
         np.save(tmp_path / "labels.npy", np.load(data / "train" / "labels.npy"))
-    found = []
+    card = {"network": {"classes": 5}, "preprocessing": preprocessing.as_card()}
+    model, found = trained.whole(network, card), []
     for device in (where, torch.device("cpu")):
         outputs = {name: tmp_path / f"{device.type}-{name}.npy" for name in ARRAYS}
-        extract.write(
-            outputs, network, extract.whole_network, split, tmp_path / "rows.npy", preprocessing,
-            dtype, device,
-        )  # fmt: skip
+        extract_packed(model, split, tmp_path / "rows.npy", outputs, dtype, device)
         found.append({name: np.load(path) for name, path in outputs.items()})
     ours, theirs = found
     for name in ARRAYS:

@@ -1,21 +1,17 @@
 """The GPU's memory: a job stays within its share, and what happens when that is too little."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import psutil
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 import jobs
-from basemodel.features.device import job_device
-from basemodel.features.feeding import Streamed, free_memory, load
-from basemodel.features.inference import apply
-from basemodel.rank.network import Network
-from basemodel.rank.passing import Pass
-from basemodel.rank.preparation import Preparation
+from basemodel.compute.device import allocated_device
+from basemodel.compute.feeding import Streamed, free_memory, load
+from basemodel.compute.image_files import ImageFiles
+from basemodel.compute.passing import Pass, Timed, apply
+from basemodel.models.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.gpu
 
@@ -28,13 +24,6 @@ RECIPE = {
 }  # fmt: skip
 
 
-def lent(share):
-    """A job, as far as `job_device` looks at it."""
-    runtime = {"device": "auto"}
-    resources = {"gpu": 1, "gpu_share": share}
-    return SimpleNamespace(config={"runtime": runtime}, resources=resources)
-
-
 def room_of(where):
     """Bytes that can be had: on the CPU all that a single request can ask for."""
     if where.type == "cuda":
@@ -45,7 +34,7 @@ def room_of(where):
 
 def test_free_memory_is_what_is_left_of_the_share(gpu):
     _, total = torch.cuda.mem_get_info()
-    where = job_device(lent(25))
+    where = allocated_device("auto", 1, 25)
     assert where.type == "cuda"
     room = free_memory(where)
     assert 0 < room <= 0.25 * total
@@ -59,7 +48,7 @@ def test_free_memory_is_what_is_left_of_the_share(gpu):
 
 
 def test_images_that_do_not_fit_into_the_share_are_streamed(gpu, tmp_path):
-    where = job_device(lent(25))
+    where = allocated_device("auto", 1, 25)
     room = free_memory(where)
     shape = (room // (256 * 256 * 3) + 1, 256, 256, 3)
     images = np.memmap(tmp_path / "images", np.uint8, "w+", shape=shape)  # takes no space: all 0
@@ -82,7 +71,7 @@ def test_too_little_memory_is_one_line_that_names_the_setting(gpu, pretraining, 
 
 
 def test_a_pass_is_halved_when_memory_runs_out(gpu):
-    where = job_device(lent(25))
+    where = allocated_device("auto", 1, 25)
     part = room_of(where) // 30
     sizes = []
 
@@ -100,7 +89,7 @@ def test_a_pass_is_halved_when_memory_runs_out(gpu):
 def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, request, capsys):
     if where.type == "cuda":
         request.getfixturevalue("gpu")
-        where = job_device(lent(25))
+        where = allocated_device("auto", 1, 25)
     part = room_of(where) // 3
 
     def crop(image):
@@ -113,12 +102,13 @@ def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, reque
     files = [tmp_path / f"{number:02}.png" for number in range(11)]
     for number, file in enumerate(files):
         Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(file)
-    preparation = Preparation(crop, "the first pixel", torch.Tensor.float)
-    network = Network(nn.Identity(), preparation, look, (4, 4), None, {})
-    passed = Pass(network, where, 8, 2)
-    found = torch.cat([outputs["embeddings"] for outputs in passed.outputs(files)])
+    preprocessing = Preprocessing(None, (4, 4), (0, 0, 0), (1, 1, 1), transform=crop)
+    timed = Timed(look, where)
+    passed = Pass(lambda images: timed(preprocessing.normalise(images.to(where))), 8)
+    crops = ImageFiles(files, preprocessing, 8, 2).batches()
+    found = torch.cat([outputs["embeddings"] for outputs in passed.over(crops)])
     assert found.device.type == where.type
-    assert found[:, 0].tolist() == [20.0 * number for number in range(11)]
-    assert passed.batch == 2
-    assert "not enough memory for 8 images at a time: 4" in capsys.readouterr().out
-    assert passed.images_per_second() > 0
+    assert (255 * found[:, 0]).round().tolist() == [20.0 * number for number in range(11)]
+    assert passed.size == 2
+    assert "too little memory for 8 images at a time: 4" in capsys.readouterr().out
+    assert timed.images_per_second() > 0

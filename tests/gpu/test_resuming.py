@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import jobs
+from basemodel.compute.device import seed_everything
 from basemodel.data import packed
-from basemodel.features.device import seed_everything
-from basemodel.networks import models
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models import architectures
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import Interrupted, fit
@@ -29,8 +29,8 @@ def train(where, data, architecture, path=None, until=None, **changes):
     """Train; SIGTERM comes after `until` steps. The weights, on the CPU, and the history."""
     torch._dynamo.reset()  # as in a process of its own
     generator = seed_everything(0)
-    model = models.build(architecture, 5, width=0.25, stem="small", dropout=0.3)
-    models.initialise(model, "kaiming")
+    model = architectures.build(architecture, 5, width=0.25, stem="small", dropout=0.3)
+    architectures.initialise(model, "kaiming")
     model = model.to(where, memory_format=torch.channels_last)
     images, labels = packed.load(data / "train")
     images = torch.from_numpy(images.copy()).to(where)

@@ -44,11 +44,15 @@ from pathlib import Path
 
 import torch
 
-from basemodel.features.device import job_device
-from basemodel.features.feeding import free_memory
+from basemodel.compute.device import allocated_device
+from basemodel.compute.feeding import free_memory
 
 seen = {"visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
-where = job_device(snakemake)
+where = allocated_device(
+    snakemake.config["runtime"]["device"],
+    snakemake.resources.get("gpu", 0),
+    snakemake.resources.get("gpu_share"),
+)
 seen |= {"device": where.type, "devices": torch.cuda.device_count()}
 if where.type == "cuda":
     free, seen["total"] = torch.cuda.mem_get_info()

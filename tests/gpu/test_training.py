@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from basemodel.compute.device import seed_everything
+from basemodel.compute.feeding import Streamed, feed, load
 from basemodel.data import packed
-from basemodel.features.device import seed_everything
-from basemodel.features.feeding import Streamed, feed, load
-from basemodel.networks import models
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models import architectures
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.loop import fit
 
@@ -31,8 +31,8 @@ LOSS, GRADIENT = 1e-5, 0.03
 def untrained(where, architecture, width=0.25, stem="small", dropout=0.0):
     """A network, the same on every device, and the generator to train it with."""
     generator = seed_everything(7)
-    model = models.build(architecture, 5, width=width, stem=stem, dropout=dropout)
-    models.initialise(model, "kaiming")
+    model = architectures.build(architecture, 5, width=width, stem=stem, dropout=dropout)
+    architectures.initialise(model, "kaiming")
     return model.to(where, memory_format=torch.channels_last), generator
 
 

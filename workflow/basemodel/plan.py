@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from basemodel import metrics
-from basemodel.networks.catalog import layers
+from basemodel.models.catalog import layers
 from basemodel.rates import Rates, elements, weights
 from basemodel.resources import dataset_size, tuned
 from basemodel.settings import other_metrics, pretrain_settings

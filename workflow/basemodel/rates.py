@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.catalog import layers
-from basemodel.networks.truncation import cost, cut
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.catalog import layers
+from basemodel.models.cost import count
+from basemodel.models.truncation import cut
 
 
 @dataclass
@@ -98,4 +99,4 @@ def _with(found: Rates, entered: dict[str, float]) -> Rates:
 def _multiply_adds(name: str, size: dict[str, Any]) -> int:
     with torch.device("meta"):
         model = NETWORKS[name](1000, width=size["width"], stem=size["stem"])
-    return cost(model, size["side"])[1]
+    return count(model, size["side"]).multiply_adds

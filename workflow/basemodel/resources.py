@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
 from basemodel.files import read_json
-from basemodel.networks.catalog import size
+from basemodel.models.catalog import size
 from basemodel.run.memory import CUDA_CONTEXT
 from basemodel.settings import pretrain_settings
 

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from basemodel.networks import catalog
+from basemodel.models import catalog
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 

@@ -11,7 +11,7 @@ from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
 from basemodel.files import read_json
-from basemodel.networks import catalog
+from basemodel.models import catalog
 from basemodel.rank import names
 from basemodel.schema import SettingsError, nearest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from basemodel import inline, metrics, resources, settings
 from basemodel.data import subsets
 from basemodel.metrics import module_names
-from basemodel.networks.catalog import layers
+from basemodel.models.catalog import layers
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered

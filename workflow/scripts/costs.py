@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 
 from basemodel.files import read_json
-from basemodel.networks.architectures import NETWORKS
-from basemodel.networks.catalog import layers
-from basemodel.networks.truncation import cost, truncated
+from basemodel.models.architectures import NETWORKS
+from basemodel.models.catalog import layers
+from basemodel.models.cost import count
+from basemodel.models.truncation import channels_of, cut
 from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
@@ -27,11 +28,11 @@ with torch.device("meta"):  # shapes without values: VGG16 takes no memory
         network = settings["networks"][architecture]
         model = NETWORKS[architecture](1, width=network["width"], stem=network["stem"])
         for layer in range(layers(architecture)):
-            frozen, new = truncated(model, layer, 1)
-            parameters, multiply_adds = cost(frozen, settings["side"])
-            for target, count in classes.items():
-                weights = new.in_features * count  # the new layer's, without its biases
-                spent = parameters + weights + count, multiply_adds + weights
+            trunk = cut(model, layer)
+            cost, channels = count(trunk, settings["side"]), channels_of(trunk)
+            for target, number in classes.items():
+                weights = channels * number  # the new layer's, without its biases
+                spent = cost.parameters + weights + number, cost.multiply_adds + weights
                 rows.append((architecture, target, layer, *spent))
 
 columns = ["architecture", "target", "layer", "parameters", "multiply_adds"]

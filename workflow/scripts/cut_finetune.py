@@ -1,27 +1,46 @@
-"""Cut a normally trained network after one layer, and train a new last layer on one target task."""
+"""Cut a normally trained network after one layer, and train a new last layer on one target task.
+
+input:  weights, card: of the whole network; meta: of the packed target, its arrays beside it
+output: a JSON: architecture, layer, target, then as of finetune.py
+settings: finetune, of which the last layer is trained, whatever it says is trainable; seed
+
+A job that was stopped is resumed (basemodel.training.checkpoints).
+"""
 
 import sys
+from pathlib import Path
 
-from basemodel.features.device import seed_everything
-from basemodel.files import read_json
-from basemodel.networks import models
-from basemodel.networks.truncation import truncated
+from basemodel.compute.device import allocated_device, seed_everything
+from basemodel.files import read_json, write_json
+from basemodel.models import trained
+from basemodel.run import versions
 from basemodel.run.provenance import verify
 from basemodel.seeds import seed_of
-from basemodel.training.finetuning import finetune_job
+from basemodel.training.checkpoints import of_job
+from basemodel.training.finetuning import finetune_packed
 from basemodel.training.loop import Interrupted
 
 verify(snakemake.params.code)
-settings = snakemake.params.settings
-job = snakemake.wildcards
-layer = int(job.layer)
-generator = seed_everything(seed_of("cut", job.architecture, layer, job.target, settings["seed"]))
-model = models.load(snakemake.input.weights, snakemake.input.card)
-frozen, last = truncated(model, layer, len(read_json(snakemake.input.meta)["classes"]))
-models.initialise(last, settings["finetune"]["initialisation"])
-names = {"architecture": job.architecture, "layer": layer, "target": job.target}
+job, output, runtime = snakemake.wildcards, snakemake.output[0], snakemake.config["runtime"]
+settings = {**snakemake.params.settings["finetune"], "trainable": "last"}
+precision, seed = settings["precision"], snakemake.params.settings["seed"]
+data, classes = Path(snakemake.input.meta).parent, read_json(snakemake.input.meta)["classes"]
+resources = snakemake.resources
+where = allocated_device(runtime["device"], resources.get("gpu", 0), resources.get("gpu_share"))
+checkpoint = of_job(output, snakemake.input, snakemake.params, runtime, where, precision)
+
+names = {"architecture": job.architecture, "layer": int(job.layer), "target": job.target}
+generator = seed_everything(seed_of("cut", *names.values(), seed))
+network = trained.load(snakemake.input.weights, snakemake.input.card)
+model = trained.truncated(network, names["layer"])
+last = model.new_last(len(classes), settings["initialisation"])
+room = runtime["device_memory"]
 try:
-    finetune_job(snakemake, frozen, last, generator, names)
+    result = finetune_packed(model, last, data, settings, generator, where, checkpoint, room)
 except Interrupted as reason:
     print(reason)
     sys.exit(Interrupted.EXIT_CODE)
+facts = {"precision": precision, "versions": versions.of(versions.NETWORKS)}
+write_json(output, {**names, **result, **checkpoint.made_on(), **facts})
+checkpoint.remove()
+print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

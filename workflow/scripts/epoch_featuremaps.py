@@ -1,11 +1,26 @@
-"""Like featuremaps.py, for a network as it was after one epoch of normal training."""
+"""Like featuremaps.py, for a network as it was after one epoch of normal training.
+
+input:  weights: a folder of each epoch's; card: of the network; images: of the packed split;
+        probe: rows of it, an .npy
+output: featuremaps, embeddings, probabilities: .npy; card: JSON (compute.extract.extract_packed)
+settings: dtype: of the featuremaps
+"""
 
 from pathlib import Path
 
-from basemodel.features.extract import extract_job, whole_network
-from basemodel.networks import models
+from basemodel.compute.device import allocated_device
+from basemodel.compute.extract import extract_packed
+from basemodel.files import write_json
+from basemodel.models import trained
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
+split, probe = Path(snakemake.input.images).parent, snakemake.input.probe
+arrays = {name: path for name, path in snakemake.output.items() if name != "card"}
+dtype, resources = snakemake.params.settings["dtype"], snakemake.resources
+device = snakemake.config["runtime"]["device"]
+where = allocated_device(device, resources.get("gpu", 0), resources.get("gpu_share"))
+
 weights = Path(snakemake.input.weights, f"{snakemake.wildcards.epoch}.safetensors")
-extract_job(snakemake, models.load(weights, snakemake.input.card), whole_network)
+model = trained.load(weights, snakemake.input.card)
+write_json(snakemake.output.card, extract_packed(model, split, probe, arrays, dtype, where))

@@ -1,7 +1,7 @@
 """Pass the chosen images through one candidate; one that cannot be used only gets a card.
 
 input:  images: images.json of rank_images.py
-output: card: card.json; arrays: a folder of those of rank.extract.ARRAYS that the network has,
+output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
         whose checksums are on the card; failures: json, the reasons for which the candidate could
         not be used, of this run and of earlier ones, in order
 settings: candidate: the fields of rank.names.Candidate; dtype: of the featuremaps; weights: the
@@ -12,28 +12,30 @@ from pathlib import Path
 
 import torch  # before the fork  # noqa: F401
 
-from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
+from basemodel.models.failures import Unusable
+from basemodel.models.model import OUTPUTS
 from basemodel.rank.extract import clear, extract, failed
-from basemodel.rank.failures import Unusable
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-settings = snakemake.params.settings
-candidate = Candidate(**settings["candidate"])
-chosen = read_json(snakemake.input.images)
-arrays, failures = Path(snakemake.output.arrays), Path(snakemake.output.failures)
+settings, config, resources = snakemake.params.settings, snakemake.config, snakemake.resources
+candidate, dtype = Candidate(**settings["candidate"]), settings["dtype"]
+chosen, arrays = read_json(snakemake.input.images), Path(snakemake.output.arrays)
+failures = Path(snakemake.output.failures)
 reasons = read_json(failures) if failures.exists() else []
+outputs = {name: arrays / f"{name}.npy" for name in OUTPUTS}
 arrays.mkdir(exist_ok=True)
+models = Path(config["results"], "models")
+kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
+# Not yet the device itself: CUDA, once it has started, does not survive the fork.
+allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
 try:
-    models = Path(snakemake.config["results"], "models")
-    cropped = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
-    dtype, lent = settings["dtype"], lent_to(snakemake)
-    facts = isolated(extract, candidate, chosen, arrays, models, cropped, dtype, lent)
+    facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
 except Unusable as error:
-    clear(arrays)
+    clear(outputs.values())
     facts = failed(candidate, error)
     reasons.append(facts["failed"])
     print(f"{candidate.label}: not ranked: {error}")

@@ -10,21 +10,22 @@ from pathlib import Path
 
 import torch  # before the fork  # noqa: F401
 
-from basemodel.features.device import lent_to
 from basemodel.files import read_json, write_json
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate
 from basemodel.rank.tuning import failed, tune
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-settings = snakemake.params.settings
+settings, config, resources = snakemake.params.settings, snakemake.config, snakemake.resources
 candidate, seed = Candidate(**settings["candidate"]), settings["seed"]
 chosen = read_json(snakemake.input.images)
-models = Path(snakemake.config["results"], "models")
+models = Path(config["results"], "models")
+# Not yet the device itself: CUDA, once it has started, does not survive the fork.
+allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
 try:
-    result = isolated(tune, candidate, chosen, models, settings["tuning"], seed, lent_to(snakemake))
+    result = isolated(tune, candidate, chosen, models, settings["tuning"], seed, allocated)
     print(f"{candidate.label}, seed {seed}: test accuracy {result['accuracy']:.4f}")
 except Unusable as error:
     result = failed(candidate, seed, error)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from basemodel.files import read_json
+from basemodel.models.failures import Unusable
 from basemodel.rank import curated
-from basemodel.rank.failures import Unusable
 
 FEW = 100  # of timm's
 
@@ -39,7 +39,7 @@ def listing(models: Path, pattern: str = "*") -> Iterator[Line]:
 
 
 def _timm(pattern: str) -> Iterator[Line]:
-    from basemodel.rank import from_timm
+    from basemodel.models import from_timm
 
     try:
         timm = from_timm.library()
@@ -61,7 +61,7 @@ def _timm(pattern: str) -> Iterator[Line]:
 
 
 def _torchvision(pattern: str) -> Iterator[Line]:
-    from basemodel.rank import from_torchvision as source
+    from basemodel.models import from_torchvision as source
 
     for name in source.names():
         for weights in source.get_model_weights(name):
@@ -75,7 +75,7 @@ def _torchvision(pattern: str) -> Iterator[Line]:
 def _parameters_of_base(card: Path) -> int:
     import torch
 
-    from basemodel.networks.models import build
+    from basemodel.models.architectures import build
 
     with torch.device("meta"):
         return sum(p.numel() for p in build(**read_json(card)["network"]).parameters())

@@ -1,5 +1,7 @@
 """From a candidate and image files to arrays and a card."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from time import perf_counter
@@ -7,19 +9,17 @@ from typing import Any
 
 import torch
 
-from basemodel.features.arrays import checked, write_arrays
-from basemodel.features.device import deterministic, device_name, lent_device
+from basemodel.compute import extract as compute
+from basemodel.compute.device import allocated_device, device_name
+from basemodel.compute.image_files import ImageFiles, kept_at
+from basemodel.compute.passing import Timed, batch_size, keep_freed_memory, out_of_memory
 from basemodel.files import temporary
-from basemodel.rank.failures import Unusable
-from basemodel.rank.load import load
+from basemodel.models.failures import Unusable
+from basemodel.models.from_file import sha256
+from basemodel.models.load import load
 from basemodel.rank.names import Candidate
-from basemodel.rank.network import cost
-from basemodel.rank.passing import Pass, batch_size, keep_freed_memory
-from basemodel.rank.preparation import place
-from basemodel.rank.weights import sha256
 from basemodel.run import versions
 
-ARRAYS = ("featuremaps", "embeddings", "probabilities")
 PACKAGES = {
     "base": (*versions.NETWORKS, "pillow"),
     "torchvision": (*versions.NETWORKS, "pillow", "torchvision"),
@@ -30,77 +30,73 @@ PACKAGES = {
 def extract(
     candidate: Candidate,
     chosen: dict[str, Any],
-    folder: Path,
+    outputs: dict[str, Path],
     models: Path,
-    cropped: Path,
+    kept: Path,
     dtype: str,
-    lent: tuple[str, int, int] = ("cpu", 0, 100),
+    allocated: tuple[str, int, int] = ("cpu", 0, 100),
 ) -> dict[str, Any]:
-    """Write ARRAYS, as far as the network has them, as .npy files in `folder`; return the card.
+    """Write what the candidate gives for the probe images, and return the card.
 
-    featuremaps: `dtype` [n, C, H, W]; embeddings: float32 [n, D]; probabilities: float32 [n, Z],
-    of the source classes. Rows are in the order of the probe in `chosen`, which is images.json.
-    `models`: the folder of base models; `cropped`: the folder of images that others have cropped;
-    `lent`: the arguments of `lent_device`, whose error this raises; Unusable if the candidate
-    cannot be used, listing.DataError if an image cannot be decoded any more, files.DiskFull.
+    `outputs` and `dtype` are as in compute.extract; rows are in the order of the probe in `chosen`,
+    which is images.json. `models`: the folder of base models; `kept`: the folder of images that
+    others have cropped; `allocated`: the arguments of `allocated_device`, whose error this raises;
+    Unusable if the candidate cannot be used, listing.DataError if an image cannot be decoded any
+    more, files.DiskFull.
     """
     started = perf_counter()
-    deterministic()
     keep_freed_memory()
-    where, threads = lent_device(*lent), torch.get_num_threads()
-    network = load(candidate, models)
-    costs = cost(network)
-    network.module.to(where, memory_format=torch.channels_last)  # up to twice as fast
+    where, threads = allocated_device(*allocated), torch.get_num_threads()
+    model = load(**candidate.arguments, models=models)
+    costs = model.cost()
     loaded = perf_counter()
     images = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
     known = [image["sha256"] for image in chosen["probe"]]
-    kept = place(cropped, network.preparation, known)
-    passed = Pass(network, where, batch_size(costs, where), threads, kept)
-
-    def arrays():
-        for found in passed.outputs(images):
-            yield {
-                name: checked(
-                    name, found[name], dtype if name == "featuremaps" else "float32", BROKEN
-                )
-                for name in ARRAYS
-                if name in found
-            }
-
-    paths = {name: folder / f"{name}.npy" for name in ARRAYS}
+    size = batch_size(costs.largest, where)
+    place = kept_at(kept, model.preprocessing, known)
+    crops = ImageFiles(images, model.preprocessing, size, threads, place).batches()
+    forward = Timed(model.forward, where)
     try:
-        shapes = write_arrays(paths, arrays(), len(images))
+        timed = replace(model, forward=forward)
+        shapes, batch = compute.extract(timed, crops, len(images), outputs, dtype, where, size)
     except (FloatingPointError, OverflowError) as error:
         raise Unusable(str(error), "leave it out") from error
-    speed = passed.images_per_second()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise Unusable(
+            "one image needs more memory than there is",
+            "use a machine with more memory, or leave it out",
+        ) from None
+    seconds = forward.seconds
+    speed = forward.images_per_second()
     print(f"{candidate.label}: {speed:.1f} images a second in the network, on {where.type}")
     return {
         **of(candidate),
-        "input": [3, *network.side],
+        "input": [3, *model.preprocessing.side],
         "parameters": costs.parameters,
         "parameters_without_classifier": costs.parameters_without_classifier,
         "multiply_adds": costs.multiply_adds,
-        **network.facts,
-        "notes": network.notes,
+        **model.facts,
+        "notes": model.notes,
         "images": len(images),
         "shapes": shapes,
-        "arrays": {name: sha256(paths[name]) for name in shapes},
+        "arrays": {name: sha256(outputs[name]) for name in shapes},
         "images_per_second": speed,
         "seconds": {
             "loading": loaded - started,
-            "network": passed.seconds,
+            "network": seconds,
             "all": perf_counter() - started,
         },
-        "batch": passed.batch,
+        "batch": batch,
         "device": device_name(where),
         "threads": threads,
     }
 
 
-def clear(folder: Path) -> None:
-    """Remove the arrays in a folder, whole ones and what a killed process left of others."""
-    for name in ARRAYS:
-        path = folder / f"{name}.npy"
+def clear(arrays: Iterable[Path]) -> None:
+    """Remove arrays, whole ones and what a killed process left of others."""
+    for path in arrays:
         path.unlink(missing_ok=True)
         temporary(path).unlink(missing_ok=True)
 
@@ -133,6 +129,3 @@ def _versions(candidate: Candidate) -> dict[str, str]:
         return versions.of(packages)
     except PackageNotFoundError:  # timm, which is then why the candidate fails
         return versions.of(packages[:-1])
-
-
-BROKEN = "the weights are damaged, or are those of another architecture"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from basemodel.files import shown
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable, nearest
 from basemodel.rank.names import Candidate
 
 SECONDS = 10  # within which a host must answer
@@ -43,12 +43,12 @@ def _fetch(candidate: Candidate) -> str:
 def _from_torchvision(candidate: Candidate) -> str:
     import torch
 
-    from basemodel.rank import from_torchvision as source
+    from basemodel.models import from_torchvision as source
 
     name, known = candidate.model.partition(".")[0], source.names()
     if name not in known:
-        raise Unusable(f"torchvision has no model {name!r}", source.nearest_of(name, known))
-    weights = source.weights_of(candidate)
+        raise Unusable(f"torchvision has no model {name!r}", nearest(name, known))
+    weights = source.weights_of(candidate.model)
     path = source.cached(weights)
     if path.is_file():
         return "is here"
@@ -65,7 +65,7 @@ def _from_timm(candidate: Candidate) -> str:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    from basemodel.rank import from_timm as source
+    from basemodel.models import from_timm as source
 
     source.check_name(timm, candidate.model)
     config = timm.models.get_pretrained_cfg(candidate.model)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from basemodel.compute.device import DeviceError
 from basemodel.data.listing import DataError
-from basemodel.features.device import DeviceError
 from basemodel.files import DiskFull
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable
 
 # Not the candidate's fault: the job fails, with the message.
 OURS = (DataError, DiskFull, DeviceError)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basemodel.networks.catalog import ARCHITECTURES
+from basemodel.models.catalog import ARCHITECTURES
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
@@ -76,6 +76,16 @@ class Candidate:
     def model(self) -> str:
         """The name of its network in `library`, with the tag of its weights if it has one."""
         return self._model[1]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those by which models.load.load finds it."""
+        return {
+            "library": self.library,
+            "name": self.model,
+            "file": self.file,
+            "untrained": self.untrained,
+        }
 
     @property
     def _model(self) -> tuple[str, str]:

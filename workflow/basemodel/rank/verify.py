@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable
 from basemodel.rank.ranking_json import Verified, VerifiedRow
 from basemodel.statistics.bootstrap import percentiles, resample_runs
 

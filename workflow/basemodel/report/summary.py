@@ -5,7 +5,7 @@ from textwrap import wrap
 
 import pandas as pd
 
-from basemodel.networks.catalog import architecture_title
+from basemodel.models.catalog import architecture_title
 from basemodel.statistics import published
 from basemodel.statistics.pairs import best_row
 from basemodel.statistics.spearman import HIGH

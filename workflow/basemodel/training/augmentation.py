@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models.preprocessing import Preprocessing
 
 
 def random_crop_flip(

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from basemodel import files
-from basemodel.features.device import device_name
-from basemodel.networks.weights import DIVERGED, check_finite
+from basemodel.compute.device import device_name
+from basemodel.models.own_weights import DIVERGED, check_finite
 
 UNUSABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
 UNUSABLE += (pickle.UnpicklingError, FloatingPointError)

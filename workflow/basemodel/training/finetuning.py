@@ -1,92 +1,75 @@
-"""Fine-tuning a base model, or a part of one, on a target task."""
+"""Fine-tuning a model, or a part of one, on labelled images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from basemodel.compute.device import autocast, named_memory
+from basemodel.compute.evaluation import correct, share
+from basemodel.compute.feeding import Streamed, free_memory, load
+from basemodel.compute.passing import apply
 from basemodel.data import packed
-from basemodel.features.device import autocast, job_device, named_memory
-from basemodel.features.feeding import Streamed, free_memory, load
-from basemodel.features.inference import apply, correct, share
-from basemodel.files import read_json, write_json
-from basemodel.networks.preprocessing import Preprocessing
-from basemodel.run import versions
+from basemodel.models.model import Model
 from basemodel.training.augmentation import random_crop_flip
-from basemodel.training.checkpoints import Checkpoint, of_job
+from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.last_layers import train_last_layers
 from basemodel.training.loop import fit
 
+if TYPE_CHECKING:
+    from basemodel.compute.passing import Inputs
 
-def divide(model: nn.Module, trainable: str) -> tuple[nn.Module, nn.Module]:
-    """The frozen part and the trained part, which takes the output of the frozen one.
-
-    `last`: only a new last fully connected layer is trained; `head`: the hidden fully connected
-    layers too; `all`: everything. The frozen part is in evaluation mode, so that its batch
-    normalisation and dropout are those of evaluation.
-    """
-    if trainable == "last":
-        frozen, trained = nn.Sequential(model.trunk, model.head[:-1]), model.last
-    elif trainable == "head":
-        frozen, trained = model.trunk, model.head
-    else:
-        frozen, trained = nn.Identity(), model
-    return frozen.eval(), trained
+Prepare = Callable[[Tensor], Tensor]
 
 
 def finetune(
-    frozen: nn.Module,
-    trained: nn.Module,
-    data: str | Path,
+    model: Model,
+    last: nn.Linear,
+    train: tuple["Inputs", Tensor],
+    test: tuple["Inputs", Tensor],
     settings: dict[str, Any],
-    preprocessing: Preprocessing,
     generator: torch.Generator,
+    prepare: Prepare,
+    augment: Prepare | None = None,
     checkpoint: Checkpoint | None = None,
-    device_memory: float = 0.5,
     repeats: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Train `trained` on what `frozen` outputs for a target's images; test on its test images.
+    """Train a model with the new layer `last` on images, and test it on others.
 
-    `data`: the folder of a packed data set, with `train` and `test`. `settings` are those of
-    `loop.fit`, plus `augmentation`; `checkpoint` is as in `loop.fit`. Images are streamed if both
-    splits together take more than `device_memory`, a fraction of the device's free memory. Returns
-    accuracy (top-1, on the test images), correct (a string with 1 for each test image that was
-    classified correctly, and 0 for the others), train_accuracy (in the last epoch), the history of
-    all epochs, and repeats.
+    `train`, `test`: images, and labels int64 [n]; to train on, they must be in memory or packed,
+    unless they pass a frozen part first. `prepare` makes what the network takes of a batch of them,
+    `augment` does so in training. `settings`: those of `loop.fit`, and `trainable` (Model.divided).
+    Model and layer are on one device. What is frozen is in evaluation mode, and if nothing is
+    augmented, images pass it once.
 
-    `repeats`: seeds to train a last layer with again, from the start, on the same frozen features;
-    of each, accuracy and correct are returned. Raises ValueError if a split has no images, or if
-    repeats are asked for and more than a last layer on frozen features is trained.
+    Returns accuracy (top-1, on the test images), correct (a string with 1 for each test image that
+    was classified correctly, and 0 for the others), train_accuracy (in the last epoch), the history
+    of all epochs, and repeats: with these seeds a last layer on frozen features is trained again,
+    from the start; of each, accuracy and correct. Raises ValueError if repeats are asked for and
+    more is trained, and as `loop.fit` and `correct` do.
     """
-    where = next(trained.parameters()).device
-    precision = settings["precision"]
-    room = device_memory * free_memory(where)
-    inputs, labels = _split(data, "train", where, room)
-    tests = _split(data, "test", where, room - inputs.nbytes)
-    plain = partial(_frozen, frozen, preprocessing.centre_crop, precision)
-    prepare = plain
-    if settings["augmentation"]:
-        augment = partial(random_crop_flip, preprocessing=preprocessing, generator=generator)
-        prepare = partial(_frozen, frozen, augment, precision)
-    elif not isinstance(frozen, nn.Identity):
-        # Frozen features do not change between epochs: compute them once.
-        inputs = torch.cat(list(apply(plain, inputs, where))).clone()
-        prepare = _as_it_is
-    frozen_features = prepare is _as_it_is
-    if repeats and not (frozen_features and isinstance(trained, nn.Linear)):
+    frozen, trained = model.divided(last, settings["trainable"])
+    where, precision = last.weight.device, settings["precision"]
+    once = augment is None and settings["trainable"] != "all"
+    if repeats and not (once and settings["trainable"] == "last"):
         raise ValueError("only a last layer on frozen features is trained again with other seeds")
-    history = fit(trained, inputs, labels, settings, generator, prepare, checkpoint)
-    test_inputs, test_labels = tests
-    if frozen_features:
-        test_inputs = torch.cat(list(apply(plain, test_inputs, where))).clone()
-        plain = _as_it_is
-    right = correct(trained, test_inputs, test_labels, plain, precision)
+    (inputs, labels), (test_inputs, test_labels) = train, test
+    evaluated = partial(_frozen, frozen, prepare, precision)
+    prepared = partial(_frozen, frozen, augment or prepare, precision)
+    if once:
+        inputs = torch.cat(list(apply(evaluated, inputs, where))).clone()
+        prepared = _unchanged
+    history = fit(trained, inputs, labels, settings, generator, prepared, checkpoint)
+    if once:
+        test_inputs = torch.cat(list(apply(evaluated, test_inputs, where))).clone()
+        evaluated = _unchanged
+    right = correct(trained, test_inputs, test_labels, evaluated, precision)
     again = []
     if repeats:
-        layers = train_last_layers(trained, inputs, labels, settings, repeats)
+        layers = train_last_layers(last, inputs, labels, settings, repeats)
         again = [correct(layer, test_inputs, test_labels, precision=precision) for layer in layers]
     return {
         **_outcome(right),
@@ -96,49 +79,44 @@ def finetune(
     }
 
 
+@named_memory()
+def finetune_packed(
+    model: Model,
+    last: nn.Linear,
+    data: str | Path,
+    settings: dict[str, Any],
+    generator: torch.Generator,
+    where: torch.device,
+    checkpoint: Checkpoint | None = None,
+    device_memory: float = 0.5,
+    repeats: Sequence[int] = (),
+) -> dict[str, Any]:
+    """`finetune` on a packed data set: `data`, its folder, with `train` and `test`.
+
+    `settings`: also `augmentation`, whether to train on random crops and flips. Model and layer are
+    moved to the device `where`. Images are streamed if both splits together take more than
+    `device_memory`, a fraction of the device's free memory. Raises ValueError if a split has no
+    images, DeviceError.
+    """
+    model.to(where)
+    last.to(where)
+    room = device_memory * free_memory(where)
+    train = _split(data, "train", where, room)
+    test = _split(data, "test", where, room - train[0].nbytes)
+    preprocessing, augment = model.preprocessing, None
+    if settings["augmentation"]:
+        augment = partial(random_crop_flip, preprocessing=preprocessing, generator=generator)
+    return finetune(
+        model, last, train, test, settings, generator, preprocessing.centre_crop, augment,
+        checkpoint, repeats,
+    )  # fmt: skip
+
+
 def _outcome(right: Tensor) -> dict[str, Any]:
     return {
         "accuracy": share(right),
         "correct": "".join("1" if one else "0" for one in right.tolist()),
     }
-
-
-@named_memory()
-def finetune_job(
-    job: Any,
-    frozen: nn.Module,
-    trained: nn.Module,
-    generator: torch.Generator,
-    names: dict[str, Any],
-    repeats: Sequence[int] = (),
-) -> None:
-    """Fine-tune as a rule's job (its `snakemake` object) asks, on its device; write its output.
-
-    Inputs: the divided network's card and the target's meta. `names` come first in the output;
-    `repeats` as in `finetune`. Raises loop.Interrupted, DeviceError.
-    """
-    where = job_device(job)
-    for part in (frozen, trained):
-        part.to(where, memory_format=torch.channels_last)
-    precision = job.params.settings["finetune"]["precision"]
-    runtime = job.config["runtime"]
-    checkpoint = of_job(job.output[0], job.input, job.params, runtime, where, precision)
-    result = finetune(
-        frozen,
-        trained,
-        Path(job.input.meta).parent,
-        job.params.settings["finetune"],
-        Preprocessing.from_card(read_json(job.input.card)),
-        generator,
-        checkpoint,
-        job.config["runtime"]["device_memory"],
-        repeats,
-    )
-    made = {**checkpoint.made_on(), "precision": precision}
-    facts = {**made, "versions": versions.of(versions.NETWORKS)}
-    write_json(job.output[0], {**names, **result, **facts})
-    checkpoint.remove()
-    print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")
 
 
 def _split(
@@ -153,12 +131,12 @@ def _split(
     return load(images, None, where, room), torch.from_numpy(labels)
 
 
-def _frozen(frozen: nn.Module, look, precision: str, batch: Tensor) -> Tensor:
+def _frozen(frozen: nn.Module, prepare: Prepare, precision: str, batch: Tensor) -> Tensor:
     with torch.no_grad():
-        seen = look(batch)  # outside autocast: only the network computes in reduced precision
-        with autocast(precision, seen.device):
-            return frozen(seen)
+        images = prepare(batch)  # outside autocast: only the network uses reduced precision
+        with autocast(precision, images.device):
+            return frozen(images)
 
 
-def _as_it_is(batch: Tensor) -> Tensor:
+def _unchanged(batch: Tensor) -> Tensor:
     return batch

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from basemodel.features.device import autocast
-from basemodel.networks.models import initialise
-from basemodel.networks.weights import DIVERGED, check_finite
+from basemodel.compute.device import autocast
+from basemodel.models.architectures import initialise
+from basemodel.models.own_weights import DIVERGED, check_finite
 from basemodel.training.loop import learning_rate, make_optimizer
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from basemodel.features.device import autocast
-from basemodel.features.feeding import Streamed, feed
+from basemodel.compute.device import autocast
+from basemodel.compute.feeding import Streamed, feed
 from basemodel.training.checkpoints import Checkpoint, PartialEpoch
 from basemodel.training.loss_watch import Watch
 from basemodel.training.stop_signals import stop_signals

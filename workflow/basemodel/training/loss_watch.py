@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from basemodel.networks.weights import DIVERGED, check_finite
+from basemodel.models.own_weights import DIVERGED, check_finite
 
 EVERY = 16  # steps, on a GPU: waiting for their losses each time costs it a pause in every step
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from basemodel.compute.device import named_memory, seed_everything
+from basemodel.compute.evaluation import accuracy
+from basemodel.compute.feeding import Streamed, free_memory, load
 from basemodel.data import packed
-from basemodel.features.device import job_device, named_memory, seed_everything
-from basemodel.features.feeding import Streamed, free_memory, load
-from basemodel.features.inference import accuracy
-from basemodel.files import read_json
-from basemodel.networks.models import backbone_parameters, build, initialise
-from basemodel.networks.preprocessing import Preprocessing
+from basemodel.models.architectures import build, initialise
+from basemodel.models.preprocessing import Preprocessing
+from basemodel.models.trained import backbone_parameters
 from basemodel.run import versions
 from basemodel.seeds import seed_of
 from basemodel.training.augmentation import random_crop_flip
@@ -32,9 +32,10 @@ class Pretraining:
     source data set. `settings`: the rules', of network (architecture, width, stem), pretrain
     (as in the configuration), preprocessing and seed. Images are streamed if both splits together
     take more than `device_memory`, a fraction of the free memory of the device, `where`. Raises
-    ValueError if a split has no images of the task's classes.
+    ValueError if a split has no images of the task's classes, DeviceError.
     """
 
+    @named_memory()
     def __init__(
         self,
         subset: dict[str, Any],
@@ -62,19 +63,6 @@ class Pretraining:
         room = device_memory * free_memory(self.where)
         self._images, self._labels = self._split(train, subset["images"], room)
         self._tests = self._split(test, None, room - self._images.nbytes)
-
-    @classmethod
-    @named_memory()
-    def of_job(cls, job: Any) -> "Pretraining":
-        """What a rule's job asks for; `job` is its `snakemake` object. Raises DeviceError."""
-        return cls(
-            read_json(job.input.subset),
-            Path(job.input.train).parent,
-            Path(job.input.test).parent,
-            job.params.settings,
-            job.config["runtime"]["device_memory"],
-            job_device(job),
-        )
 
     @named_memory()
     def run(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from basemodel.metrics import load
-from basemodel.networks.catalog import architecture_title
+from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.tables import require_fractions
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from basemodel.metrics import load
-from basemodel.networks.catalog import architecture_title
+from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.spearman import HIGH
 

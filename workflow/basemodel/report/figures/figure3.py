@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from basemodel.metrics import load
-from basemodel.networks.catalog import architecture_line, architecture_title
+from basemodel.models.catalog import architecture_line, architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.bootstrap import mean_of_defined
 from basemodel.statistics.pairs import alpha_grid, best_row

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import offset_copy
 
-from basemodel.networks.catalog import architecture_title
+from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics import cuts
 

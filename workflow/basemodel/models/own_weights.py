@@ -1,4 +1,4 @@
-"""Weights in safetensors files; weights that are not finite are neither written nor used."""
+"""This project's own weights, in safetensors files: neither written nor used unless finite."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -13,12 +13,9 @@ if any, and its ReLU, but before any pooling. In ResNet18
 So the last cut of each network is its trunk, on which its base model is scored and fine-tuned.
 """
 
-import copy
+from torch import nn
 
-import torch
-from torch import Tensor, nn
-
-from basemodel.networks.architectures import ResNet18
+from basemodel.models.architectures import ResNet18
 
 
 def cut(model: nn.Module, layer: int) -> nn.Sequential:
@@ -45,43 +42,10 @@ def cut(model: nn.Module, layer: int) -> nn.Sequential:
     return nn.Sequential(*before, *rest)
 
 
-def truncated(model: nn.Module, layer: int, classes: int) -> tuple[nn.Sequential, nn.Linear]:
-    """The frozen and the trained part of the cut network, as finetuning.divide returns them.
-
-    Frozen, in evaluation mode: the cut, global average pooling and flattening, images
-    [n, 3, side, side] -> features [n, C]. Trained: a new fully connected layer, features ->
-    logits [n, classes]. The new layer is made on the default device, so that its weights do not
-    depend on where the model is; the caller moves it there once it is initialised.
-    """
-    trunk = cut(model, layer)
-    # The last convolution registered may be a block's shortcut, which has as many channels
-    channels = [m.out_channels for m in trunk.modules() if isinstance(m, nn.Conv2d)][-1]
-    frozen = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return frozen.eval(), nn.Linear(channels, classes)
-
-
-def cost(model: nn.Module, side: int) -> tuple[int, int]:
-    """Parameters, and multiply-adds for one image [1, 3, side, side], of any of these networks.
-
-    Counts the multiply-adds of convolutions, including the shortcuts, and of fully connected
-    layers; biases, batch normalisation, ReLU and pooling are left out, as is usual. To count the
-    new layer as well, pass nn.Sequential(*truncated(...)).
-    """
-    # Only shapes matter: on the meta device nothing is computed, and a copy leaves the model as it
-    # is (its batch statistics, its mode, its hooks).
-    shapes = copy.deepcopy(model).to("meta").eval()
-    total = 0
-
-    def count(module: nn.Conv2d | nn.Linear, _: tuple[Tensor], output: Tensor) -> None:
-        nonlocal total
-        total += output.numel() * module.weight[0].numel()  # one weight vector per output
-
-    for module in shapes.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        shapes(torch.empty(1, 3, side, side, device="meta"))
-    return sum(p.numel() for p in model.parameters()), total
+def channels_of(trunk: nn.Sequential) -> int:
+    """How many channels a cut network has: the length of its embeddings."""
+    # The last convolution registered may be a block's shortcut, which has as many.
+    return [m.out_channels for m in trunk.modules() if isinstance(m, nn.Conv2d)][-1]
 
 
 def _count(model: nn.Module) -> int:

@@ -1,6 +1,6 @@
 """What rules and figures need to know about the architectures, without importing torch.
 
-networks.architectures builds them.
+models.architectures builds them.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def smallest_side(name: str, stem: str) -> int:
 
 
 def size(name: str, width: float, stem: str, side: int) -> Size:
-    """About what an image of this side asks of a network; networks.truncation.cost counts exactly.
+    """About what an image of this side asks of a network; models.cost counts exactly.
 
     The published network's numbers, scaled: layers have width squared times as many weights, and
     outputs side squared times as many positions. First and last layers scale otherwise; for the

@@ -1,46 +1,14 @@
-"""Passing images through a network without training it."""
+"""How often a network's first choice is right."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from basemodel.features.device import autocast
-from basemodel.features.feeding import Streamed, feed
-from basemodel.networks.weights import DIVERGED
-
-# Images evaluated at a time: enough to be fast, few enough for most devices.
-EVALUATION_BATCH = 256
-
-
-def apply(
-    function: Callable[[Tensor], Tensor], inputs: Tensor | Streamed, where: torch.device
-) -> Iterator[Tensor]:
-    """Apply `function` to every batch of `inputs`, in order, without gradients.
-
-    If a GPU has too little memory, batches are halved, down to one image.
-    """
-    size = EVALUATION_BATCH
-    for batch in feed(inputs, torch.arange(len(inputs)).split(size), where):
-        waiting = deque(batch.split(size))
-        while waiting:
-            found = None
-            try:
-                with torch.inference_mode():
-                    found = function(waiting[0])
-            except torch.OutOfMemoryError:
-                if len(waiting[0]) == 1:
-                    raise
-            if found is not None:
-                waiting.popleft()
-                yield found
-                continue
-            # Not in the handler: there, the failed attempt's tensors are still held.
-            size = (len(waiting[0]) + 1) // 2
-            torch.cuda.empty_cache()
-            print(f"too little memory for {len(waiting[0])} images at a time: {size}", flush=True)
-            waiting = deque(part for each in waiting for part in each.split(size))
+from basemodel.compute.device import autocast
+from basemodel.compute.feeding import Streamed
+from basemodel.compute.passing import apply
+from basemodel.models.own_weights import DIVERGED
 
 
 def accuracy(

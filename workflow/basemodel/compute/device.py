@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
@@ -19,46 +18,6 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def job_device(job: Any) -> torch.device:
-    """The device of a rule's job (its `snakemake` object); errors as in `lent_device`."""
-    return lent_device(*lent_to(job))
-
-
-def lent_to(job: Any) -> tuple[str, int, int]:
-    """What `lent_device` takes, for a process that is forked from the job's: CUDA, once it has
-    started, does not survive a fork."""
-    given = job.resources
-    return job.config["runtime"]["device"], given.get("gpu", 0), given.get("gpu_share") or 100
-
-
-def lent_device(wanted: str, gpu: int, share: int) -> torch.device:
-    """The GPU that a job was lent, or else the CPU.
-
-    `wanted`: runtime.device; `gpu`: 1 if the job asked for one; `share`: hundredths of the GPU that
-    are the job's. It cannot take more of the GPU's memory than that, less what CUDA itself takes.
-    Raises DeviceError if only a GPU is wanted, and there is none.
-    """
-    if wanted == "cpu" or (wanted == "auto" and not gpu):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        if wanted == "cuda":
-            raise DeviceError(
-                f"runtime.device is cuda, and torch finds no GPU for this job on {_node()}; set it "
-                "to auto, or run where there is one"
-            )
-        return torch.device("cpu")
-    if share < 100:
-        _, total = torch.cuda.mem_get_info()
-        part = share / 100 - CUDA_CONTEXT / total
-        torch.cuda.set_per_process_memory_fraction(max(0.0, part))
-    return torch.device("cuda")
-
-
-def device_name(where: torch.device) -> str:
-    """`cpu`, or the GPU's name; for cards."""
-    return torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
-
-
 @contextmanager
 def named_memory() -> Iterator[None]:
     """Raises DeviceError, which names the settings, if a GPU has too little memory."""
@@ -70,6 +29,36 @@ def named_memory() -> Iterator[None]:
             f"{device_name(where)} of {_node()} has too little memory left for this job: lower "
             "runtime.gpu_jobs (1: a job has a GPU to itself), or the batch of pretrain or finetune"
         ) from error
+
+
+@named_memory()
+def allocated_device(wanted: str, gpu: int = 0, share: int | None = 100) -> torch.device:
+    """The GPU that is allocated to a job, or else the CPU.
+
+    `wanted`: runtime.device; `gpu`, `share`: the job's resources: 1 if it asked for a GPU, and the
+    hundredths of it that are the job's (0, None: all). It cannot take more of the GPU's memory than
+    that, less what CUDA itself takes. Starts CUDA, which does not survive a fork. Raises
+    DeviceError if only a GPU is wanted, and there is none.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not gpu):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        if wanted == "cuda":
+            raise DeviceError(
+                f"runtime.device is cuda, and torch finds no GPU for this job on {_node()}; set it "
+                "to auto, or run where there is one"
+            )
+        return torch.device("cpu")
+    if share and share < 100:
+        _, total = torch.cuda.mem_get_info()
+        part = share / 100 - CUDA_CONTEXT / total
+        torch.cuda.set_per_process_memory_fraction(max(0.0, part))
+    return torch.device("cuda")
+
+
+def device_name(where: torch.device) -> str:
+    """`cpu`, or the GPU's name; for cards."""
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
 
 
 def deterministic() -> None:

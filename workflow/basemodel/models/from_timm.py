@@ -1,6 +1,5 @@
-"""timm's models as candidates."""
+"""timm's models."""
 
-import difflib
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -8,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from basemodel.rank import weights as files
-from basemodel.rank.failures import Unusable
-from basemodel.rank.names import Candidate
-from basemodel.rank.network import Look, Network
-from basemodel.rank.offline import REMEDY, offline
-from basemodel.rank.preparation import Preparation, normalised
+from basemodel.models import from_file
+from basemodel.models.failures import Unusable, nearest
+from basemodel.models.model import Forward, Model
+from basemodel.models.offline import REMEDY, offline
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -36,55 +34,57 @@ def library() -> ModuleType:
     return timm
 
 
-def load(candidate: Candidate) -> Network:
-    """The candidate; raises Unusable if timm has no such model or its weights are missing."""
+def load(name: str, file: str = "", untrained: bool = False) -> Model:
+    """The model, with timm's weights, those of a file, or none.
+
+    Raises Unusable if timm has no such model or the weights are missing.
+    """
     timm = library()
-    name = candidate.model
-    if not candidate.untrained:
-        check_name(timm, name, weights=not candidate.file)
+    if not untrained:
+        check_name(timm, name, weights=not file)
     elif not timm.is_model(name):
-        raise Unusable(f"timm has no architecture {name!r}", _nearest(name, timm.list_models()))
+        raise Unusable(f"timm has no architecture {name!r}", nearest(name, timm.list_models()))
     config = timm.models.get_pretrained_cfg(name)
     facts = {
-        "licence": None if candidate.untrained or candidate.file else config.license,
+        "licence": None if untrained or file else config.license,
         "source_classes": None,
         "imagenet_top1": None,  # timm's are in a file that the user may have (rank.metadata)
         "weights": None,
         "sha256": None,
     }
-    if candidate.untrained:
-        torch.manual_seed(seed_of("untrained", candidate.architecture))
+    if untrained:
+        torch.manual_seed(seed_of("untrained", f"timm:{name.partition('.')[0]}"))
         module = timm.create_model(name)
-    elif candidate.file:
-        module = _of_file(timm, candidate)
-        facts |= {"weights": candidate.file, "sha256": files.sha256(candidate.file)}
+    elif file:
+        module = _with_weights(timm, name, file)
+        facts |= {"weights": file, "sha256": from_file.sha256(file)}
     else:
         path = cached(config)
         if path is None:
             raise Unusable("its weights are not on this machine", REMEDY)
-        facts |= {"weights": str(path), "sha256": files.sha256(path)}
+        facts |= {"weights": str(path), "sha256": from_file.sha256(path)}
         # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
-        with files.downloaded(path):
+        with from_file.downloaded(path):
             module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     module = module.eval()
     of_model = timm.data.resolve_model_data_config(module)
     classes = module.num_classes
-    if candidate.source == "timm" and IMAGENET != classes < MANY:
+    if not file and IMAGENET != classes < MANY:
         classes = 0
     facts["source_classes"] = classes or None
     notes: list[str] = []
-    look = _look(module, bool(classes), notes)
+    forward = _forward(module, bool(classes), notes)
     last = module.get_classifier()
     if isinstance(last, tuple):  # a distilled network has two
         last = nn.ModuleList(last)
-    side = tuple(of_model["input_size"][1:])
-    return Network(module, _preparation(timm, of_model), look, side, last, facts, notes)
+    return Model(module, _preprocessing(timm, of_model), forward, last, facts, notes)
 
 
-def _preparation(timm: ModuleType, of_model: dict[str, Any]) -> Preparation:
+def _preprocessing(timm: ModuleType, of_model: dict[str, Any]) -> Preprocessing:
     transform = timm.data.create_transform(**of_model, is_training=False, normalize=False)
-    return Preparation(transform, str(transform), normalised(of_model["mean"], of_model["std"]))
+    side, mean, std = (tuple(of_model[name]) for name in ("input_size", "mean", "std"))
+    return Preprocessing(None, side[1:], mean, std, of_model["interpolation"], transform)
 
 
 def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:
@@ -92,10 +92,10 @@ def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         known = timm.list_models(pretrained=True) if tag else timm.list_models()
-        raise Unusable(f"timm has no model {name!r}", _nearest(name, known))
+        raise Unusable(f"timm has no model {name!r}", nearest(name, known))
     tags = timm.list_models(f"{architecture}.*", pretrained=True)
     if tag and name not in tags:
-        raise Unusable(f"timm has no weights {tag!r} of {architecture}", _nearest(name, tags))
+        raise Unusable(f"timm has no weights {tag!r} of {architecture}", nearest(name, tags))
     if weights and not tags:
         raise Unusable(f"timm has no weights of {architecture}", "name another model")
 
@@ -131,26 +131,26 @@ def checkpoint(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
 
 
-def _of_file(timm: ModuleType, candidate: Candidate) -> nn.Module:
+def _with_weights(timm: ModuleType, name: str, file: str) -> nn.Module:
     """The network with the user's weights, which may tell apart any number of classes."""
-    state = files.read(candidate.file)
-    module = timm.create_model(candidate.model)
+    state = from_file.read(file)
+    module = timm.create_model(name)
     last = module.pretrained_cfg.get("classifier")
     weight = state.get(f"{last}.weight") if isinstance(last, str) else None
     if weight is not None and len(weight) != module.num_classes:
-        module = timm.create_model(candidate.model, num_classes=len(weight))
-    files.put(state, module, candidate.file, candidate.name)
+        module = timm.create_model(name, num_classes=len(weight))
+    from_file.put(state, module, file, f"timm:{name}")
     return module
 
 
-def _look(module: nn.Module, classes: bool, notes: list[str]) -> Look:
+def _forward(module: nn.Module, classes: bool, notes: list[str]) -> Forward:
     """What the network gives in one pass up to its head; `notes` grows at the first images."""
     tokens = False
     before_pool: dict[str, Tensor] = {}
     if type(module).__name__ == "VGG":  # its features end in a max-pool; the paper's map is before
         module.features[-2].register_forward_hook(lambda _, __, out: before_pool.update(maps=out))
 
-    def look(images: Tensor) -> dict[str, Tensor]:
+    def forward(images: Tensor) -> dict[str, Tensor]:
         nonlocal tokens
         maps = None
         if not tokens:
@@ -169,9 +169,4 @@ def _look(module: nn.Module, classes: bool, notes: list[str]) -> Look:
             found["probabilities"] = module.forward_head(features).softmax(1)
         return found
 
-    return look
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {', '.join(near)}?" if near else "`snakemake rank_candidates` lists them"
+    return forward

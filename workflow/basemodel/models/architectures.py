@@ -18,7 +18,26 @@ from torch import Tensor, nn
 STEMS = ("imagenet", "small")
 
 
-class AlexNet(nn.Module):
+class Plain(nn.Module):
+    """What AlexNet and VGG16 share: `features` that end in a max-pool, `avgpool`, `classifier`."""
+
+    @property
+    def trunk(self) -> nn.Sequential:
+        return self.features[:-1]
+
+    @property
+    def head(self) -> nn.Sequential:
+        return nn.Sequential(self.features[-1], self.avgpool, nn.Flatten(), *self.classifier)
+
+    @property
+    def last(self) -> nn.Linear:
+        return self.classifier[-1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(torch.flatten(self.avgpool(self.features(images)), 1))
+
+
+class AlexNet(Plain):
     """Krizhevsky's "One weird trick" AlexNet, as in torchvision."""
 
     def __init__(
@@ -49,33 +68,14 @@ class AlexNet(nn.Module):
             nn.Linear(hidden, classes),
         )  # fmt: skip
 
-    @property
-    def trunk(self) -> nn.Sequential:
-        return self.features[:-1]
 
-    @property
-    def head(self) -> nn.Sequential:
-        return nn.Sequential(self.features[-1], self.avgpool, nn.Flatten(), *self.classifier)
-
-    @property
-    def last(self) -> nn.Linear:
-        return self.classifier[-1]
-
-    def renew_last(self, classes: int) -> None:
-        """Put a new, untrained last layer for `classes` classes in the place of the old."""
-        self.classifier[-1] = nn.Linear(self.last.in_features, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(torch.flatten(self.avgpool(self.features(images)), 1))
-
-
-class VGG16(AlexNet):
+class VGG16(Plain):
     """Simonyan and Zisserman's configuration D without batch normalisation, as in torchvision."""
 
     def __init__(
         self, classes: int, width: float = 1, stem: str = "imagenet", dropout: float = 0.5
     ):
-        nn.Module.__init__(self)
+        super().__init__()
         stages = [[64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3]
         small = stem == "small"
         pooled = [1, 2, 4] if small else [0, 1, 2, 3, 4]  # the stages that end in a max-pool
@@ -183,10 +183,6 @@ class ResNet18(nn.Module):
     def last(self) -> nn.Linear:
         return self.fc
 
-    def renew_last(self, classes: int) -> None:
-        """Put a new, untrained last layer for `classes` classes in the place of the old."""
-        self.fc = nn.Linear(self.last.in_features, classes)
-
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
@@ -194,6 +190,25 @@ class ResNet18(nn.Module):
 
 
 NETWORKS = {"alexnet": AlexNet, "vgg16": VGG16, "resnet18": ResNet18}
+
+
+def build(architecture: str, classes: int, width: float, stem: str, dropout: float) -> nn.Module:
+    """An untrained network; `architecture` is a key of NETWORKS."""
+    return NETWORKS[architecture](classes, width=width, stem=stem, dropout=dropout)
+
+
+def initialise(network: nn.Module, how: str) -> None:
+    """`torchvision`: leave the network as it was built. `kaiming`: normal, by fan-in, biases zero.
+
+    Without batch normalisation, torch's default, which AlexNet uses, shrinks the signal layer by
+    layer, and a narrow network may never start to learn; He et al.'s (2015) keeps its scale.
+    """
+    if how == "kaiming":
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 def _scaled(width: float, *channels: int) -> list[int]:

@@ -1,4 +1,5 @@
-"""Weights from a file, put into a network. No pickle is run, whatever the file says."""
+"""Weights in a file from anywhere, put into a network of a library: checked, as nobody vouches for
+them. No pickle is run, whatever the file says."""
 
 import hashlib
 from collections import OrderedDict
@@ -12,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from basemodel.files import shown
-from basemodel.networks.weights import of_another_kind
-from basemodel.rank.failures import Unusable
+from basemodel.models.failures import Unusable
+from basemodel.models.own_weights import of_another_kind
 
 WRAPPERS = ("state_dict", "model")  # keys under which training programs save the weights
 PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of parallel training

@@ -1,22 +1,19 @@
-"""torchvision's classifiers as candidates."""
+"""torchvision's classifiers."""
 
 from pathlib import Path
 
 import torch
 import torchvision
-from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
-from torchvision.transforms import functional
+from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 from torchvision.transforms._presets import ImageClassification
 
-from basemodel.rank import weights as files
-from basemodel.rank.failures import Unusable
-from basemodel.rank.names import Candidate
-from basemodel.rank.network import Look, Network
-from basemodel.rank.offline import REMEDY, offline
-from basemodel.rank.preparation import Preparation, normalised
-from basemodel.schema import nearest
+from basemodel.models import from_file
+from basemodel.models.failures import Unusable, nearest
+from basemodel.models.model import Forward, Model
+from basemodel.models.offline import REMEDY, offline
+from basemodel.models.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
 
 IMAGENET = 1000  # classes
@@ -32,17 +29,17 @@ NODES = {
 }  # fmt: skip
 
 
-def load(candidate: Candidate) -> Network:
-    """The candidate; raises Unusable if torchvision has no such model or its weights are missing.
+def load(model: str, file: str = "", untrained: bool = False) -> Model:
+    """The model, with torchvision's weights, those of a file, or none.
 
     A name may end in the name of its weights (resnet50.IMAGENET1K_V1); the default is
-    torchvision's.
+    torchvision's. Raises Unusable if torchvision has no such model or the weights are missing.
     """
     offline()
-    known, name = names(), candidate.model.partition(".")[0]
+    known, name = names(), model.partition(".")[0]
     if name not in known:
-        raise Unusable(f"torchvision has no model {name!r}", nearest_of(name, known))
-    chosen = weights_of(candidate)
+        raise Unusable(f"torchvision has no model {name!r}", nearest(name, known))
+    chosen = weights_of(model)
     facts = {
         "licence": None,  # torchvision's code is BSD; it states no licence of weights
         "source_classes": len(chosen.meta["categories"]),
@@ -50,55 +47,51 @@ def load(candidate: Candidate) -> Network:
         "weights": None,
         "sha256": None,
     }
-    if candidate.untrained:
-        torch.manual_seed(seed_of("untrained", candidate.architecture))
+    if untrained:
+        torch.manual_seed(seed_of("untrained", f"torchvision:{name}"))
         facts["imagenet_top1"] = None
         module = _build(name)
-    elif candidate.file:
-        module, classes = _of_file(candidate, name)
-        facts |= {"source_classes": classes, "imagenet_top1": None, "weights": candidate.file}
-        facts["sha256"] = files.sha256(candidate.file)
+    elif file:
+        module, classes = _with_weights(model, name, file)
+        facts |= {"source_classes": classes, "imagenet_top1": None, "weights": file}
+        facts["sha256"] = from_file.sha256(file)
     else:
         path = cached(chosen)
         if not path.is_file():
             raise Unusable("its weights are not on this machine", REMEDY)
-        facts |= {"weights": str(path), "sha256": files.sha256(path)}
-        with files.downloaded(path):
+        facts |= {"weights": str(path), "sha256": from_file.sha256(path)}
+        with from_file.downloaded(path):
             module = get_model(name, weights=chosen)
-    transform = chosen.transforms()
-    side = (transform.crop_size * 2)[:2]  # [side], or [height, width]
     last = _last_linear(module)
     notes = [] if last else ["it has no fully connected layer: embeddings are means of featuremaps"]
-    look = _look(module.eval(), name, last, notes)
-    return Network(module, _preparation(transform), look, tuple(side), last, facts, notes)
+    forward = _forward(module.eval(), name, last, notes)
+    return Model(module, _preprocessing(chosen.transforms()), forward, last, facts, notes)
 
 
-def _preparation(transform: ImageClassification) -> Preparation:
+def _preprocessing(preset: ImageClassification) -> Preprocessing:
     """That of torchvision's transform, taken apart before it makes the image a float tensor."""
-    resized = {"interpolation": transform.interpolation, "antialias": transform.antialias}
-
-    def crop(image: Image.Image) -> Tensor:
-        image = functional.resize(image, transform.resize_size, **resized)
-        return functional.pil_to_tensor(functional.center_crop(image, transform.crop_size))
-
-    words = f"torchvision {transform.resize_size} {transform.crop_size} {resized}"
-    return Preparation(crop, words, normalised(transform.mean, transform.std))
+    interpolation = preset.interpolation
+    resize = Resize(preset.resize_size, interpolation, antialias=preset.antialias)
+    transform = Compose([resize, CenterCrop(preset.crop_size), PILToTensor()])
+    side = tuple(preset.crop_size * 2)[:2]  # of [side], or [height, width]
+    mean, std = tuple(preset.mean), tuple(preset.std)
+    return Preprocessing(None, side, mean, std, interpolation.value, transform)
 
 
 def names() -> list[str]:
     return list_models(module=torchvision.models)
 
 
-def weights_of(candidate: Candidate) -> torchvision.models.WeightsEnum:
+def weights_of(model: str) -> torchvision.models.WeightsEnum:
     """The weights that are meant. Raises Unusable if the model has none of this name."""
-    name, _, tag = candidate.model.partition(".")
+    name, _, tag = model.partition(".")
     kinds = get_model_weights(name)
     if not tag:
         return kinds.DEFAULT
     if tag not in kinds.__members__:
         raise Unusable(
             f"torchvision has no weights {tag!r} of {name}",
-            nearest_of(tag, list(kinds.__members__)),
+            nearest(tag, kinds.__members__),
         )
     return kinds[tag]
 
@@ -106,11 +99,6 @@ def weights_of(candidate: Candidate) -> torchvision.models.WeightsEnum:
 def cached(weights: torchvision.models.WeightsEnum) -> Path:
     """Where torch.hub keeps these weights once they are downloaded."""
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
-
-
-def nearest_of(name: str, known: list[str]) -> str:
-    near = nearest(name, known)
-    return near if near.startswith("did") else "`snakemake rank_candidates` lists them"
 
 
 def _build(name: str, auxiliary: bool = False, **options: int) -> nn.Module:
@@ -122,16 +110,16 @@ def _build(name: str, auxiliary: bool = False, **options: int) -> nn.Module:
     return get_model(name, **options)
 
 
-def _of_file(candidate: Candidate, name: str) -> tuple[nn.Module, int]:
+def _with_weights(model: str, name: str, file: str) -> tuple[nn.Module, int]:
     """The network with the user's weights, and the number of classes that these tell apart."""
-    state = files.read(candidate.file)
+    state = from_file.read(file)
     auxiliary = any(key.lower().startswith("aux") for key in state)
     module, classes = _build(name, auxiliary), IMAGENET
     last = next(reversed([k for k in module.state_dict() if k.endswith("weight")]))
     if last in state and state[last].ndim >= 2 and len(state[last]) != classes:
         classes = len(state[last])
         module = _build(name, auxiliary, num_classes=classes)
-    files.put(state, module, candidate.file, candidate.name)
+    from_file.put(state, module, file, f"torchvision:{model}")
     return module, classes
 
 
@@ -150,7 +138,7 @@ def _node(module: nn.Module, name: str) -> nn.Module | None:
     return within[int(child)] if child.lstrip("-").isdigit() else within.get_submodule(child)
 
 
-def _look(module: nn.Module, name: str, last: nn.Linear | None, notes: list[str]) -> Look:
+def _forward(module: nn.Module, name: str, last: nn.Linear | None, notes: list[str]) -> Forward:
     """One pass through the whole network; hooks keep what passes the two places."""
     seen: dict[str, Tensor] = {}
     node = _node(module, name)
@@ -161,7 +149,7 @@ def _look(module: nn.Module, name: str, last: nn.Linear | None, notes: list[str]
     if last is not None:
         last.register_forward_pre_hook(lambda _, inputs: seen.update(embeddings=inputs[0]))
 
-    def look(images: Tensor) -> dict[str, Tensor]:
+    def forward(images: Tensor) -> dict[str, Tensor]:
         logits = module(images)
         found = {}
         if "maps" in seen:
@@ -173,7 +161,7 @@ def _look(module: nn.Module, name: str, last: nn.Linear | None, notes: list[str]
             found["embeddings"] = embeddings.flatten(1)
         return found | {"probabilities": logits.softmax(1)}
 
-    return look
+    return forward
 
 
 def _maps(name: str, module: nn.Module, output: Tensor) -> Tensor:
