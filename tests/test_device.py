@@ -83,7 +83,7 @@ def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, scrip
     write_json(tmp_path / "images.json", {})
     candidate = asdict(parse("timm:resnet18"))
     settings = {"candidate": candidate, "dtype": "float32", "tuning": {}, "seed": 0}
-    output = {"card": tmp_path / "card.json"}
+    output = {name: tmp_path / name for name in ("card", "arrays", "failures")}
     with suppress(KeyError):  # of an outcome that is empty
         jobs.run(
             script, input={"images": tmp_path / "images.json"}, params=settings, output=output,

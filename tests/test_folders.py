@@ -76,22 +76,15 @@ def test_each_class_has_images_on_both_sides(name, files, share):
     assert set(hold_out(name, files, min(0.99, share * 2))[1]) >= set(test)
 
 
-@given(st.text("abc", min_size=9, max_size=9))
-def test_adding_or_removing_a_file_moves_no_other(new):
-    """Nor does a seed of the experiment, or the order in which files are found."""
+def test_the_order_in_which_files_are_found_changes_nothing():
     files = [f"{number:03}.png" for number in range(30)]
-    train, test = hold_out("ant", files, 0.2)
-    for changed in ([*files, new], files[1:], files[:-1], files[::-1]):
-        now_train, now_test = hold_out("ant", changed, 0.2)
-        assert set(train) & set(changed) <= set(now_train)
-        assert set(test) & set(changed) <= set(now_test)
+    assert hold_out("ant", files[::-1], 0.2) == hold_out("ant", files, 0.2)
 
 
-def test_the_share_is_about_what_was_asked_for():
-    files = [f"{number}.png" for number in range(2000)]
+def test_the_share_is_what_was_asked_for():
+    files = [f"{number}.png" for number in range(200)]
     for share in (0.05, 0.2, 0.5):
         for name in ("ant", "beetle"):
-            _, test = hold_out(name, files, share)
-            assert abs(len(test) - share * 2000) < 4 * (2000 * share * (1 - share)) ** 0.5
+            assert len(hold_out(name, files, share)[1]) == round(share * 200)
     assert hold_out("ant", files, 0.2) != hold_out("beetle", files, 0.2)
     assert (hold_out("ant", ["a"], 0.2), hold_out("ant", [], 0.2)) == ((["a"], []), ([], []))

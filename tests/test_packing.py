@@ -253,7 +253,7 @@ def test_a_class_whose_name_is_not_utf8_is_split_and_named(images, tmp_path):
     dataset = {"kind": "folder", "path": "mine/train"}
     run = pack_and_print(tmp_path / "out", images, dataset)
     assert run.returncode == 0, run.stderr
-    assert read_json(tmp_path / "out/meta.json")["images"] == {"train": 95, "test": 25}
+    assert read_json(tmp_path / "out/meta.json")["images"] == {"train": 96, "test": 24}
     for file in odd.iterdir():
         file.unlink()
     run = pack_and_print(tmp_path / "again", images, dataset)

@@ -41,9 +41,8 @@ def test_images_without_a_split(tmp_path):
     assert chosen["classes"] == ["ant", "beetle"]
     probe, test = of(chosen, "probe"), of(chosen, "test")
     assert {name: len(files) for name, files in probe.items()} == {"ant": 6, "beetle": 6}
-    # By their names, about a fifth of each class is for testing.
-    assert {name: len(files) for name, files in test.items()} == {"ant": 2, "beetle": 2}
-    assert chosen["counts"] == [8, 18]
+    assert chosen["counts"] == [8, 16]
+    assert {name: len(files) for name, files in test.items()} == {"ant": 2, "beetle": 4}
     for name in probe:
         assert not set(probe[name]) & set(test[name])
         assert probe[name] == sorted(probe[name])
@@ -72,7 +71,7 @@ def test_of_images_with_train_alone_some_are_held_out(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path.parent))
     chosen = choose(f"~/{tmp_path.name}", 30)
     assert chosen["classes"] == ["ant", "beetle"]
-    assert (len(chosen["probe"]), len(chosen["test"])) == (17, 3)
+    assert (len(chosen["probe"]), len(chosen["test"])) == (16, 4)
     assert Path(chosen["folder"], chosen["probe"][0]["file"]).is_file()
     assert state(f"~/{tmp_path.name}") == state(tmp_path) != ""
 
@@ -226,4 +225,4 @@ def test_training_images_are_all_that_are_not_for_testing(tmp_path):
         assert sorted(files + divided.test[name]) == sorted(
             f"{name}/{file.name}" for file in (tmp_path / name).iterdir()
         )
-    assert {name: len(files) for name, files in divided.test.items()} == {"ant": 5, "beetle": 1}
+    assert {name: len(files) for name, files in divided.test.items()} == {"ant": 6, "beetle": 2}

@@ -14,6 +14,7 @@ from basemodel.compute.passing import EVALUATION_BATCH
 from basemodel.data import subsets
 from basemodel.models import catalog
 from basemodel.models.architectures import NETWORKS
+from basemodel.models.cost import count
 from basemodel.resources import Allocated, Need, allocate
 
 ROOT = Path(__file__).resolve().parents[1]

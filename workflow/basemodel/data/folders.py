@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from basemodel.data.listing import DataError
 from basemodel.files import shown
 from basemodel.seeds import seed_of
@@ -59,26 +61,19 @@ def find(root: Path, folder: str, test_share: float = TEST_SHARE, strict: bool =
 
 
 def hold_out(name: str, files: list[str], test_share: float) -> tuple[list[str], list[str]]:
-    """Split a class: its training images, and its test images, about `test_share` of them.
+    """Split a class: its training images, and its test images, `test_share` of them.
 
-    An image is for testing if its `position` is below `test_share`. So neither another image nor
-    another class moves it, except in a class that would lack test images, or all but LEAST - 1
-    training images: there the images with the lowest positions are for testing.
+    It has a test image if it has two images or more, and LEAST for training if it has more.
     """
     files = in_order(name, files)
-    count = sum(position(name, file) < test_share for file in files)
-    count = min(max(count, 1), max(len(files) - LEAST, 1), len(files) - 1) if files else 0
-    return files[count:], files[:count]
-
-
-def position(name: str, file: str) -> float:
-    """A number from 0 to 1 that depends on the names of a class and of a file in it alone."""
-    return seed_of("split", shown(name), shown(file.rpartition("/")[2])) / 2**63
+    count = min(max(round(test_share * len(files)), 1), max(len(files) - LEAST, 1), len(files) - 1)
+    return files[max(count, 0) :], files[: max(count, 0)]
 
 
 def in_order(name: str, files: list[str]) -> list[str]:
-    """The files of a class in an order like a random one, which keeps if files come or go."""
-    return sorted(files, key=lambda file: (position(name, file), file))
+    """The files of a class in a random order, which the class's name and their number decide."""
+    order = np.random.default_rng(seed_of("rank", shown(name))).permutation(len(files))
+    return [sorted(files)[i] for i in order]
 
 
 def class_names(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Any images in folders named after their classes: train/ and test/ (or val/), or no test split.
 
-Without a test split, about `test_share` of each class is held out. Which images these are depends
-on the names of the class and its files, not on the experiment's seed, because the split belongs to
+Without a test split, `test_share` of each class is held out. Which images these are depends on
+the name of the class and its files, not on the experiment's seed, because the split belongs to
 the data set; `snakemake rank` holds out the same.
 """
 
