@@ -12,6 +12,7 @@ import yaml
 from basemodel.models import catalog
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+KINDS = Path(__file__).resolve().parent / "data" / "kinds"  # a module for each of image files
 
 
 class SettingsError(ValueError):
@@ -83,9 +84,19 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 def _schema() -> dict[str, Any]:
-    """The schema, with the catalogue's architectures wherever it has settings for each of them."""
+    """The schema, with the catalogue's architectures wherever it has settings for each of them, and
+    the kinds of data sets that there are."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     top = schema["properties"]
+    dataset = top["datasets"]["additionalProperties"]
+    each_kind = [alternative["properties"]["kind"] for alternative in dataset["oneOf"]]
+    own = [kind["const"] for kind in each_kind if "const" in kind]
+    modules = {path.stem for path in KINDS.glob("*.py")}
+    official = sorted(modules - {"__init__", *own})
+    dataset["properties"]["kind"]["enum"] = [*own, *official]
+    for kind in each_kind:
+        if "enum" in kind:
+            kind["enum"] = official
     for place in (top["architectures"], top["plan"]["properties"]["entered"]):
         each = dict.fromkeys(catalog.ARCHITECTURES, place["additionalProperties"])
         place["properties"] = each | place.get("properties", {})

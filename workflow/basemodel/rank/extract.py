@@ -124,7 +124,7 @@ def of(candidate: Candidate) -> dict[str, Any]:
 
 
 def _versions(candidate: Candidate) -> dict[str, str]:
-    packages = PACKAGES[candidate.library]
+    packages = PACKAGES.get(candidate.library, PACKAGES["base"])
     try:
         return versions.of(packages)
     except PackageNotFoundError:  # timm, which is then why the candidate fails
