@@ -10,7 +10,7 @@ import pytest
 import torchvision.datasets
 import yaml
 
-from basemodel import settings
+from basemodel import checks, settings
 from basemodel.data import fetch
 from miniatures import OFFICIAL
 from test_datasets import listing, make_folders
@@ -118,12 +118,12 @@ def test_a_download_that_fails_leaves_the_others_alone(tmp_path, datasets, monke
 
 def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
     experiment.update(data_root=str(copied), results=str(tmp_path / "results"))
-    settings.require_files(experiment)
+    checks.require_files(experiment)
     shutil.rmtree(copied / "dtd")
     (copied / "CUB_200_2011/images.txt").unlink()
     shutil.rmtree(copied / "imagenet/val")
-    with pytest.raises(settings.SettingsError) as error:
-        settings.require_files(experiment)
+    with pytest.raises(checks.SettingsError) as error:
+        checks.require_files(experiment)
     lines = str(error.value).splitlines()
     assert lines[0] == "data_root: of the data sets' files, 6 are missing:"
     assert lines[1:-1] == [
@@ -137,22 +137,22 @@ def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
     for name in ("imagenet", "dtd", "cub200"):
         (tmp_path / "results/data" / name).mkdir(parents=True)
         (tmp_path / "results/data" / name / "meta.json").touch()
-    settings.require_files(experiment)
+    checks.require_files(experiment)
 
 
 def test_divisions_are_checked_before_anything_is_packed(experiment, miniature):
-    settings.check(experiment)  # 1,000 classes
+    checks.check(experiment)  # 1,000 classes
     experiment["subsets"]["class"] = [30]
-    with pytest.raises(settings.SettingsError, match="30 does not divide the 1000 classes of imag"):
-        settings.check(experiment)
+    with pytest.raises(checks.SettingsError, match="30 does not divide the 1000 classes of imag"):
+        checks.check(experiment)
     experiment.update(data_counts="any", data_root=str(miniature))
     experiment["subsets"]["class"] = [4]
-    with pytest.raises(settings.SettingsError, match="4 does not divide the 6 classes of imagenet"):
-        settings.check(experiment)
+    with pytest.raises(checks.SettingsError, match="4 does not divide the 6 classes of imagenet"):
+        checks.check(experiment)
     experiment["subsets"]["class"] = [3]
-    settings.check(experiment)
+    checks.check(experiment)
     experiment["data_root"] = "nowhere"
-    settings.check(experiment)
+    checks.check(experiment)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_divisions_are_checked_before_anything_is_packed(experiment, miniature):
 )
 def test_a_data_sets_settings_are_checked(experiment, dataset, message):
     experiment["datasets"]["mine"] = dataset
-    with pytest.raises(settings.SettingsError, match=f"^{message}"):
-        settings.check(experiment)
+    with pytest.raises(checks.SettingsError, match=f"^{message}"):
+        checks.check(experiment)
 
 
 def test_settings_are_read_without_torch(tmp_path):

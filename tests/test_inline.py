@@ -8,7 +8,7 @@ import yaml
 from snakemake.cli import parse_config
 from snakemake.utils import update_config
 
-from basemodel import inline, settings
+from basemodel import checks, inline
 from projects import ROOT
 
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -66,17 +66,17 @@ def test_what_is_wanted_as_text_needs_no_second_quotes():
     ],
 )
 def test_what_is_wrong_in_a_file_is_wrong_here(entry, message):
-    with pytest.raises(settings.SettingsError, match=message):
-        settings.check(given(entry))
+    with pytest.raises(checks.SettingsError, match=message):
+        checks.check(given(entry))
 
 
 def test_text_from_a_file_stays_text():
     config = given("rank={images_per_class: 3}")
     config["rank"]["epochs"] = "3"  # from a file, in quotes
     inline.read(config, parse_config(["rank={images_per_class: 3}"]))
-    with pytest.raises(settings.SettingsError, match=r"^rank\.epochs: '3' is not of type 'integ"):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=r"^rank\.epochs: '3' is not of type 'integ"):
+        checks.check(config)
     config["rank"] = {**DEFAULT["rank"], "images_per_class": "4"}
     inline.read(config, {})
-    with pytest.raises(settings.SettingsError, match=r"^rank\.images_per_class: '4' is not of"):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=r"^rank\.images_per_class: '4' is not of"):
+        checks.check(config)

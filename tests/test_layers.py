@@ -12,7 +12,7 @@ BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
     "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
-ABOVE = ["settings", "inline", "comparability", "resources", "rates", "plan"]
+ABOVE = ["settings", "checks", "inline", "comparability", "resources", "rates", "plan"]
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from basemodel import metrics, settings
+from basemodel import checks, metrics, settings
 from basemodel.files import write_json
 from basemodel.models import catalog
 from basemodel.models.architectures import NETWORKS
@@ -41,13 +41,13 @@ def changed(path, value, config=DEFAULT):
 
 
 def test_the_default_is_valid():
-    settings.check(DEFAULT)
+    checks.check(DEFAULT)
 
 
 def test_every_experiment_laid_over_the_default_is_valid():
     for path in (ROOT / "workflow" / "experiments").glob("*.yaml"):
         over = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings.check(laid(over, copy.deepcopy(DEFAULT)))
+        checks.check(laid(over, copy.deepcopy(DEFAULT)))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_every_experiment_laid_over_the_default_is_valid():
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_work_is_named_with_a_remedy(path, value, message):
-    with pytest.raises(settings.SettingsError) as error:
-        settings.check(changed(path, value))
+    with pytest.raises(checks.SettingsError) as error:
+        checks.check(changed(path, value))
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
@@ -150,11 +150,11 @@ def test_two_names_of_the_same_images_are_refused(first, second):
     """They would count as two samples of targets, or be both trained on and held out."""
     config = changed("data_counts", "any")
     config["datasets"] |= {"one": {"title": "One", **first}, "two": {"title": "Two", **second}}
-    settings.check(config)  # neither is used
+    checks.check(config)  # neither is used
     message = "datasets.two: the same images as datasets.one, which is used too; take one of them"
     for used in ({"targets": ["one", "two"]}, {"source": "one", "targets": ["greek", "two"]}):
-        with pytest.raises(settings.SettingsError) as error:
-            settings.check({**config, "subsets": {"class": [1]}, **used})
+        with pytest.raises(checks.SettingsError) as error:
+            checks.check({**config, "subsets": {"class": [1]}, **used})
         assert str(error.value) == message
 
 
@@ -162,7 +162,7 @@ def test_glyphs_of_the_same_characters_are_two_samples():
     """Each is drawn anew, by its name."""
     config = changed("targets", ["greek", "few"])
     config["datasets"]["few"] = {**config["datasets"]["greek"], "train": 10}
-    settings.check(config)
+    checks.check(config)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_a_metrics_file_that_cannot_be_used_is_named(monkeypatch, tmp_path, name
         shutil.copy(file, tmp_path)
     (tmp_path / f"{name}.py").write_text(code)
     monkeypatch.setattr(metrics, "FOLDER", tmp_path)
-    settings.check(changed("other_metrics", ["GBC"]))
+    checks.check(changed("other_metrics", ["GBC"]))
     for setting, names in (("other_metrics", "all"), ("metrics", ["S1", name])):
-        with pytest.raises(settings.SettingsError, match=message) as error:
-            settings.check(changed(setting, names))
+        with pytest.raises(checks.SettingsError, match=message) as error:
+            checks.check(changed(setting, names))
         assert "\n" not in str(error.value)
 
 
@@ -192,31 +192,31 @@ def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):
     config = changed("results", str(tmp_path))
     config["datasets"]["greek"]["characters"] = ["αβ一", "γ 丁"]
     for name in ("glyphs", "digits"):
-        settings.require_glyphs(config, name)
-    with pytest.raises(settings.SettingsError) as error:
-        settings.require_glyphs(config, "greek")
+        checks.require_glyphs(config, name)
+    with pytest.raises(checks.SettingsError) as error:
+        checks.require_glyphs(config, "greek")
     assert str(error.value) == (
         "datasets.greek.characters: no font that matplotlib ships draws '一' (U+4E00), ' ' (U+0020)"
         ", '丁' (U+4E01); take it out"
     )
     write_json(tmp_path / "data/greek/meta.json", {"classes": list("αβ一γ 丁")})
-    settings.require_glyphs(config, "greek")  # packed, with other fonts perhaps
+    checks.require_glyphs(config, "greek")  # packed, with other fonts perhaps
     config["datasets"]["greek"]["characters"].append("上")
-    with pytest.raises(settings.SettingsError, match=r"U\+4E0A"):
-        settings.require_glyphs(config, "greek")
+    with pytest.raises(checks.SettingsError, match=r"U\+4E0A"):
+        checks.require_glyphs(config, "greek")
 
 
 def test_a_missing_setting_is_named():
     config = copy.deepcopy(DEFAULT)
     del config["finetune"]["batch"]
-    with pytest.raises(settings.SettingsError, match=r"^finetune\.batch: is missing"):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=r"^finetune\.batch: is missing"):
+        checks.check(config)
 
 
 def test_a_results_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(settings.SettingsError, match=r"results: cannot write to .*file"):
-        settings.check(changed("results", str(tmp_path / "file" / "results")))
+    with pytest.raises(checks.SettingsError, match=r"results: cannot write to .*file"):
+        checks.check(changed("results", str(tmp_path / "file" / "results")))
 
 
 def test_an_architectures_own_values_replace_the_common_ones():
@@ -230,8 +230,8 @@ def test_a_name_that_yaml_does_not_take_for_text_is_refused(name):
     config = copy.deepcopy(DEFAULT)
     config["datasets"][name] = config["datasets"]["greek"]
     message = rf"^datasets: the name {name} is not text; put it in quotes$"
-    with pytest.raises(settings.SettingsError, match=message):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=message):
+        checks.check(config)
 
 
 def test_names_and_titles_of_any_letters_are_taken():
@@ -242,7 +242,7 @@ def test_names_and_titles_of_any_letters_are_taken():
         strict=True,
     ):
         config["datasets"][name] = {**config["datasets"]["greek"], "title": title}
-    settings.check(config)
+    checks.check(config)
 
 
 @pytest.mark.parametrize(
@@ -269,40 +269,38 @@ def test_the_probe_needs_its_images_of_every_class_of_the_source_too():
     message = (
         r"^datasets\.glyphs\.train: 9 training images of a class are fewer than the 10 of probe"
     )
-    with pytest.raises(settings.SettingsError, match=message):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=message):
+        checks.check(config)
     config["probe"]["images_per_class"] = 9
-    settings.check(config)
+    checks.check(config)
 
 
 def test_the_probe_is_held_against_published_sizes():
     """Oxford Flowers-102 has 20 training images per class, ImageNet 1,281 on average."""
-    settings.check(changed("probe.images_per_class", 20, PAPER))
-    with pytest.raises(
-        settings.SettingsError, match=r"^probe\.images_per_class: flowers102 .* 20 "
-    ):
-        settings.check(changed("probe.images_per_class", 21, PAPER))
-    with pytest.raises(settings.SettingsError, match=r"^subsets\.image: 2000 parts of the 1281 "):
-        settings.check(changed("subsets.image", [2000], PAPER))
+    checks.check(changed("probe.images_per_class", 20, PAPER))
+    with pytest.raises(checks.SettingsError, match=r"^probe\.images_per_class: flowers102 .* 20 "):
+        checks.check(changed("probe.images_per_class", 21, PAPER))
+    with pytest.raises(checks.SettingsError, match=r"^subsets\.image: 2000 parts of the 1281 "):
+        checks.check(changed("subsets.image", [2000], PAPER))
     config = changed("probe.images_per_class", 21, PAPER)
-    settings.check({**config, "data_counts": "any"})  # then the packing counts
+    checks.check({**config, "data_counts": "any"})  # then the packing counts
 
 
 def test_a_step_of_one_image_is_refused_where_it_would_be_normalised_over_itself():
     config = changed("image", {"size": 32, "crop": 32})
     config["architectures"] = {"resnet18": {"width": 0.1, "stem": "imagenet"}}
     config["truncation"]["architectures"] = []
-    settings.check(config)
+    checks.check(config)
     config["pretrain"]["batch"] = 2
-    with pytest.raises(settings.SettingsError, match=r"^pretrain\.batch: resnet18 leaves one pos"):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=r"^pretrain\.batch: resnet18 leaves one pos"):
+        checks.check(config)
     config["architectures"]["resnet18"]["pretrain"] = {"batch": 3}
     config["finetune"]["batch"] = 1
-    settings.check(config)  # what is frozen is not normalised over a batch
+    checks.check(config)  # what is frozen is not normalised over a batch
     config["finetune"] |= {"trainable": "all", "repeats": 0}
-    with pytest.raises(settings.SettingsError, match=r"^finetune\.batch: resnet18 leaves one pos"):
-        settings.check(config)
-    settings.check({**config, "image": {"size": 40, "crop": 33}})
+    with pytest.raises(checks.SettingsError, match=r"^finetune\.batch: resnet18 leaves one pos"):
+        checks.check(config)
+    checks.check({**config, "image": {"size": 40, "crop": 33}})
 
 
 @pytest.mark.parametrize("stem", ["imagenet", "small"])
@@ -326,7 +324,7 @@ def test_the_sides_that_networks_can_take_are_those_that_they_take(name, stem):
 def test_repeats_need_features_that_are_computed_once(setting):
     config = changed("finetune.repeats", 1)
     config["finetune"] |= setting
-    with pytest.raises(settings.SettingsError, match=r"^finetune\.repeats: .*set it to 0"):
-        settings.check(config)
+    with pytest.raises(checks.SettingsError, match=r"^finetune\.repeats: .*set it to 0"):
+        checks.check(config)
     config["finetune"]["repeats"] = 0
-    settings.check(config)
+    checks.check(config)

@@ -4,7 +4,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import inline, metrics, resources, settings
+from basemodel import checks, inline, metrics, resources, settings
 from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models.catalog import layers
@@ -19,8 +19,8 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
 
 inline.read(config, workflow.config_settings.config)
 try:
-    settings.check(config)
-except settings.SettingsError as error:
+    checks.check(config)
+except checks.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
 
 config["results"] = settings.results(config)
@@ -143,7 +143,7 @@ def checked(check):
     def no_files(wildcards):
         try:
             check(wildcards)
-        except settings.SettingsError as error:
+        except checks.SettingsError as error:
             raise SystemExit(f"config: {error}") from None
         return []
 

@@ -1,0 +1,285 @@
+"""Check an experiment's settings before anything runs: one line names the setting and a remedy.
+
+Every cluster job parses the Snakefile again, so this module must stay fast: no torch.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from basemodel import metrics, schema
+from basemodel.data import kinds, subsets
+from basemodel.files import read_json
+from basemodel.models import catalog
+from basemodel.rank import names
+from basemodel.schema import SettingsError, nearest
+from basemodel.settings import (
+    classes,
+    data_root,
+    from_files,
+    other_metrics,
+    pretrain_settings,
+    published_size,
+    results,
+    used,
+)
+
+DIGITS = 174  # scans of the rarest digit in scikit-learn's set
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise SettingsError for the first setting that cannot work."""
+    schema.check(config)
+    _check_names(config)
+    _check_same_images(config)
+    _check_metrics(config)
+    _check_sizes(config)
+    _check_networks(config)
+    _check_repeats(config)
+    _check_ranking(config)
+    _check_paths(config)
+    _check_folder(Path(results(config)))
+
+
+def require_files(config: dict[str, Any]) -> None:
+    """Raise SettingsError with a line for each missing file or folder that is yet to be packed."""
+    lines = []
+    for name in used(config):
+        packed = Path(config["results"], "data", name, "meta.json").exists()
+        if name in from_files(config) and not packed:
+            absent = kinds.missing(data_root(config), config["datasets"][name])
+            lines += [f"  {name}: {path}" for path in absent]
+    if lines:
+        raise SettingsError(
+            f"data_root: of the data sets' files, {len(lines)} are missing:\n"
+            + "\n".join(lines)
+            + "\n`snakemake fetch` with the same settings downloads what it can and tells where to "
+            "get the rest. Or name another data_root."
+        )
+
+
+def require_glyphs(config: dict[str, Any], name: str) -> None:
+    """Raise SettingsError if no font has a character of this data set, and it is yet to be packed.
+
+    Apart from `check`, because fonts take half a second to read.
+    """
+    dataset = config["datasets"][name]
+    if dataset["kind"] != "glyphs":
+        return
+    characters = "".join(dataset["characters"])
+    meta = Path(config["results"], "data", name, "meta.json")
+    if meta.exists() and "".join(read_json(meta)["classes"]) == characters:
+        return
+    from basemodel.data import glyphs
+
+    if absent := glyphs.undrawn(characters):
+        named = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in absent)
+        raise SettingsError(
+            f"datasets.{name}.characters: no font that matplotlib ships draws {named}; take it out"
+        )
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    datasets = config["datasets"]
+    if config["source"] not in datasets:
+        raise SettingsError(
+            f"source: no data set is named {config['source']!r}; "
+            f"{nearest(config['source'], list(datasets))}"
+        )
+    for target in config["targets"]:
+        if target not in datasets:
+            raise SettingsError(
+                f"targets: no data set is named {target!r}; {nearest(target, list(datasets))}"
+            )
+    if config["source"] in config["targets"]:
+        raise SettingsError(f"targets: {config['source']} is the source as well; take it out")
+    for architecture in config["truncation"]["architectures"]:
+        if architecture not in config["architectures"]:
+            raise SettingsError(
+                f"truncation.architectures: {architecture!r} is not trained here; "
+                f"{nearest(architecture, list(config['architectures']))}"
+            )
+
+
+def _check_metrics(config: dict[str, Any]) -> None:
+    for setting in ("metrics", "other_metrics"):
+        for metric in [] if config[setting] == "all" else config[setting]:
+            if metric not in metrics.available():
+                raise SettingsError(
+                    f"{setting}: there is no metric {metric!r}; "
+                    f"{nearest(metric, metrics.available())}"
+                )
+    for metric in [*config["metrics"], *other_metrics(config)]:
+        file = metrics.FOLDER / f"{metric}.py"
+        if not metric.isidentifier():
+            raise SettingsError(f"{file}: a metric's name is letters, digits and _; rename it")
+        try:
+            metrics.inputs(metric)
+        except ValueError as error:  # names the file
+            raise SettingsError(str(error)) from None
+        except SyntaxError as error:
+            raise SettingsError(f"{file}: {error.msg} in line {error.lineno}; mend it") from None
+
+
+def _check_same_images(config: dict[str, Any]) -> None:
+    """Two targets of the same images are no two samples, and a source has trained on a target's."""
+    seen: dict[Any, str] = {}
+    for name in used(config):
+        first = seen.setdefault(_images(config, name), name)
+        if first != name:
+            raise SettingsError(
+                f"datasets.{name}: the same images as datasets.{first}, which is used too; take "
+                "one of them"
+            )
+
+
+def _images(config: dict[str, Any], name: str) -> Any:
+    """What tells a data set's images from others': glyphs are drawn anew for each name."""
+    dataset = config["datasets"][name]
+    if dataset["kind"] == "glyphs":
+        return "glyphs", name
+    if dataset["kind"] in kinds.FOUND:
+        return (data_root(config) / kinds.path_of(dataset)).resolve()
+    return dataset["kind"]
+
+
+def _check_repeats(config: dict[str, Any]) -> None:
+    finetune = config["finetune"]
+    if finetune["repeats"] and (finetune["trainable"] != "last" or finetune["augmentation"]):
+        raise SettingsError(
+            "finetune.repeats: needs `trainable: last` without augmentation, whose features are "
+            "computed once; set it to 0"
+        )
+
+
+def _check_ranking(config: dict[str, Any]) -> None:
+    names.candidates(config["candidates"])
+    for setting, place in (("images", config["images"]), ("metadata", config["rank"]["metadata"])):
+        if place is not None and not Path(place).expanduser().exists():
+            where = "rank.metadata" if setting == "metadata" else setting
+            raise SettingsError(f"{where}: there is no {place}; write where it is")
+
+
+def _check_sizes(config: dict[str, Any]) -> None:
+    if config["image"]["crop"] > config["image"]["size"]:
+        raise SettingsError("image.crop: larger than image.size; lower it")
+    steps = 1 / config["correlation"]["alpha_step"]
+    if abs(steps - round(steps)) > 1e-9:
+        raise SettingsError("correlation.alpha_step: does not divide 1; take 0.001 or 0.01")
+    for name in sorted(used(config)):
+        dataset = config["datasets"][name]
+        characters = "".join(dataset.get("characters", []))
+        twice = sorted({c for c in characters if characters.count(c) > 1})
+        if twice:
+            raise SettingsError(f"datasets.{name}.characters: {''.join(twice)} twice; name it once")
+        if dataset["kind"] == "digits" and dataset["train"] + dataset["test"] > DIGITS:
+            raise SettingsError(
+                f"datasets.{name}: train and test add up to more than the {DIGITS} scans of the "
+                "rarest digit; lower one"
+            )
+        count = classes(config, name)
+        if count is not None and count < 2:
+            raise SettingsError(f"datasets.{name}: {count} class; at least two are needed")
+        _check_class_size(config, name, config["probe"]["images_per_class"])
+    _check_subsets(config)
+
+
+def _images_of_a_class(config: dict[str, Any], name: str) -> int | None:
+    """An upper bound on the smallest class's training images; None if only its files can tell."""
+    if train := config["datasets"][name].get("train"):
+        return train
+    expected = published_size(config, name)
+    return expected.train // expected.classes if expected else None
+
+
+def _check_class_size(config: dict[str, Any], name: str, wanted: int) -> None:
+    """The metrics need `wanted` images per class. Unknown class sizes are checked when packing."""
+    there = _images_of_a_class(config, name)
+    if there is None or there >= wanted:
+        return
+    if "train" in config["datasets"][name]:
+        raise SettingsError(
+            f"datasets.{name}.train: {there} training images of a class are fewer than the "
+            f"{wanted} of probe.images_per_class; raise the first or lower the second"
+        )
+    raise SettingsError(
+        f"probe.images_per_class: {name} has classes of {there} training images or fewer, and "
+        f"{wanted} are asked for; lower it"
+    )
+
+
+def _check_subsets(config: dict[str, Any]) -> None:
+    source = config["source"]
+    if not subsets.names(config["subsets"]):
+        raise SettingsError("subsets: no source task at all; give class or image a number of parts")
+    count, images = classes(config, source), _images_of_a_class(config, source)
+    for parts in config["subsets"].get("class", []):
+        if count is not None and count % parts:
+            raise SettingsError(
+                f"subsets.class: {parts} does not divide the {count} classes of "
+                f"{source}; take a divisor, or change datasets.{source}"
+            )
+    for parts in config["subsets"].get("image", []):
+        if images is not None and images < parts:
+            raise SettingsError(
+                f"subsets.image: {parts} parts of the {images} training images of a class "
+                f"leave some empty; take fewer parts or raise datasets.{source}.train"
+            )
+
+
+def _check_networks(config: dict[str, Any]) -> None:
+    crop = config["image"]["crop"]
+    for name, network in config["architectures"].items():
+        own = network.get("pretrain", {}).get("precision")
+        if own not in (None, config["pretrain"]["precision"]):
+            raise SettingsError(
+                f"architectures.{name}.pretrain.precision: {own} here and "
+                f"{config['pretrain']['precision']} elsewhere, but models that are compared have "
+                "one precision; set pretrain.precision for all"
+            )
+        least = catalog.smallest_side(name, network["stem"])
+        if crop < least:
+            raise SettingsError(
+                f"image.crop: {name} with the {network['stem']} stem leaves nothing of {crop} "
+                f"pixels; take {least} or more, or another stem"
+            )
+        # Epochs are split evenly into steps, so with a batch of one or two a step may be one image.
+        batches = [("pretrain.batch", pretrain_settings(config, name)["batch"])]
+        if config["finetune"]["trainable"] == "all":
+            batches.append(("finetune.batch", config["finetune"]["batch"]))
+        for setting, batch in batches:
+            if batch < 3 and catalog.normalises_one_position(name, network["stem"], crop):
+                raise SettingsError(
+                    f"{setting}: {name} leaves one position of {crop} pixels, and its batch "
+                    "normalisation cannot train on one image; take 3 or more"
+                )
+
+
+def _check_paths(config: dict[str, Any]) -> None:
+    paths = {"results": config["results"], "data_root": config["data_root"]}
+    for name, dataset in config["datasets"].items():
+        if not dataset["title"].isprintable() or not dataset["title"].strip():
+            raise SettingsError(
+                f"datasets.{name}.title: {dataset['title']!r} is no line of text; take letters"
+            )
+        if "path" in dataset:
+            paths[f"datasets.{name}.path"] = dataset["path"]
+    for setting, path in paths.items():
+        if not path.isprintable() or path != path.strip():
+            raise SettingsError(
+                f"{setting}: {path!r} has blanks at an end or what cannot be printed; rename it"
+            )
+    data_root(config)
+    # Snakemake takes what is in them for the names of wildcards and of its own folders.
+    if bad := sorted(set(results(config)) & set("{}<>")):
+        raise SettingsError(f"results: {' and '.join(bad)} cannot be in it; name another folder")
+    if results(config) == os.curdir:
+        raise SettingsError("results: is the folder of the project itself; name one in it")
+
+
+def _check_folder(folder: Path) -> None:
+    existing = next(p for p in [folder.absolute(), *folder.absolute().parents] if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"results: cannot write to {existing}; name another folder or change its permissions"
+        )
