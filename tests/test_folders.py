@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from basemodel.data.folders import LEAST, find, hold_out
+from basemodel.data.folders import LEAST, find, hold_out, in_order
 from basemodel.data.kinds import checked_listing, found_classes
 from basemodel.data.listing import DataError
-from basemodel.rank.images import divide
+from basemodel.rank.images import choose, divide
 
 
 def make(folder, layout):
@@ -61,6 +61,16 @@ def test_of_two_images_ranking_needs_both(tmp_path):
     found, ranked = find(tmp_path, "."), divide(tmp_path)
     assert (len(found.train["beetle"]), len(found.test["beetle"])) == (1, 1)
     assert (len(ranked.train["beetle"]), len(ranked.test["beetle"])) == (2, 0)
+
+
+def test_one_order_decides_what_is_held_out_and_then_what_is_shown_to_models(tmp_path):
+    make(tmp_path, {"ant": 30, "beetle": 9})
+    chosen = choose(tmp_path, 5)
+    order = in_order("ant", [f"ant/{number}.png" for number in range(30)])
+    named = {
+        split: {i["file"] for i in chosen[split] if i["label"] == 0} for split in ("probe", "test")
+    }
+    assert named == {"test": set(order[:6]), "probe": set(order[6:11])}
 
 
 NAMES = st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=2, max_size=40, unique=True)

@@ -50,13 +50,15 @@ def divide(folder: str | Path) -> Folder:
     train, test, problems = {}, {}, []
     for name, files in found.train.items():
         tests = found.test.get(name, [])
-        if not found.test_folder and len(files) < LEAST:  # of two images, both are probe images
+        if found.test_folder:
+            files, tests = (folders.in_order(name, part) for part in (files, tests))
+        elif len(files) < LEAST:  # of two images, both are probe images
             files, tests = files + tests, []
         if len(files) < LEAST:
             has = f"only {_images(files)}" if files else f"no image ({folders.LOOKED_FOR})"
             problems.append(f"class {shown(name)} is left out: it has {has}")
         else:
-            train[name], test[name] = (folders.in_order(name, part) for part in (files, tests))
+            train[name], test[name] = files, tests
     if len(train) < 2:
         return _unlabelled(root, problems, "one class" if train else "no class folder")
     if found.skipped:
