@@ -246,3 +246,10 @@ def test_costs_script(tmp_path):
         # AlexNet's first layer: 16 maps of 16 x 16 from 3 x 5 x 5 products, then the new layer
         expected = (16 * 75 + 16 + 17 * classes, 16 * 256 * 75 + 16 * classes)
         assert tuple(table.loc["alexnet", target, 0]) == expected
+
+
+def test_a_network_without_a_relu_after_each_convolution_is_not_cut():
+    model = network("alexnet", 0.25, "small")
+    model.features[1] = torch.nn.BatchNorm2d(model.features[0].out_channels)
+    with pytest.raises(ValueError, match=r"^AlexNet cannot be cut: .* leave it out of truncation"):
+        cut(model, 0)

@@ -31,7 +31,13 @@ def cut(model: nn.Module, layer: int) -> nn.Sequential:
             f"cut after layer {layer}"
         )
     if not isinstance(model, ResNet18):
-        return model.features[: _convolutions(model)[layer] + 2]  # its ReLU comes next
+        end = _convolutions(model)[layer] + 2
+        if not isinstance(model.features[end - 1], nn.ReLU):
+            raise ValueError(
+                f"{type(model).__name__} cannot be cut: not every convolution has a ReLU after it; "
+                "leave it out of truncation.architectures"
+            )
+        return model.features[:end]
     stem = model.conv1, model.bn1, model.relu
     if layer == 0:
         return nn.Sequential(*stem)
