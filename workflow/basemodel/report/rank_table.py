@@ -34,7 +34,7 @@ def candidate_table(ranking: Ranking, main: list[str]) -> dict[str, Any]:
 
     `main`: the names of the scores that are always shown, the first with its interval; columns
     with `more` are behind a switch. A cell: text, value to sort by or None, note, bar or None.
-    Rows are the candidates in the order of the answer, then the untrained controls.
+    Rows are the candidates in the order of the answer, then the untrained baselines.
     """
     scores = {score["name"]: score for score in ranking["scores"]}
     always = [scores[name] for name in dict.fromkeys(main) if name in scores]
