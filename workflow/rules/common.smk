@@ -83,6 +83,11 @@ FINE_TUNINGS = expand(
 )
 
 
+# What rules need that print to the terminal. Without it Snakemake would give each everything that
+# there is, and it does not know how many cores a cluster has.
+COMMAND = {"mem_mb": 1000}
+
+
 def network(architecture):
     """What a base model is built from, except for the number of classes."""
     size = config["architectures"][architecture]

@@ -66,6 +66,8 @@ rule fetch:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     params:
         settings=ordered(
             root=str(settings.data_root(config)),

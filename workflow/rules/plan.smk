@@ -6,6 +6,8 @@ rule plan:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     params:
         settings=ordered(table=f"{config['results']}/plan.csv"),
     script:

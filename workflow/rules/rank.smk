@@ -15,6 +15,8 @@ rule rank:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     script:
         "../scripts/rank.py"
 
@@ -28,6 +30,8 @@ rule rank_verify:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     script:
         "../scripts/rank.py"
 
@@ -36,6 +40,8 @@ rule rank_candidates:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     params:
         settings=ordered(models=f"{config['results']}/models", find=RANK["find"]),
     script:
@@ -47,6 +53,8 @@ rule rank_fetch:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     params:
         settings=ordered(candidates=config["candidates"]),
     script:

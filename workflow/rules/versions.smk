@@ -65,6 +65,8 @@ rule stale:
     handover: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
     params:
         settings=lambda wildcards: ordered(cards=CARDS),
     script:
