@@ -37,6 +37,8 @@ try:
     packing.check_room(folder, len(listing.train) + len(listing.test), size)
 except DataError as error:
     raise SystemExit(shown(f"{name}: {error}")) from None
+for note in listing.notes:
+    print(f"{name}: {note}", flush=True)
 if listing.skipped:
     print(f"{name}: {say_skipped(listing.skipped)}", flush=True)
 

@@ -1,12 +1,11 @@
 """What a data set of image files contains, before any image is decoded, with checks of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from basemodel.files import shown
+from basemodel.files import printable
 
 SPLITS = {"train": "training", "test": "test"}
 EXAMPLES = 5  # suffixes of skipped files that are reported
@@ -29,13 +28,15 @@ class Counts:
 class Listing:
     """Class names, and the files of each split: (path relative to the data root, label), sorted.
 
-    `skipped`: other files found among the images, for kinds whose folders are searched.
+    `skipped`: other files found among the images, for kinds whose folders are searched; `notes`: how
+    these were read where that is not plain, a line each.
     """
 
     classes: list[str]
     train: list[tuple[str, int]]
     test: list[tuple[str, int]]
     skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         # Class after class, so that the order of a packed array depends on names alone.
@@ -52,7 +53,7 @@ class Listing:
             split: [file for row, file in enumerate(getattr(self, split)) if row not in rows[split]]
             for split in SPLITS
         }
-        return Listing(self.classes, **splits, skipped=self.skipped)
+        return replace(self, **splits)
 
 
 def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
@@ -72,12 +73,22 @@ def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
 
 
 def of_folders(
-    train: dict[str, list[str]], test: dict[str, list[str]], skipped: list[str]
+    train: dict[str, list[str]],
+    test: dict[str, list[str]],
+    skipped: list[str],
+    notes: Sequence[str] = (),
 ) -> Listing:
     """The listing of each class's files; the classes are those of `train`. Raises as `named`."""
-    found = named(list(train), *(list(chain.from_iterable(s.values())) for s in (train, test)))
-    found.skipped = skipped
-    return found
+    numbers = {name: number for number, name in enumerate(train)}
+    for name, files in test.items():
+        if name not in numbers:
+            where = files[0] if files else name
+            raise DataError(f"{where}: {name} is no class of this data set")
+    splits = [
+        [(file, numbers[name]) for name, files in split.items() for file in files]
+        for split in (train, test)
+    ]
+    return Listing([*train], *splits, skipped, [*notes])
 
 
 def skipped_facts(skipped: list[str]) -> dict:
@@ -86,7 +97,7 @@ def skipped_facts(skipped: list[str]) -> dict:
     Returns {"files", "endings": [{"ending", "files", "example"}]}, the most frequent ones first.
     """
     of_ending = defaultdict(list)
-    for file in map(shown, skipped):
+    for file in map(printable, skipped):
         of_ending[Path(file).suffix.lower()].append(file)
     frequent = sorted(of_ending.items(), key=lambda item: (-len(item[1]), item[0]))
     endings = [

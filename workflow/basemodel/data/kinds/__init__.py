@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from basemodel.data.folders import class_names, has_train
+from basemodel.data.folders import class_names, number_of_classes
 from basemodel.data.listing import (
     DataError,
     Listing,
@@ -84,8 +84,10 @@ def found_classes(root: Path, dataset: dict) -> int | None:
     """The number of classes if one folder's contents tell it, else None."""
     if dataset["kind"] not in FOUND:
         return None
-    path = root / path_of(dataset)
+    path = path_of(dataset)
     try:
-        return len(class_names(path / "train" if has_train(path) else path))
+        if dataset["kind"] == "folder":
+            return number_of_classes(root, path)
+        return len(class_names(root / path / "train"))
     except (DataError, OSError):
         return None
