@@ -45,7 +45,11 @@ if listing.skipped:
 bad, dropped = {}, []
 for split, path in outputs.items():
     files = [file for file, _ in getattr(listing, split)]
-    bad[split] = packing.fill(path, root, files, size, code, snakemake.threads, drop)
+    try:
+        bad[split] = packing.fill(path, root, files, size, code, snakemake.threads, drop)
+    except (FileNotFoundError, PermissionError) as error:  # not the image's fault: never dropped
+        why = f"{error.filename}: {error.strerror}; mend or remove it. {KEPT}"
+        raise SystemExit(shown(f"{name}: {why}")) from None
     for row, reason in bad[split].items():
         dropped.append({"file": shown(files[row]), "split": split, "error": reason})
 if dropped and not drop:
@@ -82,6 +86,7 @@ write_json(
         "sha256": sha256,
         "dropped": dropped,
         "skipped": skipped_facts(listing.skipped),
+        "notes": listing.notes,
         "versions": versions.of(versions.FILES),
     },
 )

@@ -1,8 +1,8 @@
 """The ranking as a page, as a table and as text.
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
-        in one order; templates: of the page; fine_tunings (if there are any): json of
-        rank_finetune.py
+        in one order; templates: of the page; tests and fine_tunings (if there are any): json of
+        rank_tests.py and rank_finetune.py
 settings: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
         rank.ranking_json describes; metadata: the user's table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
@@ -36,8 +36,12 @@ if settings["metadata"]:
     for card in cards:
         named = Candidate(card["source"], card["name"], card["file"] or "", card["untrained"])
         imagenet[card["slug"]] = metadata.accuracy(named, published)
+chosen = read_json(snakemake.input.images)
+if snakemake.input.get("tests"):
+    tests = read_json(snakemake.input.tests)
+    chosen |= {"test": tests["test"], "problems": chosen["problems"] + tests["problems"]}
 found = ranking(
-    read_json(snakemake.input.images),
+    chosen,
     cards,
     [read_json(path) for path in snakemake.input.scores],
     settings["metrics"],

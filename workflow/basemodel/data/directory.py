@@ -32,7 +32,7 @@ class Directory:
 
     @property
     def name(self) -> str:
-        return os.path.basename(os.path.abspath(self.root / self.path))  # noqa: PTH
+        return (self.root / self.path).absolute().name
 
     @property
     def folders(self) -> dict[str, "Directory"]:
