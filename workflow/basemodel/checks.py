@@ -161,8 +161,8 @@ def _check_images_are_text(config: dict[str, Any]) -> None:
         here = (name for name in sorted(os.listdir()) if _number(name) == images)  # noqa: PTH208
         name = next(here, "NAME")
         raise SettingsError(
-            f"images: was read as {images!r}, not as a name; write --config images=./{name} or "
-            f'--config \'images="{name}"\', in a file images: "{name}"'
+            f"images: was read as {images!r}, not as a name; write --config images=./{name}, "
+            f'or images: "{name}" in a file'
         )
 
 

@@ -197,10 +197,12 @@ def ranking_name(images: str, ranked: Path) -> str:
 
 
 def argument(images: str) -> str:
-    """What to write after --config, in a shell, so that Snakemake reads these images as text."""
-    plain = re.fullmatch(r"[\w./~+-]+", images) and not re.fullmatch(r"[\d_.e+-]+", images.lower())
-    quoted = images if plain else "'" + images.replace("'", "''") + "'"  # as YAML does
-    return shlex.quote(f"images={quoted}")
+    """What to write after --config, in a shell, so that Snakemake reads these images as text.
+
+    It takes quotes away before it looks for numbers; in a path there is none.
+    """
+    number = re.fullmatch(r"[\d_.e+-]+", images.lower())
+    return shlex.quote(f"images=./{images}" if number else f"images={images}")
 
 
 def _images_of(ranking: Path) -> str | None:
