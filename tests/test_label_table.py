@@ -147,9 +147,8 @@ def test_what_is_left_out_is_counted_with_examples(images):
     ]
     found = divide(write(root / "l.csv", rows))
     assert found.problems == [
-        f"{root}/l.csv: 1 row without a file (row 24 first); 1 row without a label (bee/0.gif); "
-        "1 row repeated (ant/0.png); 5 files not there (gone/0.png, gone/1.png, gone/2.png, …): "
-        "left out"
+        "l.csv: left out: 1 row without a file (row 24 first); 1 row without a label (bee/0.gif); "
+        "1 row repeated (ant/0.png); 5 files not there (gone/0.png, gone/1.png, gone/2.png, …)"
     ]
     assert found.given == sum(LABELS.values())
 

@@ -49,7 +49,7 @@ TAKEN = {
     "dev": ({**inside("train"), **inside("dev")}, ["ant", "beetle"], "dev", "dev/ is read as val/"),
     "splits in two folders each": (
         {**inside("seg_train/seg_train"), **inside("seg_test/seg_test")}, ["ant", "beetle"],
-        "seg_test", "read from seg_train/seg_train/",
+        "seg_test", "seg_test/seg_test/ is read as test/, seg_train/seg_train/ is read as train/",
     ),
     "training_set": (
         {**inside("training_set"), **inside("test_set")}, ["ant", "beetle"], "test_set",

@@ -54,10 +54,9 @@ def read(root: Path, table: str, strict: bool) -> Found:
     where = {row[file]: _place(root, os.path.dirname(table), row[file]) for row in rows}  # noqa: PTH120
     left += _told("file", "not there", [given for given, place in where.items() if not place])
     if left:
-        said = f"{name}: {'; '.join(left)}"
         if strict or not any(where.values()):
-            raise DataError(said)
-        found.notes.append(f"{said}: left out")
+            raise DataError(f"{name}: {'; '.join(left)}")
+        found.notes.append(f"{os.path.basename(name)}: left out: {'; '.join(left)}")  # noqa: PTH119
     by_split = _by_split([row for row in rows if where[row[file]]], name)
     if "train" not in by_split:
         raise DataError(f"{name}: no row is of the split train")
@@ -65,8 +64,7 @@ def read(root: Path, table: str, strict: bool) -> Found:
     for split, of_split in by_split.items():
         if split not in ("train", found.test_folder):
             found.notes.append(
-                f"{name}: {counted(len(of_split), 'row')} of the split {split} not used, as "
-                "there is test"
+                f"{counted(len(of_split), 'row')} of the split {split} not used, as there is test"
             )
             continue
         classes = defaultdict(list)

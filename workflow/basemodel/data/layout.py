@@ -36,7 +36,7 @@ def read(top: Directory, strict: bool) -> Found:
     if found is None:
         found = _of_folders(top, parts, inside, strict)
     if len(found.train) > 1:
-        notes += _where(top, place, parts, inside)
+        notes += _where(top, inside)
     found.notes = [*notes, *found.notes]
     found.problems = sorted(set(top.problems))
     return found
@@ -206,16 +206,18 @@ def _of_tables(place: Directory, inside: Parts, strict: bool) -> Found | None:
     return found
 
 
-def _where(top: Directory, place: Directory, parts: Parts, inside: Parts) -> list[str]:
-    notes = []
-    if place is not top:
-        notes.append(f"read from {printable(place.path)}/, the only folder with images")
-    for split, part in parts.items():
-        if part is not place and part.name != split:
-            notes.append(f"{printable(part.name)}/ is read as {split}/")
-        if inside[split] is not part:
-            notes.append(f"read from {printable(inside[split].path)}/")
-    return notes
+def _where(top: Directory, inside: Parts) -> list[str]:
+    """One line on where the splits, or the classes, are read from, unless that is plain."""
+    if [*inside] == ["train"] and inside["train"].name.casefold() not in NAMES:
+        place = inside["train"]
+        only = f"read from {printable(place.path)}/, the only folder with images"
+        return [] if place.path == top.path else [only]
+    moved = [
+        f"{printable(os.path.relpath(of.path, top.path))}/ is read as {split}/"
+        for split, of in inside.items()
+        if os.path.relpath(of.path, top.path) != split
+    ]
+    return [", ".join(moved)] if moved else []
 
 
 def _with_images(folder: Directory, most: int | None = None) -> list[Directory]:
