@@ -19,7 +19,7 @@ from basemodel.statistics.bootstrap import LEVEL
 
 # A probe that is trained again on other images multiplies the variance of its cross-validated
 # accuracy. benchmarks/intervals.py measures 0.8 to 2.0, 1.5 on average (fewest images: most).
-RETRAINING = 1.6
+RETRAINING = 1.75
 DRAWS = 2000  # of the largest of several deviations
 SELECTIONS = 400  # resamples in which the leader is chosen again
 BLOCK = 50  # of these at a time: 30,000 images take 12 MB
@@ -100,7 +100,9 @@ def compare(sample: Sample, seed: object) -> Compared:
     value, influence, weight = sample.value, sample.influence, sample.weight
     models, groups = influence.shape
     if groups < 2:
-        raise ValueError(f"{groups} group of images: nothing can be compared, at least 2 are needed")
+        raise ValueError(
+            f"{groups} group of images: nothing can be compared, at least 2 are needed"
+        )
     rng = np.random.default_rng(seed_of("possible_best", models, groups, seed))
     covariance = RETRAINING * groups / (groups - 1) * influence @ influence.T
     variance = np.diag(covariance)
@@ -115,10 +117,10 @@ def compare(sample: Sample, seed: object) -> Compared:
     behind_low, behind_high = np.zeros(models), np.zeros(models)
     factors = np.zeros(models)
     for i in range(models):
-        others = np.flatnonzero(spread[i] > NOTHING)
+        others = np.flatnonzero(error[i] > NOTHING)  # all but those with the same answers
         if len(others):
-            drawn = (deviations[:, others] - deviations[:, [i]]) / spread[i, others]
-            factors[i] = _quantile(drawn)
+            drawn = deviations[:, others] - deviations[:, [i]]
+            factors[i] = _quantile(drawn / np.maximum(spread[i, others], NOTHING))
             reach = factors[i] * error[i, others] + sample.step
             behind_low[i] = max(0, (ahead[i, others] - reach).max())
             behind_high[i] = max(0, (ahead[i, others] + reach).max())
@@ -133,19 +135,22 @@ def compare(sample: Sample, seed: object) -> Compared:
     if len(rivals):
         chosen = _quantile(deviations[:, rivals] / np.sqrt(variance[rivals]))
         low[leader] = _own(sample, variance, float(stats.norm.sf(chosen)))[0][leader]
-    rest = np.flatnonzero(spread[leader] > NOTHING)
+    rest = np.flatnonzero(error[leader] > NOTHING)
     shown = np.nan
     if len(rest):
         shown = (factors[leader] + stats.norm.ppf(ENOUGH)) * float(np.median(error[leader, rest]))
+    corrected = (value[leader] - _optimism(sample, rng)).clip(low[leader], high[leader])
     return Compared(
-        order, value, low, high, value[leader] - _optimism(sample, rng), possible,
+        order, value, low, high, float(corrected), possible,
         ahead.max(axis=1), behind_low, behind_high, shown,
     )  # fmt: skip
 
 
 def _quantile(deviations: np.ndarray) -> float:
     """What the largest of the standardised deviations [draws, models] exceeds in TAIL of draws."""
-    exact = stats.norm.ppf(1 - TAIL)  # of a single one
+    exact = float(stats.norm.ppf(1 - TAIL))  # of a single one
+    if deviations.shape[1] == 1:
+        return exact
     return max(exact, float(np.quantile(deviations.max(axis=1), 1 - TAIL)))
 
 
@@ -160,8 +165,8 @@ def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray,
         error = np.sqrt(variance)
         low, high = stats.t.ppf([tail, 1 - TAIL], groups - 1)
         return value + low * error, value + high * error
-    most = sample.independent / RETRAINING
-    least = min(1 / (sample.weight**2).sum() / RETRAINING, most)
+    most = (sample.independent - 1) / RETRAINING
+    least = min((1 / (sample.weight**2).sum() - 1) / RETRAINING, most)
     flat = variance < NOTHING**2
     n = np.where(flat, least, value * (1 - value) / np.where(flat, 1, variance)).clip(least, most)
     right, wrong = n * value, n * (1 - value)
@@ -181,7 +186,8 @@ def _optimism(sample: Sample, rng: np.random.Generator) -> float:
     groups, lost = len(weight), []
     for _ in range(SELECTIONS // BLOCK):
         counts = rng.multinomial(groups, np.full(groups, 1 / groups), BLOCK)
-        chosen = (value + counts @ influence.T).argmax(axis=1)
+        # Rounded, so that ties are ties
+        chosen = (value + counts @ influence.T).round(12).argmax(axis=1)
         out = counts == 0
         outside = (out * influence[chosen]).sum(axis=1) / np.maximum(out @ weight, NOTHING)
         lost += list((value.max() - value[chosen] - outside)[out.any(axis=1)])
