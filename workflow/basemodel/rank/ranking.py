@@ -89,7 +89,7 @@ def ranking(
             for name in [by, *(name for name in measured if name != by)]
         ],
         "candidates": candidates,
-        "controls": [row for row in rows if row["control"]],
+        "baselines": [row for row in rows if row["baseline"]],
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
@@ -127,8 +127,8 @@ def _row(
         "name": shown(card["candidate"]),
         "slug": card["slug"],
         "architecture": card["architecture"],
-        "control": card["untrained"],
-        "place": None,
+        "baseline": card["untrained"],
+        "rank": None,
         "group": None,
         "scores": {
             name: {key: value for key, value in one.items() if key != "note" or value}
@@ -150,7 +150,7 @@ def _row(
 def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[RankedCandidate]:
     """The trained candidates, best first; without labels as they were given."""
     if compared is None:
-        return [row | {"place": rank} for rank, row in enumerate(rows, start=1)]
+        return [row | {"rank": rank} for rank, row in enumerate(rows, start=1)]
     found = []
     for rank, i in enumerate(compared.order, start=1):
         difference = None
@@ -161,7 +161,7 @@ def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[Ran
                 "high": float(compared.behind_high[i]),
             }
         group = int(compared.group[i])
-        found.append(rows[i] | {"place": rank, "group": group, "difference": difference})
+        found.append(rows[i] | {"rank": rank, "group": group, "difference": difference})
     return found
 
 

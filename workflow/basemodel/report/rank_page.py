@@ -89,12 +89,14 @@ def _scatters(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
         "multiply_adds": "multiply-adds for one image",
         "images_per_second": "images per second, measured",
     }
-    drawn = []
-    for field, title in axes.items():
-        scatter = by and plots.scatter(ranking["candidates"], by, field)
-        if scatter:
-            drawn.append({"title": title, **scatter})
-    return drawn
+    names, found = plots.short_names(ranking["candidates"]), []
+    for cost, title in axes.items():
+        drawn = plots.drawable(ranking["candidates"], by, cost) if by else []
+        if len(drawn) > 1:
+            figure = plots.scatter(drawn, by, cost, names)
+            missing = len(ranking["candidates"]) - len(drawn)
+            found.append({"title": title, "svg": plots.svg(figure, drawn), "missing": missing})
+    return found
 
 
 def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
     behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
     if not by:
         return []
-    scale = plots.bar_scale([each["difference"] for each in behind], zero=True)
+    scale = plots.bar_scale([each["difference"] for each in behind], 0)
     return [
         {
             "name": each["name"],
