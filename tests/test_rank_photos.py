@@ -42,7 +42,7 @@ def digits(folder):
 
 
 def ranked(images, folder):
-    """What the page says of EfficientNet-Lites and their baselines, by way of the rules' scripts."""
+    """What the page says of EfficientNet-Lites and baselines, by way of the rules' scripts."""
     named = [
         {"file": str(rank_weights.weights(size, folder)),
          "architecture": f"timm:{rank_weights.architecture(size)}"}

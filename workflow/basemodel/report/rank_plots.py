@@ -61,14 +61,14 @@ def scatter(
         FigureCanvasAgg(figure)  # measures text
         panel = figure.subplots()
         for each in candidates:
-            look = "first" if (each.get("group") or each["rank"]) == 1 else "other"
-            measured, x = each["scores"][score["name"]], each[cost]
+            x, measured = each[cost], each["scores"][score["name"]]
+            first = (each.get("group") or each["rank"]) == 1
+            colour = COLOURS["first" if first else "other"]
+            marker, size = ("o", 9) if first else ("s", 7)
             if measured.get("low") is not None:
-                panel.vlines(x, measured["low"], measured["high"], COLOURS[look], alpha=0.6)
-            panel.plot(
-                x, measured["value"], "o" if look == "first" else "s", color=COLOURS[look],
-                markersize=9 if look == "first" else 7, markeredgewidth=0, gid=f"rank{each['rank']}",
-            )  # fmt: skip
+                panel.vlines(x, measured["low"], measured["high"], colour, alpha=0.6)
+            look = {"color": colour, "markersize": size, "markeredgewidth": 0}
+            panel.plot(x, measured["value"], marker, **look, gid=f"rank{each['rank']}")
         _axes(panel, [each[cost] for each in candidates], score)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # labels move nothing
@@ -139,23 +139,19 @@ def short_names(candidates: Sequence[RankedCandidate]) -> dict[str, str]:
 
     A file of weights has its own name.
     """
-    whole = {each["slug"]: each["name"] for each in candidates}
-    plain = {slug: name.partition(":")[2] or name for slug, name in whole.items()}
-    bare = {
-        each["slug"]: each["architecture"].partition(":")[2] or each["architecture"]
-        for each in candidates
-        if not each["name"].startswith("file:")
-    }
+    forms = {}
+    for each in candidates:
+        name, of_file = each["name"], each["name"].startswith("file:")
+        plain, architecture = (
+            text.partition(":")[2] or text for text in (name, each["architecture"])
+        )
+        forms[each["slug"]] = [plain if of_file else architecture, plain, name]
+    counts = [Counter(names) for names in zip(*forms.values(), strict=True)]
     labels = {}
-    for slug, name in whole.items():
-        for names in (plain | bare, plain):
-            if Counter(names.values())[names[slug]] == 1:
-                name = names[slug]
-                break
-        if len(name) > LABEL:
-            half = LABEL // 2
-            name = f"{name[: half - 1]}…{name[-half:]}"
-        labels[slug] = name
+    for slug, names in forms.items():
+        unique = [name for name, count in zip(names, counts, strict=True) if count[name] == 1]
+        label, half = [*unique, names[-1]][0], LABEL // 2
+        labels[slug] = label if len(label) <= LABEL else f"{label[: half - 1]}…{label[-half:]}"
     return labels
 
 
