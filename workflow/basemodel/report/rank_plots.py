@@ -102,7 +102,9 @@ def _axes(panel: Axes, costs: Sequence[float], score: Score) -> None:
     panel.set_xscale("log")
     panel.set_xlim(low / air, high * air)
     heads = (1, 2, 5) if high / low < 1000 else (1,)
-    panel.xaxis.set_major_locator(MaxNLocator(4) if high / low < 6 else LogLocator(subs=heads))
+    panel.xaxis.set_major_locator(
+        MaxNLocator(4, steps=[1, 2, 5, 10]) if high / low < 6 else LogLocator(subs=heads)
+    )
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.magnitude(x)))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.amount(score, y, unit=False)))
