@@ -57,7 +57,7 @@ def test_few_images_that_differ_rule_nobody_out(right, wrong):
 
 @pytest.mark.parametrize("n", [10, 30, 60])
 def test_all_right_is_not_certainly_perfect(n):
-    """Jeffreys' interval of (n - 1) / RETRAINING images, all right, by SciPy's beta distribution."""
+    """Jeffreys' interval of (n - 1) / RETRAINING images, all right, by SciPy."""
     result = found(np.ones((1, n), bool))
     assert result.high[0] == 1
     low = stats.beta((n - 1) / RETRAINING + 0.5, 0.5).ppf(0.025)
@@ -144,4 +144,6 @@ def test_intervals_hold_their_values(images, models, seed):
     assert result.possible_best[result.order[0]]
     assert (result.behind_low <= result.behind + 1e-9).all()
     assert (result.behind <= result.behind_high + 1e-9).all()
-    assert result.low[result.order[0]] <= result.leader + 1e-9 <= result.high[result.order[0]] + 2e-9
+    assert (
+        result.low[result.order[0]] <= result.leader + 1e-9 <= result.high[result.order[0]] + 2e-9
+    )

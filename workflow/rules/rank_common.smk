@@ -92,6 +92,7 @@ RANK_CODE = fingerprint("rank_report.py", *module_names(RANK_METRICS))
 RANK_SETTINGS = {
     "name": RANKING,
     "by": RANK_BY,
+    "weights": RANK["weights"],
     "metrics": RANK_METRICS,
     "candidates": list(WITH_BASELINES),
     "metadata": RANK["metadata"] or "",

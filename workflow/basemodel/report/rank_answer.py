@@ -57,7 +57,7 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
     speed = each["images_per_second"]
     return _columns(
         [
-            f"{i}{'=' if each.get('group') == 1 and i > 1 else ''}",
+            f"{i}{'=' if each.get('possible_best') and i > 1 else ''}",
             each["name"],
             f"{score} ({bounds})" if bounds else score,
             words.magnitude(each["parameters"]),

@@ -11,12 +11,12 @@ def csv_rows(found: Ranking) -> list[dict[str, Any]]:
     for candidate in [*found["candidates"], *found["baselines"]]:
         row = {
             "place": candidate["rank"],
-            "group": candidate["group"],
+            "possible_best": candidate["possible_best"],
             "name": candidate["name"],
             "control": candidate["baseline"],
         }
         for end in ("value", "low", "high"):
-            row[f"behind_{end}"] = (candidate["difference"] or {}).get(end)
+            row[f"behind_{end}"] = (candidate["behind"] or {}).get(end)
         for name, score in candidate["scores"].items():
             row |= {name: score["value"], f"{name}_low": score.get("low")}
             row |= {f"{name}_high": score.get("high")}

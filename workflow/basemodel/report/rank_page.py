@@ -100,17 +100,17 @@ def _scatters(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
 
 
 def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
-    """How far each candidate is behind the leader, and its small interval."""
+    """How far each candidate is behind the best of the others, and its small interval."""
     if not by:
         return []
-    behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
-    scale = plots.bar_scale([each["difference"] for each in behind], 0)
+    behind = [each for each in ranking["candidates"][1:] if each.get("behind")]
+    scale = plots.bar_scale([each["behind"] for each in behind], 0)
     return [
         {
             "name": each["name"],
-            "tied": each.get("group") == 1,
-            "text": words.behind(by, each["difference"]),
-            "bar": plots.bar(each["difference"], scale),
+            "possible": each["possible_best"],
+            "text": words.behind(by, each["behind"]),
+            "bar": plots.bar(each["behind"], scale),
         }
         for each in behind
     ]

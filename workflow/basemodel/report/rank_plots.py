@@ -53,8 +53,8 @@ def scatter(
     """The score with its interval (upward) against the cost (logarithmic).
 
     candidates: those that `drawable` finds, best first; labels: by slug. Where a label would cover
-    a point or another label, the rank takes its place, or nothing. Those that are not significantly
-    different from the leader are dots, the others squares.
+    a point or another label, the rank takes its place, or nothing. What may be the best is a dot,
+    the others are squares.
     """
     with mpl.rc_context(SCREEN):
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
@@ -62,7 +62,8 @@ def scatter(
         panel = figure.subplots()
         for each in candidates:
             x, measured = each[cost], each["scores"][score["name"]]
-            first = (each.get("group") or each["rank"]) == 1
+            possible = each.get("possible_best")
+            first = each["rank"] == 1 if possible is None else possible
             colour = COLOURS["first" if first else "other"]
             marker, size = ("o", 9) if first else ("s", 7)
             if measured.get("low") is not None:

@@ -12,9 +12,13 @@ def _plain(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
+def _yes_or_no(value: bool | None) -> str:
+    return "–" if value is None else "yes" if value else "no"
+
+
 # A candidate's field, heading, how it is written, and whether a large one comes first.
 Fact = tuple[str, str, Callable[[Any], str], bool]
-GROUP: Fact = ("group", "group", _plain, False)
+POSSIBLE: Fact = ("possible_best", "may be best", _yes_or_no, True)
 FACTS: list[Fact] = [
     ("parameters", "parameters", words.magnitude, False),
     ("multiply_adds", "multiply-adds", words.magnitude, False),
@@ -31,19 +35,19 @@ WARNINGS = {"untrusted": "not trusted", "within": "one architecture"}
 
 def candidate_table(ranking: Ranking, main: Sequence[str]) -> dict[str, Any]:
     """Columns {title, first, more, warning} and rows {name, baseline, rank, cells}; and whether
-    there are groups, and intervals of the first score.
+    it is said which may be the best, and intervals of the first score.
 
     `main`: the names of the scores that are always shown, the first with its interval; columns
     with `more` are behind a switch. A cell: text, value to sort by or None, note, bar or None.
     Rows are the candidates in the order of the answer, then the untrained baselines.
     """
     everyone = [*ranking["candidates"], *ranking["baselines"]]
-    grouped = any(each.get("group") is not None for each in ranking["candidates"])
+    compared = ranking["evidence"] is not None
     named = {score["name"]: score for score in ranking["scores"]}
     always = [named.pop(name) for name in dict.fromkeys(main) if name in named]
     columns = [
         *(_score(score, everyone, bars=True) for score in always[:1]),
-        *(_fact(GROUP, everyone) for _ in range(grouped)),
+        *(_fact(POSSIBLE, everyone) for _ in range(compared)),
         *(_score(score, everyone) for score in always[1:]),
         *(_fact(fact, everyone) for fact in FACTS),
         *(_score(score, everyone, more=True) for score in named.values()),
@@ -56,7 +60,7 @@ def candidate_table(ranking: Ranking, main: Sequence[str]) -> dict[str, Any]:
     ]
     firsts = [each["scores"].get(main[0]) or {} for each in everyone]
     intervals = any(measured.get("low") is not None for measured in firsts)
-    return {"columns": columns, "rows": rows, "grouped": grouped, "intervals": intervals}
+    return {"columns": columns, "rows": rows, "compared": compared, "intervals": intervals}
 
 
 def _fact(fact: Fact, everyone: list[RankedCandidate], more: bool = False) -> dict[str, Any]:

@@ -146,6 +146,13 @@ def compare(sample: Sample, seed: object) -> Compared:
     )  # fmt: skip
 
 
+def intervals(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the 95 % interval of each model alone, none of them chosen: float64 [models]."""
+    groups = len(sample.weight)
+    squares = (sample.influence**2).sum(axis=1)
+    return _own(sample, RETRAINING * groups / max(1, groups - 1) * squares, TAIL)
+
+
 def _quantile(deviations: np.ndarray) -> float:
     """What the largest of the standardised deviations [draws, models] exceeds in TAIL of draws."""
     exact = float(stats.norm.ppf(1 - TAIL))  # of a single one
