@@ -362,7 +362,7 @@ def test_natural_weights_count_a_class_as_in_the_folder(tmp_path):
     assert found["evidence"]["guessing"] == pytest.approx(0.97)
     right = np.array(scores[0]["predictions"]["LinearProbe"]) == LABELS
     expected = 0.97 * right[LABELS == 0].mean() + 0.01 * sum(
-        right[LABELS == label].mean() for label in (1, 2, 3)
+        right[label == LABELS].mean() for label in (1, 2, 3)
     )
     by_name = {each["name"]: each for each in found["candidates"]}
     assert by_name["timm:good.a"]["scores"]["LinearProbe"]["value"] == pytest.approx(expected)
