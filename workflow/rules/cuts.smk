@@ -29,10 +29,10 @@ rule cut_featuremaps:
         **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
-        code=fingerprint("cut_featuremaps.py"),
+        code=fingerprint("featuremaps.py"),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
-        "../scripts/cut_featuremaps.py"
+        "../scripts/featuremaps.py"
 
 
 rule cut_metric:
@@ -83,18 +83,14 @@ rule cut_finetune:
         **on_gpu(resources.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
-        code=fingerprint("cut_finetune.py"),
+        code=fingerprint("finetune.py"),
         # Only the new last layer is trained here, whatever `trainable` says, and once.
         settings=ordered(
-            finetune={
-                key: value
-                for key, value in config["finetune"].items()
-                if key not in ("trainable", "repeats")
-            },
+            finetune={**config["finetune"], "trainable": "last", "repeats": 0},
             seed=config["seed"],
         ),
     script:
-        "../scripts/cut_finetune.py"
+        "../scripts/finetune.py"
 
 
 rule costs:

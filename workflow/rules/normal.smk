@@ -26,7 +26,7 @@ rule normal:
     resources:
         **on_gpu(resources.pretraining, "architecture"),
     params:
-        code=fingerprint("pretrain_whole.py"),
+        code=fingerprint("pretrain.py"),
         settings=lambda wildcards: ordered(
             network=network(wildcards.architecture),
             pretrain=settings.pretrain_settings(config, wildcards.architecture),
@@ -34,7 +34,7 @@ rule normal:
             seed=config["seed"],
         ),
     script:
-        "../scripts/pretrain_whole.py"
+        "../scripts/pretrain.py"
 
 
 rule epoch_featuremaps:
@@ -57,10 +57,10 @@ rule epoch_featuremaps:
         **on_gpu(resources.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
-        code=fingerprint("epoch_featuremaps.py"),
+        code=fingerprint("featuremaps.py"),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
-        "../scripts/epoch_featuremaps.py"
+        "../scripts/featuremaps.py"
 
 
 rule epoch_metric:

@@ -17,11 +17,16 @@ from basemodel.training.stop_signals import stop_signals
 Row = dict[str, float]
 
 
-class Interrupted(Exception):
-    """A training run was asked to stop, and its state is saved: the next attempt resumes it."""
+class Interrupted(SystemExit):
+    """A training run was asked to stop, and its state is saved: the next attempt resumes it.
 
-    # The job's exit status: a temporary failure (sysexits.h), so try again.
-    EXIT_CODE = os.EX_TEMPFAIL
+    It ends the job with the exit status of a temporary failure (sysexits.h): try again.
+    """
+
+    def __init__(self, when: str):
+        super().__init__(f"stopped {when}: saved")
+        self.code = os.EX_TEMPFAIL
+        print(self, flush=True)
 
 
 def fit(
@@ -88,7 +93,7 @@ def fit(
                 if stop.asked:
                     watch.finish()
                     checkpoint.save(model, optimizer, generator, history, partial)
-                    raise Interrupted(f"stopped in epoch {epoch + 1}: saved")
+                    raise Interrupted(f"in epoch {epoch + 1}")
             watch.finish()
             watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
             row = {"loss": partial.loss.item() / len(inputs)}
@@ -98,7 +103,7 @@ def fit(
             if stop.asked or checkpoint.due(len(history)):
                 checkpoint.save(model, optimizer, generator, history)
             if stop.asked:
-                raise Interrupted(f"stopped after epoch {epoch + 1}: saved")
+                raise Interrupted(f"after epoch {epoch + 1}")
     return history
 
 
