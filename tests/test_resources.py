@@ -13,7 +13,7 @@ from basemodel import resources
 from basemodel.compute.passing import EVALUATION_BATCH
 from basemodel.data import subsets
 from basemodel.models import catalog
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 from basemodel.models.cost import count
 from basemodel.resources import Allocated, Need, allocate
 
@@ -35,12 +35,12 @@ NARROW = 8_437_500
 
 
 @pytest.mark.parametrize("experiment", [[], ["smoke"], ["imagenet"]])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", catalog.available())
 def test_the_costs_without_torch_are_within_a_tenth_of_the_exact_ones(experiment, name):
     config = settings(*experiment)
     network, side = config["architectures"][name], config["image"]["crop"]
     with torch.device("meta"):
-        model = NETWORKS[name](100, width=network["width"], stem=network["stem"])
+        model = build(name, 100, width=network["width"], stem=network["stem"])
     outputs = []
     for layer in model.modules():
         if not list(layer.children()):

@@ -237,6 +237,10 @@ def _check_networks(config: dict[str, Any]) -> None:
                 f"{config['pretrain']['precision']} elsewhere, but models that are compared have "
                 "one precision; set pretrain.precision for all"
             )
+        try:
+            catalog.constants(name)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         least = catalog.smallest_side(name, network["stem"])
         if crop < least:
             raise SettingsError(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 from basemodel.models.catalog import layers
 from basemodel.models.cost import count
 from basemodel.models.truncation import cut
@@ -31,7 +31,7 @@ def network(config: dict[str, Any], name: str, classes: int = 1) -> nn.Module:
     """The network on the meta device: shapes without values."""
     size = config["architectures"][name]
     with torch.device("meta"):
-        return NETWORKS[name](classes, width=size["width"], stem=size["stem"])
+        return build(name, classes, size["width"], size["stem"])
 
 
 def weights(config: dict[str, Any], name: str, classes: int) -> int:
@@ -98,5 +98,5 @@ def _with(found: Rates, entered: dict[str, float]) -> Rates:
 
 def _multiply_adds(name: str, size: dict[str, Any]) -> int:
     with torch.device("meta"):
-        model = NETWORKS[name](1000, width=size["width"], stem=size["stem"])
+        model = build(name, 1000, size["width"], size["stem"])
     return count(model, size["side"]).multiply_adds

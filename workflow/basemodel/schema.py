@@ -98,7 +98,7 @@ def _schema() -> dict[str, Any]:
         if "enum" in kind:
             kind["enum"] = official
     for place in (top["architectures"], top["plan"]["properties"]["entered"]):
-        each = dict.fromkeys(catalog.ARCHITECTURES, place["additionalProperties"])
+        each = dict.fromkeys(catalog.available(), place["additionalProperties"])
         place["properties"] = each | place.get("properties", {})
         place["additionalProperties"] = False
     return schema

@@ -7,6 +7,7 @@ from pathlib import Path
 from basemodel import checks, inline, metrics, resources, settings
 from basemodel.data import subsets
 from basemodel.metrics import module_names
+from basemodel.models import catalog
 from basemodel.models.catalog import layers
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
@@ -59,6 +60,7 @@ def files_of(pattern, cells):
 # The experiment's names.
 ARCHITECTURES = list(config["architectures"])
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
+ARCHITECTURE_MODULES = [*map(catalog.module_name, ARCHITECTURES)]  # with their titles in figures
 SUBSETS = subsets.names(config["subsets"])
 TARGETS = config["targets"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
@@ -96,6 +98,12 @@ def network(architecture):
 
 # Recorded on every base model's card, and used for all of its targets.
 PREPROCESSING = {"size": config["image"]["size"], "crop": config["image"]["crop"]}
+
+
+@cache
+def code_for(script, *architectures):
+    """The fingerprint of a script that builds networks of these architectures."""
+    return fingerprint(script, *map(catalog.module_name, architectures))
 
 
 def inputs_of(metric, pattern, card=None, **values):

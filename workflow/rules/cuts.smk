@@ -29,7 +29,7 @@ rule cut_featuremaps:
         **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
-        code=fingerprint("featuremaps.py"),
+        code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/featuremaps.py"
@@ -83,7 +83,7 @@ rule cut_finetune:
         **on_gpu(resources.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
-        code=fingerprint("finetune.py"),
+        code=lambda wildcards: code_for("finetune.py", wildcards.architecture),
         # Only the new last layer is trained here, whatever `trainable` says, and once.
         settings=ordered(
             finetune={**config["finetune"], "trainable": "last", "repeats": 0},
@@ -103,7 +103,7 @@ rule costs:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("costs.py"),
+        code=code_for("costs.py", *CUT_ARCHITECTURES or ARCHITECTURES),
         settings=ordered(
             architectures=CUT_ARCHITECTURES,
             targets=TARGETS,

@@ -18,7 +18,7 @@ rule pretrain:
     resources:
         **on_gpu(resources.pretraining, "architecture", "subset"),
     params:
-        code=fingerprint("pretrain.py"),
+        code=lambda wildcards: code_for("pretrain.py", wildcards.architecture),
         settings=lambda wildcards: ordered(
             network=network(wildcards.architecture),
             pretrain=settings.pretrain_settings(config, wildcards.architecture),
@@ -48,7 +48,7 @@ rule featuremaps:
         **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
-        code=fingerprint("featuremaps.py"),
+        code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/featuremaps.py"
@@ -73,7 +73,7 @@ rule finetune:
         **on_gpu(resources.finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
-        code=fingerprint("finetune.py"),
+        code=lambda wildcards: code_for("finetune.py", wildcards.architecture),
         settings=ordered(finetune=config["finetune"], seed=config["seed"]),
     script:
         "../scripts/finetune.py"

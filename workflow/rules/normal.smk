@@ -26,7 +26,7 @@ rule normal:
     resources:
         **on_gpu(resources.pretraining, "architecture"),
     params:
-        code=fingerprint("pretrain.py"),
+        code=lambda wildcards: code_for("pretrain.py", wildcards.architecture),
         settings=lambda wildcards: ordered(
             network=network(wildcards.architecture),
             pretrain=settings.pretrain_settings(config, wildcards.architecture),
@@ -57,7 +57,7 @@ rule epoch_featuremaps:
         **on_gpu(resources.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
-        code=fingerprint("featuremaps.py"),
+        code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/featuremaps.py"

@@ -110,7 +110,7 @@ rule summary:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("summary.py", *module_names(ALL_METRICS)),
+        code=fingerprint("summary.py", *module_names(ALL_METRICS), *ARCHITECTURE_MODULES),
         settings=ordered(
             metrics=METRICS, comparable=comparable(config)[0], why=comparable(config)[1]
         ),
