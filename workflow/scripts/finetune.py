@@ -24,8 +24,8 @@ verify(snakemake.params.code)
 job, output, runtime = snakemake.wildcards, snakemake.output[0], snakemake.config["runtime"]
 settings, seed = snakemake.params.settings["finetune"], snakemake.params.settings["seed"]
 data, classes = Path(snakemake.input.meta).parent, read_json(snakemake.input.meta)["classes"]
-where, precision = allocated_device(runtime["device"], snakemake.resources), settings["precision"]
-checkpoint = of_job(output, snakemake.input, snakemake.params, runtime, where, precision)
+where = allocated_device(runtime["device"], snakemake.resources)
+checkpoint = of_job(output, snakemake.input, snakemake.params, runtime, where)
 
 cut = job.get("layer") is not None
 which = {"layer": int(job.layer)} if cut else {"subset": job.subset}
@@ -38,7 +38,7 @@ if cut:
     model = trained.truncated(model, names["layer"])
 last, room = model.new_last(len(classes), settings["initialisation"]), runtime["device_memory"]
 result = finetune_packed(model, last, data, settings, generator, where, checkpoint, room, repeats)
-facts = {"precision": precision, "versions": versions.of(versions.NETWORKS)}
+facts = {"precision": settings["precision"], "versions": versions.of(versions.NETWORKS)}
 write_json(output, {**names, **result, **checkpoint.made_on(), **facts})
 checkpoint.remove()
 print(f"test accuracy {result['accuracy']:.4f}, training {result['train_accuracy']:.4f}")

@@ -25,8 +25,8 @@ source, output = snakemake.input, snakemake.output
 where = allocated_device(runtime["device"], snakemake.resources)
 subset, train, test = read_json(source.subset), Path(source.train).parent, Path(source.test).parent
 training = Pretraining(subset, train, test, settings, runtime["device_memory"], where)
-precision, epochs = settings["pretrain"]["precision"], output.get("epochs")
-checkpoint = of_job(output.card, source, snakemake.params, runtime, where, precision)
+epochs = output.get("epochs")
+checkpoint = of_job(output.card, source, snakemake.params, runtime, where)
 
 
 def keep(epoch, row):

@@ -8,7 +8,6 @@ inputs uses it.
 
 import hashlib
 import json
-import pickle
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -24,9 +23,6 @@ from basemodel import files
 from basemodel.compute.device import device_name
 from basemodel.models.own_weights import DIVERGED, check_finite
 
-UNUSABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
-UNUSABLE += (pickle.UnpicklingError, FloatingPointError)
-CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
 History = list[dict[str, float]]  # one row per finished epoch
 
 
@@ -48,44 +44,34 @@ class PartialEpoch:
 class Checkpoint:
     """Where the state of a training run is kept, and when it is saved.
 
-    `output`: a file that the job makes; without one nothing is ever saved. `of`: what the result
-    depends on (see `job_hash`). A save is due after every `epochs` epochs, but not within `seconds`
-    of the last one, so very short jobs write nothing. Results do not depend on when it is saved.
-    `made`: what the file says of its making: device (its name), precision, torch (the version).
+    `output`: a file that the job makes. `of`: what the result depends on (`job_hash`). `device`:
+    the name of this one, for cards. A save is due after every `epochs` epochs, but not within
+    `seconds` of the last one, so very short jobs write nothing. Results do not depend on when it is
+    saved. `folder`: for what a job keeps from each epoch until it is complete.
     """
 
     def __init__(
         self,
-        output: str | Path | None = None,
-        of: str = "",
+        output: str | Path,
+        of: str,
         epochs: int = 1,
         seconds: float = 0,
-        made: Mapping[str, str] = CPU_ALONE,
+        device: str = "cpu",
     ):
+        output = Path(output)
+        self.folder = output.with_name(f".{output.name}.epochs")
+        self._path = output.with_name(f".{output.name}.checkpoint")
         self._of, self._epochs, self._seconds = of, epochs, seconds
-        self._made = {key: str(value) for key, value in made.items()}  # torch has a type of its own
-        self._devices = [made["device"]]
+        self._device, self._devices = device, [device]
         self._last = time.monotonic()
-        self._path = self.folder = None
-        if output is not None:
-            output = Path(output)
-            self._path = output.with_name(f".{output.name}.checkpoint")
-            # For what a job keeps from each epoch until it is complete.
-            self.folder = output.with_name(f".{output.name}.epochs")
-
-    @property
-    def keeps(self) -> bool:
-        """Whether anything is ever saved."""
-        return self._path is not None
 
     def made_on(self) -> dict[str, Any]:
         """For cards: `device`, the name of this one, and `devices`, of all that have trained it."""
-        return {"device": self._made["device"], "devices": self._devices}
+        return {"device": self._device, "devices": self._devices}
 
     def due(self, epochs: int) -> bool:
         """Whether to save after this number of epochs."""
-        waited = time.monotonic() - self._last >= self._seconds
-        return self.keeps and epochs % self._epochs == 0 and waited
+        return epochs % self._epochs == 0 and time.monotonic() - self._last >= self._seconds
 
     def save(
         self,
@@ -99,14 +85,11 @@ class Checkpoint:
 
         Raises FloatingPointError if the weights are not finite, files.DiskFull.
         """
-        if not self.keeps:
-            return
         weights = model.state_dict()
         check_finite(weights, "the state is not saved", DIVERGED)
         on_gpu = next(model.parameters()).is_cuda
         state = {
             "of": self._of,
-            **self._made,
             "devices": self._devices,
             "history": history,
             "partial": partial and vars(partial),
@@ -149,13 +132,12 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove all that was kept, once the job is complete."""
-        if self.keeps:
-            self._path.unlink(missing_ok=True)
-            files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._path.unlink(missing_ok=True)
+        files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> dict[str, Any] | None:
-        if not (self.keeps and self._path.exists()):
+        if not self._path.exists():
             return None
         try:
             state = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -163,11 +145,24 @@ class Checkpoint:
                 check_finite(state["model"], "its weights", "they are of no use")
                 return state
             print("starts anew: the checkpoint here is of other code, settings, inputs or device")
-        except UNUSABLE as error:
+        except Exception as error:  # whatever a damaged file, or that of another program, leads to
             why = str(error).partition("\n")[0].partition(". ")[0]  # not torch's advice
             print(f"starts anew: the checkpoint here cannot be read ({why})")
         self.remove()  # including what was kept from its epochs
         return None
+
+
+def of_job(
+    output: str | Path,
+    inputs: Iterable[str],
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    where: torch.device,
+) -> Checkpoint:
+    """The checkpoint of a job that makes `output`; `runtime`: the settings of that name."""
+    of = job_hash(inputs, params, where)
+    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, epochs, seconds, device_name(where))
 
 
 def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
@@ -179,28 +174,10 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
     """
     stats = [Path(path).stat() for path in inputs]
     facts = {
-        "params": dict(params),
+        "params": dict(params.items()),
         "inputs": [(stat.st_size, stat.st_mtime_ns) for stat in stats],
         "torch": torch.__version__,
         "device": where.type,
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def of_job(
-    output: str | Path,
-    inputs: Iterable[str],
-    params: Mapping[str, Any],
-    runtime: Mapping[str, Any],
-    where: torch.device,
-    precision: str,
-) -> Checkpoint:
-    """The checkpoint of a job that makes `output`; inputs and params as in `job_hash`.
-
-    `runtime`: the settings of that name.
-    """
-    made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
-    of = job_hash(inputs, dict(params.items()), where)
-    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
-    return Checkpoint(output, of, epochs, seconds, made)

@@ -64,10 +64,11 @@ def fit(
         # For each size of a batch by itself. Left to torch, what is compiled depends on which sizes
         # came first, and a resumed training, which begins elsewhere, would round otherwise.
         model.compile(dynamic=False)
-    checkpoint = checkpoint or Checkpoint()
-    history, partial = checkpoint.restore(model, optimizer, generator)
+    history, partial = [], None
+    if checkpoint:
+        history, partial = checkpoint.restore(model, optimizer, generator)
 
-    with stop_signals(heed=checkpoint.keeps) as stop:
+    with stop_signals(heed=checkpoint is not None) as stop:
         for epoch in range(len(history), settings["epochs"]):
             model.train()
             if partial is None:
@@ -100,7 +101,7 @@ def fit(
             row["accuracy"] = partial.correct.item() / len(inputs)
             partial = None
             history.append(row | after_epoch(epoch + 1, row))
-            if stop.asked or checkpoint.due(len(history)):
+            if stop.asked or (checkpoint and checkpoint.due(len(history))):
                 checkpoint.save(model, optimizer, generator, history)
             if stop.asked:
                 raise Interrupted(f"after epoch {epoch + 1}")
