@@ -186,7 +186,7 @@ def test_a_dumps_card_names_its_device_and_precision(tmp_path):
             },
         },
         config={"runtime": {
-            "device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 60
+            "device_memory": 0.5, "checkpoint_seconds": 60
         }},
     )  # fmt: skip
     card = read_json(tmp_path / "model.json")

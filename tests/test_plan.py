@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 import jobs
@@ -67,6 +68,21 @@ def test_the_papers_images_by_hand():
     expected = 10 * by_classes[100] + 20 * by_classes[50] + 30 * by_classes[1000]
     assert pretrain.bytes == 4 * expected
     assert of["normal", "vgg16"].bytes == 4 * 31 * 138_357_544
+
+
+def test_a_network_that_cannot_be_cut_is_planned_where_it_is_not(monkeypatch):
+    config = paper()
+    config["truncation"]["architectures"] = ["vgg16"]
+    known = rates.network
+
+    def network(config, name, classes=1):
+        model = known(config, name, classes)
+        if name == "alexnet":
+            model.features.insert(1, torch.nn.BatchNorm2d(64, device="meta"))
+        return model
+
+    monkeypatch.setattr(rates, "network", network)
+    assert rows(config)["featuremaps", "alexnet"].bytes > 0
 
 
 def test_what_is_trained_depends_on_the_settings():

@@ -26,8 +26,8 @@ RECIPE = {
     "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 4, "gamma": 0.1, "dropout": 0.3,
     "initialisation": "kaiming", "augmentation": True, "precision": "float32", "compile": False,
 }  # fmt: skip
-EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 0}}
-NEVER = {"runtime": {"device_memory": 0, "checkpoint_epochs": 1000, "checkpoint_seconds": 1e9}}
+EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_seconds": 0}}
+NEVER = {"runtime": {"device_memory": 0, "checkpoint_seconds": 1e9}}
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_a_training_does_not_go_on_in_another_precision(tmp_path, data, monkeypa
 
 def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    checkpoint = Checkpoint(tmp_path / "x", "", epochs=1, seconds=60)
+    checkpoint = Checkpoint(tmp_path / "x", "", seconds=60)
     handlers = []
 
     def after_epoch(epoch, row):

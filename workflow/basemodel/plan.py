@@ -66,7 +66,7 @@ def work(config: dict[str, Any]) -> list[Work]:
     ]  # fmt: skip
     for name in config["architectures"]:
         epochs = pretrain_settings(config, name)["epochs"]
-        maps = elements(config, name)[-1]
+        [maps] = elements(config, name)
         base_models = sum(
             parts * weights(config, name, source.classes // parts) for parts in by_class
         )
@@ -103,7 +103,7 @@ def work(config: dict[str, Any]) -> list[Work]:
         rows += [
             Work(
                 "cut_featuremaps", name, count * len(targets), passed=count * probes,
-                bytes=probes * sum(elements(config, name)) * item,
+                bytes=probes * sum(elements(config, name, cuts=True)) * item,
             ),
             Work("cut_metric", name, len(cut_scores) * len(targets), scored=count * probes),
             Work("cut_finetune", name, count * len(targets), count * trained, count * passed),

@@ -11,9 +11,7 @@ import torch
 from torch import nn
 
 from basemodel.models.architectures import build
-from basemodel.models.catalog import layers
 from basemodel.models.cost import count
-from basemodel.models.truncation import cut
 
 
 @dataclass
@@ -39,11 +37,11 @@ def weights(config: dict[str, Any], name: str, classes: int) -> int:
     return sum(tensor.numel() for tensor in network(config, name, classes).state_dict().values())
 
 
-def elements(config: dict[str, Any], name: str) -> list[int]:
-    """How many numbers one image's featuremaps hold at each cut; the last cut is the trunk."""
+def elements(config: dict[str, Any], name: str, cuts: bool = False) -> list[int]:
+    """How many numbers one image's featuremaps hold; with `cuts`, those of each cut network."""
     model = network(config, name).eval()
     image = torch.empty(1, 3, *[config["image"]["crop"]] * 2, device="meta")
-    return [cut(model, layer)(image).numel() for layer in range(layers(name))]
+    return [part(image).numel() for part in (model.cuts if cuts else [model.trunk])]
 
 
 def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
@@ -66,7 +64,7 @@ def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
         found.sources = {"train": source, "forward": source}
     scores = [entry for entry in measured.get("metrics", []) if entry["architecture"] == name]
     if scores:
-        scale = elements(config, name)[-1] / scores[0]["elements"]
+        scale = elements(config, name)[0] / scores[0]["elements"]
         found.metrics = scores[0]["seconds"] * scale
         found.sources["metrics"] = on if scale == 1 else f"{on}, scaled by size"
     return _with(found, entered)

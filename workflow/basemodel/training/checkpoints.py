@@ -1,9 +1,8 @@
 """The state of an unfinished training run on disk, so that a stopped job can be resumed.
 
-The file is next to the job's output but is not declared, because Snakemake deletes the declared
-outputs of a failed job. It is written whole or not at all, and read with `weights_only`: no code in
-it is run. It is tied to what the result depends on: only the same code with the same settings and
-inputs uses it.
+The file is next to the job's output, but not declared: Snakemake deletes what is when a job fails.
+It is written whole or not at all, and read with `weights_only`: no code in it is run. Only a job
+with the same code, settings and inputs uses it.
 """
 
 import hashlib
@@ -44,34 +43,26 @@ class PartialEpoch:
 class Checkpoint:
     """Where the state of a training run is kept, and when it is saved.
 
-    `output`: a file that the job makes. `of`: what the result depends on (`job_hash`). `device`:
-    the name of this one, for cards. A save is due after every `epochs` epochs, but not within
-    `seconds` of the last one, so very short jobs write nothing. Results do not depend on when it is
-    saved. `folder`: for what a job keeps from each epoch until it is complete.
+    `output`: a file that the job makes. `of`: what the result depends on (`job_hash`). `seconds`:
+    it is saved after an epoch if as many have passed since the last time, so short jobs write
+    nothing. Results do not depend on when it is saved. `device`: the name of this one, for cards.
+    `folder`: for what a job keeps from each epoch until it is complete.
     """
 
-    def __init__(
-        self,
-        output: str | Path,
-        of: str,
-        epochs: int = 1,
-        seconds: float = 0,
-        device: str = "cpu",
-    ):
+    def __init__(self, output: str | Path, of: str, seconds: float = 0, device: str = "cpu"):
         output = Path(output)
         self.folder = output.with_name(f".{output.name}.epochs")
         self._path = output.with_name(f".{output.name}.checkpoint")
-        self._of, self._epochs, self._seconds = of, epochs, seconds
+        self._of, self._seconds, self._last = of, seconds, time.monotonic()
         self._device, self._devices = device, [device]
-        self._last = time.monotonic()
 
     def made_on(self) -> dict[str, Any]:
         """For cards: `device`, the name of this one, and `devices`, of all that have trained it."""
         return {"device": self._device, "devices": self._devices}
 
-    def due(self, epochs: int) -> bool:
-        """Whether to save after this number of epochs."""
-        return epochs % self._epochs == 0 and time.monotonic() - self._last >= self._seconds
+    def due(self) -> bool:
+        """Whether to save after an epoch."""
+        return time.monotonic() - self._last >= self._seconds
 
     def save(
         self,
@@ -106,10 +97,7 @@ class Checkpoint:
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
     ) -> tuple[History, PartialEpoch | None]:
-        """Restore the saved state; return the finished epochs and the unfinished one.
-
-        If there is nothing to resume, nothing changes and the history is empty.
-        """
+        """Restore the saved state, if there is one; the finished epochs and the unfinished one."""
         state = self._read()
         if state is None:
             return [], None
@@ -118,15 +106,14 @@ class Checkpoint:
         optimizer.load_state_dict(state["optimizer"])
         generator.set_state(state["random"][0])
         torch.set_rng_state(state["random"][1])
-        if state["random_cuda"] is not None and where.type == "cuda":
+        if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"])
         # Another GPU is no reason to start anew: cards name all of them.
         self._devices = list(dict.fromkeys([*state["devices"], *self._devices]))
         history, partial = state["history"], state["partial"] and PartialEpoch(**state["partial"])
-        steps = ""
         if partial:
             partial.loss, partial.correct = partial.loss.to(where), partial.correct.to(where)
-            steps = f" and {partial.step} steps"
+        steps = f" and {partial.step} steps" if partial else ""
         print(f"resumes after {len(history)} epochs{steps}", flush=True)
         return history, partial
 
@@ -160,17 +147,16 @@ def of_job(
     where: torch.device,
 ) -> Checkpoint:
     """The checkpoint of a job that makes `output`; `runtime`: the settings of that name."""
-    of = job_hash(inputs, params, where)
-    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
-    return Checkpoint(output, of, epochs, seconds, device_name(where))
+    of, seconds = job_hash(inputs, params, where), runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, seconds, device_name(where))
 
 
 def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
     """A hash of all that a job's result depends on: code and settings, inputs, torch, device.
 
-    `params` are the rule's and include its code's fingerprint. Inputs are identified by size and
-    time stamp: reading 25 GB can take longer than retraining, and the worst that a touched file
-    can do is make one job start from scratch.
+    `params` are the rule's and include its code's fingerprint. Inputs are known by size and time
+    stamp: reading 25 GB can take longer than retraining, and a touched file only makes one job
+    start anew.
     """
     stats = [Path(path).stat() for path in inputs]
     facts = {
@@ -179,5 +165,4 @@ def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.devi
         "torch": torch.__version__,
         "device": where.type,
     }
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

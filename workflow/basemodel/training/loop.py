@@ -101,7 +101,7 @@ def fit(
             row["accuracy"] = partial.correct.item() / len(inputs)
             partial = None
             history.append(row | after_epoch(epoch + 1, row))
-            if stop.asked or (checkpoint and checkpoint.due(len(history))):
+            if stop.asked or (checkpoint and checkpoint.due()):
                 checkpoint.save(model, optimizer, generator, history)
             if stop.asked:
                 raise Interrupted(f"after epoch {epoch + 1}")
