@@ -1,4 +1,5 @@
-# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
+# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5). The same
+# scripts as in models.smk cut a network where there is a layer.
 
 CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
@@ -11,7 +12,7 @@ CUT_FINE_TUNINGS = [
 ]
 
 
-rule cut_featuremaps:
+use rule featuremaps as cut_featuremaps with:
     input:
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
@@ -23,16 +24,9 @@ rule cut_featuremaps:
         card="<results>/truncation/{architecture}/features/{layer}/{target}/card.json",
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
-    conda:
-        "../../envs/environment.yaml"
     resources:
         **on_gpu(resources.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
-    params:
-        code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
-        settings=ordered(dtype=config["probe"]["dtype"]),
-    script:
-        "../scripts/featuremaps.py"
 
 
 rule cut_metric:
@@ -64,7 +58,7 @@ rule cut_metric:
         "../scripts/metric.py"
 
 
-rule cut_finetune:
+use rule finetune as cut_finetune with:
     input:
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
@@ -77,8 +71,6 @@ rule cut_finetune:
         "<results>/truncation/{architecture}/finetune/{layer}/{target}.json",
     log:
         "<results>/logs/truncation/finetune/{architecture}/{layer}/{target}.log",
-    conda:
-        "../../envs/environment.yaml"
     resources:
         **on_gpu(resources.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
@@ -89,8 +81,6 @@ rule cut_finetune:
             finetune={**config["finetune"], "trainable": "last", "repeats": 0},
             seed=config["seed"],
         ),
-    script:
-        "../scripts/finetune.py"
 
 
 rule costs:
