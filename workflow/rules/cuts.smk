@@ -1,5 +1,5 @@
-# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5). The same
-# scripts as in models.smk cut a network where there is a layer.
+# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5). Where a
+# rule of models.smk is used, its script cuts the network after `layer`.
 
 CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)

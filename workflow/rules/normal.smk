@@ -1,5 +1,5 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
-# The same scripts as in models.smk keep each epoch's network, and take one of them.
+# Where a rule of models.smk is used, its script keeps the network of each epoch, or takes one of them.
 
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
 EPOCH_CELLS = cells(EPOCH_METRICS, ARCHITECTURES)
