@@ -26,7 +26,7 @@ rule cut_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.dump, "architecture", "target"),
+        **on_gpu(work.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_featuremaps.py"),
@@ -80,7 +80,7 @@ rule cut_finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.cut_finetuning, "architecture", "target"),
+        **on_gpu(work.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=fingerprint("cut_finetune.py"),

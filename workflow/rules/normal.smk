@@ -24,7 +24,7 @@ rule normal:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.pretraining, "architecture"),
+        **on_gpu(work.pretraining, "architecture"),
     params:
         code=fingerprint("pretrain_whole.py"),
         settings=lambda wildcards: ordered(
@@ -54,7 +54,7 @@ rule epoch_featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.epoch_dump, "architecture"),
+        **on_gpu(work.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
     params:
         code=fingerprint("epoch_featuremaps.py"),
