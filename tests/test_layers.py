@@ -13,7 +13,8 @@ FOLDERS = [
     "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
 ABOVE = [
-    "settings", "checks", "inline", "comparability", "work", "resources", "rates", "plan"
+    "settings", "checks", "prerequisites", "inline", "comparability", "work", "resources", "rates",
+    "plan",
 ]  # fmt: skip
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 

@@ -4,7 +4,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import checks, inline, metrics, resources, settings, work
+from basemodel import checks, inline, metrics, prerequisites, resources, settings, work
 from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models.catalog import layers
