@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import Counts
 from basemodel.files import read_json
-from basemodel.settings import pretrain_settings
+from basemodel.settings import classes, pretrain_settings
 
 
 class Work(NamedTuple):
@@ -43,8 +43,7 @@ def dump(config: dict[str, Any], architecture: str, target: str, most: float = m
 
     A cut network is taken to cost as much as the whole, here and in `cut_finetuning`.
     """
-    classes = min(_size(config, target).classes, most)
-    passed = classes * config["probe"]["images_per_class"]
+    passed = min(_size(config, target).classes, most) * config["probe"]["images_per_class"]
     return Work(architecture, 0, passed, holds_images=False)
 
 
@@ -82,7 +81,7 @@ def dataset_size(config: dict[str, Any], name: str) -> Counts:
     """
     dataset = config["datasets"][name]
     if "train" in dataset:  # images of each class
-        count = len("".join(dataset["characters"])) if dataset["kind"] == "glyphs" else 10
+        count = classes(config, name)
         return Counts(count, count * dataset["train"], count * dataset["test"])
     meta = Path(config["results"], "data", name, "meta.json")
     if meta.exists():
