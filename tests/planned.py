@@ -26,6 +26,7 @@ def by_stage(announced: Mapping[str, int]) -> Counter:
     """From jobs by rule."""
     counts = Counter()
     for rule, jobs in announced.items():
-        if rule in NAMED:
-            counts[TOGETHER.get(rule, rule)] += jobs
+        stage = TOGETHER.get(rule, rule)
+        if stage in NAMED:
+            counts[stage] += jobs
     return counts
