@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from basemodel import checks, metrics, settings
+from basemodel import checks, metrics, prerequisites, settings
 from basemodel.files import write_json
 from basemodel.models import catalog
 from basemodel.models.architectures import build
@@ -192,18 +192,18 @@ def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):
     config = changed("results", str(tmp_path))
     config["datasets"]["greek"]["characters"] = ["αβ一", "γ 丁"]
     for name in ("glyphs", "digits"):
-        checks.require_glyphs(config, name)
+        prerequisites.require_glyphs(config, name)
     with pytest.raises(checks.SettingsError) as error:
-        checks.require_glyphs(config, "greek")
+        prerequisites.require_glyphs(config, "greek")
     assert str(error.value) == (
         "datasets.greek.characters: no font that matplotlib ships draws '一' (U+4E00), ' ' (U+0020)"
         ", '丁' (U+4E01); take it out"
     )
     write_json(tmp_path / "data/greek/meta.json", {"classes": list("αβ一γ 丁")})
-    checks.require_glyphs(config, "greek")  # packed, with other fonts perhaps
+    prerequisites.require_glyphs(config, "greek")  # packed, with other fonts perhaps
     config["datasets"]["greek"]["characters"].append("上")
     with pytest.raises(checks.SettingsError, match=r"U\+4E0A"):
-        checks.require_glyphs(config, "greek")
+        prerequisites.require_glyphs(config, "greek")
 
 
 def test_a_missing_setting_is_named():

@@ -25,7 +25,7 @@ use rule featuremaps as cut_featuremaps with:
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
     resources:
-        **on_gpu(resources.dump, "architecture", "target"),
+        **on_gpu(work.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
 
 
@@ -72,7 +72,7 @@ use rule finetune as cut_finetune with:
     log:
         "<results>/logs/truncation/finetune/{architecture}/{layer}/{target}.log",
     resources:
-        **on_gpu(resources.cut_finetuning, "architecture", "target"),
+        **on_gpu(work.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
         code=lambda wildcards: code_for("finetune.py", wildcards.architecture),

@@ -16,7 +16,7 @@ rule pretrain:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.pretraining, "architecture", "subset"),
+        **on_gpu(work.pretraining, "architecture", "subset"),
     params:
         code=lambda wildcards: code_for("pretrain.py", wildcards.architecture),
         settings=lambda wildcards: ordered(
@@ -45,7 +45,7 @@ rule featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.dump, "architecture", "target"),
+        **on_gpu(work.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
@@ -70,7 +70,7 @@ rule finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.finetuning, "architecture", "target"),
+        **on_gpu(work.finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
         code=lambda wildcards: code_for("finetune.py", wildcards.architecture),

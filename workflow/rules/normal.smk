@@ -23,7 +23,7 @@ use rule pretrain as normal with:
     # The longest jobs start first, or the last of them would run alone at the end.
     priority: 1
     resources:
-        **on_gpu(resources.pretraining, "architecture"),
+        **on_gpu(work.pretraining, "architecture"),
 
 
 use rule featuremaps as epoch_featuremaps with:
@@ -41,7 +41,7 @@ use rule featuremaps as epoch_featuremaps with:
     log:
         "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
     resources:
-        **on_gpu(resources.epoch_dump, "architecture"),
+        **on_gpu(work.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
 
 

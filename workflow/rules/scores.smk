@@ -76,9 +76,6 @@ rule correlation:
         settings=ordered(
             cells=CELLS,
             alpha_step=config["correlation"]["alpha_step"],
-            architectures=ARCHITECTURES,
-            targets=TARGETS,
-            metrics=METRICS,
             bootstrap=config["comparison"]["bootstrap"],
             seed=config["seed"],
         ),
