@@ -98,7 +98,7 @@ rule rank_candidate:
     params:
         code=code_for("rank_candidate.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             weights=weights_of(wildcards),
             failures=failures_of(wildcards),
             dtype=config["probe"]["dtype"],
@@ -165,7 +165,7 @@ rule rank_finetune:
     params:
         code=code_for("rank_finetune.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             tuning=RANK_TUNING,
             seed=int(wildcards.seed),
         ),
