@@ -141,10 +141,10 @@ class Display:
             self.screen.say(f"Nothing to be done: all results are up to date{place}")
         elif message and message not in self.said:
             self.said.add(message)
-            self.interrupted |= message.startswith(messages.INTERRUPTED)
-            if message.startswith(messages.STOPPED_BY_USER):
+            self.interrupted |= message.startswith(messages.CTRL_C)
+            if message.startswith((messages.CTRL_C, messages.SIGTERM)):
                 self.stopped_by = self.stopped_by or "user"
-            elif message.startswith(messages.STOPPED) and self.run.failed:
+            elif message.startswith(messages.STOPS) and self.run.failed:
                 self.stopped_by = self.stopped_by or "failure"
             self.error |= record.levelno >= logging.ERROR
             if messages.is_worth_saying(record.levelno, message, started):

@@ -7,18 +7,18 @@ remark too many may appear, or one may be missing; errors and warnings always ap
 import logging
 import re
 
+# How messages begin when a run is stopped by the user, or by a failure; and that of the log's path
+CTRL_C, SIGTERM, STOPS = "Terminating processes", "Will exit after", "Shutting down"
+FULL_LOG = "Complete log(s): "
+# Of a job that did not write an output Snakemake sends no JOB_ERROR.
+MISSING_OUTPUT = re.compile(r"Job (\d+)\s+completed successfully, but")
+
 # Remarks before the jobs start that help nobody
 NOISE = ("Assuming unrestricted shared", "Using shell:", "host:", "Group jobs: inactive")
 # Helpful remarks after that; all others are hidden, as there may be thousands
-HELPFUL = ("Terminating processes", "Will exit after", "run involves checkpoint", "provenance/")
+HELPFUL = (CTRL_C, SIGTERM, "run involves checkpoint", "provenance/")
 # Errors that the summary reports better
 SUMMARISED = ("Exiting because a job execution failed", "At least one job did not complete")
-
-FULL_LOG = "Complete log(s): "
-INTERRUPTED, STOPPED_BY_USER = "Terminating processes", ("Terminating processes", "Will exit after")
-STOPPED = "Shutting down"
-# Snakemake sends no JOB_ERROR for this one.
-MISSING_OUTPUT = re.compile(r"Job (\d+)\s+completed successfully, but")
 
 
 def is_worth_saying(level: int, message: str, started: bool) -> bool:
