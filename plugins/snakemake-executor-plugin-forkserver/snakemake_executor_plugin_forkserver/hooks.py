@@ -41,18 +41,18 @@ class ScriptError(Exception):
 
 
 @contextmanager
-def active(server: ForkServer) -> Iterator[None]:
-    """Make this server fork the scripts that this thread starts."""
-    this_thread.server = server
+def active(server: ForkServer, env: dict[str, str]) -> Iterator[None]:
+    """Make this server fork the scripts that this thread starts, with these variables set."""
+    this_thread.server, this_thread.env = server, env
     try:
         yield
     finally:
         this_thread.__dict__.clear()
 
 
-def exports(end: str) -> str:
-    """Shell code that sets the variables for this thread's job."""
-    return "".join(f"{end}export {k}={shlex.quote(v)}" for k, v in this_thread.env.items())
+def exports() -> str:
+    """The start of a shell command that sets the variables of this thread's job."""
+    return "".join(f"export {k}={shlex.quote(v)}; " for k, v in this_thread.env.items())
 
 
 def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
@@ -117,10 +117,8 @@ def explain(code: int | None, rule: str, path: str, log: str | None, tail: str |
 
 def _get_process_prefix(cls, shell_exec: str | None = None) -> str:
     """The start of a shell command: sets the job's GPUs, if the shell can express that."""
-    prefix = _shell_prefix(shell_exec)
-    if this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS:
-        return f"{exports('')}; {prefix}"
-    return prefix
+    able = this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS
+    return f"{exports() if able else ''}{_shell_prefix(shell_exec)}"
 
 
 PythonScript.execute_script = _execute_script
