@@ -32,15 +32,15 @@ SCORES = [
     ),
     ("S5", "S5", "share of values that are not zero", "", "n/a", "only one model has exact zeros"),
 ]
-# Name, linear probe, how far behind the leader with its interval, group, parameters, multiply-adds,
-# images per second
+# Name, linear probe, how far behind the best with its interval, whether it may be the best,
+# parameters, multiply-adds, images per second
 MODELS = [
-    ("timm:tf_efficientnet_lite1.in1k", 0.904, None, 1, 5416680, 6.08e8, 61.0),
-    ("timm:tf_efficientnet_lite2.in1k", 0.875, (0.029, -0.005, 0.062), 1, 6092072, 8.7e8, 43.1),
-    ("timm:tf_efficientnet_lite0.in1k", 0.837, (0.067, 0.024, 0.11), 2, 4652008, 3.85e8, 88.4),
-    ("timm:resnet18.a1_in1k", 0.822, (0.082, 0.031, 0.13), 2, 11689512, 1.814e9, 51.2),
-    ("torchvision:densenet121", 0.811, (0.093, 0.04, 0.146), 2, 7978856, 2.83e9, 14.3),
-    ("base:resnet18/class10-03", 0.51, (0.394, 0.33, 0.458), 2, 11181642, 1.4e8, 410.0),
+    ("timm:tf_efficientnet_lite1.in1k", 0.904, None, True, 5416680, 6.08e8, 61.0),
+    ("timm:tf_efficientnet_lite2.in1k", 0.875, (0.029, 0.0, 0.062), True, 6092072, 8.7e8, 43.1),
+    ("timm:tf_efficientnet_lite0.in1k", 0.837, (0.067, 0.024, 0.11), False, 4652008, 3.85e8, 88.4),
+    ("timm:resnet18.a1_in1k", 0.822, (0.082, 0.031, 0.13), False, 11689512, 1.814e9, 51.2),
+    ("torchvision:densenet121", 0.811, (0.093, 0.04, 0.146), False, 7978856, 2.83e9, 14.3),
+    ("base:resnet18/class10-03", 0.51, (0.394, 0.33, 0.458), False, 11181642, 1.4e8, 410.0),
 ]
 
 
@@ -60,30 +60,30 @@ def candidate(
     name: str,
     probe: float,
     difference: tuple[float, float, float] | None,
-    group: int | None,
+    possible_best: bool | None,
     parameters: int | None = 5_000_000,
     multiply_adds: float | None = 1e9,
     speed: float | None = 50.0,
-    place: int = 1,
-    control: bool = False,
+    rank: int = 1,
+    baseline: bool = False,
 ) -> dict[str, Any]:
     scores = {
         "LinearProbe": {"value": probe, "low": probe - 0.04, "high": probe + 0.035},
         "kNN": {"value": probe - 0.03},
         "LogME": {"value": probe - 0.8},
         "S1": {"value": 0.1 + probe / 3},
-        "S3": {"value": 3.6 if control else 2.9 + probe / 10},
+        "S3": {"value": 3.6 if baseline else 2.9 + probe / 10},
         "S5": {"value": None, "note": "not applicable: no exact zeros"},
     }
     return {
         "name": name,
         "slug": name.replace(":", "-").replace("/", "-"),
-        "place": place,
-        "group": group,
+        "rank": None if baseline else rank,
+        "possible_best": possible_best,
         "architecture": name.rpartition(":")[2].partition(".")[0],
-        "control": control,
+        "baseline": baseline,
         "scores": scores,
-        "difference": difference and dict(zip(("value", "low", "high"), difference, strict=True)),
+        "behind": difference and dict(zip(("value", "low", "high"), difference, strict=True)),
         "parameters": parameters,
         "multiply_adds": multiply_adds,
         "images_per_second": speed,
@@ -98,9 +98,7 @@ def candidate(
 
 def ranking() -> dict[str, Any]:
     """Six candidates, two of which do not differ significantly, on 208 images in 8 classes."""
-    candidates = [
-        candidate(*model, place=i, control=False) for i, model in enumerate(MODELS, start=1)
-    ]
+    candidates = [candidate(*model, rank=i) for i, model in enumerate(MODELS, start=1)]
     candidates[4]["notes"] = ["featuremaps after the functional ReLU"]
     candidates[5]["licence"] = candidates[5]["imagenet"] = None
     names = [name for name, *_ in SCORES[:5]] + ["parameters"]
@@ -134,9 +132,10 @@ def ranking() -> dict[str, Any]:
             for name, label, words, unit, trust, why in SCORES
         ],
         "candidates": candidates,
-        "controls": [
-            candidate("untrained tf_efficientnet_lite0", 0.428, None, None, control=True),
-            candidate("untrained vit_tiny", 0.391, None, None, speed=70.2, control=True),
+        "evidence": {"verdict": "some", "corrected": 0.896, "guessing": 0.312, "shown": 0.086},
+        "baselines": [
+            candidate("untrained tf_efficientnet_lite0", 0.428, None, None, baseline=True),
+            candidate("untrained vit_tiny", 0.391, None, None, speed=70.2, baseline=True),
         ],
         "failures": [
             {
@@ -186,8 +185,9 @@ def ranking() -> dict[str, Any]:
 def clear_leader() -> dict[str, Any]:
     made = ranking()
     for each in made["candidates"][1:]:
-        each["group"] = 2
-    made["candidates"][1]["difference"] = {"value": 0.029, "low": 0.004, "high": 0.054}
+        each["possible_best"] = False
+    made["evidence"] |= {"verdict": "one", "corrected": 0.904}
+    made["candidates"][1]["behind"] = {"value": 0.029, "low": 0.004, "high": 0.054}
     return made
 
 
@@ -201,21 +201,22 @@ def alone() -> dict[str, Any]:
 def nothing() -> dict[str, Any]:
     """All candidates failed."""
     made = ranking()
-    made |= {"candidates": [], "controls": [], "hard_images": [], "confusion": None}
-    made |= {"static_order": {"by": "parameters", "slugs": []}}
+    made |= {"candidates": [], "baselines": [], "hard_images": [], "confusion": None}
+    made |= {"static_order": {"by": "parameters", "slugs": []}, "evidence": None}
     return made | {"agreement": {"scores": [], "rho": []}}
 
 
 def unlabelled() -> dict[str, Any]:
     made = ranking()
     needless = [score for score in made["scores"] if score["name"] in ("S3", "S5")]
-    for each in [*made["candidates"], *made["controls"]]:
+    for each in [*made["candidates"], *made["baselines"]]:
         each["scores"] = {name: each["scores"][name] for name in ("S3", "S5")}
-        del each["group"], each["difference"]
+        each["possible_best"] = each["behind"] = None
     made["images"] |= {"classes": [], "test": 0}
     del made["hard_images"], made["confusion"]
     return made | {
         "labelled": False,
+        "evidence": None,
         "by": "S3",
         "scores": [{**score, "trust": "trusted", "why": ""} for score in needless],
         "agreement": {"scores": ["S3", "parameters"], "rho": [[1, 0.2], [0.2, 1]]},
@@ -241,12 +242,12 @@ def large() -> dict[str, Any]:
         candidate(
             f"timm:convnext_xxlarge_long_architecture_{i:02d}.clip_laion2b_soup_ft_in12k_in1k_384",
             0.95 - 0.01 * i,
-            (0.01 * i, 0.01 * i - 0.045, 0.01 * i + 0.04) if i else None,
-            1 if i < 5 else 2,
+            (0.01 * i, max(0, 0.01 * i - 0.045), 0.01 * i + 0.04) if i else None,
+            i < 5,
             (i * 37 % 41 + 3) * 10**6,
             1e8 * (1 + (i * 17) % 43),
             400 / (1 + (i * 17) % 43),
-            place=i + 1,
+            rank=i + 1,
         )
         for i in range(40)
     ]
@@ -271,7 +272,7 @@ def hostile() -> dict[str, Any]:
     made |= {"name": bad, "folder": f"/home/{bad}", "command": f"snakemake rank images={bad}"}
     made["images"]["classes"][0]["name"] = bad
     made["images"]["problems"] = [f"{bad}.png: cannot be decoded"]
-    for each in (*made["candidates"][:2], made["controls"][0], made["failures"][0]):
+    for each in (*made["candidates"][:2], made["baselines"][0], made["failures"][0]):
         each["name"] = bad
     made["candidates"][0] |= {"architecture": bad, "licence": bad, "notes": [bad]}
     made["failures"][0] |= {"reason": bad, "remedy": bad}

@@ -55,35 +55,60 @@ def answer(made):
 
 def test_answer_with_a_clear_leader():
     assert answer(clear_leader()) == (
-        f"Start from {LITE.format(1)}: linear probe 90.4 % (86.4 to 93.9). "
-        f"{LITE.format(2)} is worse by 2.9 points (0.4 to 5.4), and so are 4 others."
+        f"Start from {LITE.format(1)}: its linear probe gets about 90.4 % of new images right "
+        f"(86.4 to 93.9). Not the best: {LITE.format(2)}, 2.9 points behind (0.4 to 5.4), and "
+        "4 others."
     )
 
 
-def test_answer_with_a_tie():
+def test_answer_with_two_that_may_be_the_best():
     assert answer(ranking()) == (
-        f"Start from {LITE.format(1)}: linear probe 90.4 % (86.4 to 93.9). "
-        f"Not significantly different from it: {LITE.format(2)} (2.9 points, −0.5 to 6.2). "
-        f"{LITE.format(0)} is worse by 6.7 points (2.4 to 11.0), and so are 3 others."
+        f"Start from one of 2 that may be the best: {LITE.format(1)} and {LITE.format(2)}. "
+        f"The smallest of them is {LITE.format(1)}, with 5.42 M parameters. The linear probe of "
+        "the first gets about 89.6 % of new images right (86.4 to 93.9). "
+        f"Not the best: {LITE.format(0)}, 6.7 points behind (2.4 to 11.0), and 3 others. "
+        "208 images show differences of 9 points; 832 would show 4 points."
     )
 
 
-def test_answer_names_the_smallest_of_those_not_told_apart():
+def test_all_tied_is_no_reason_to_start_from_the_first():
     made = ranking()
-    made["candidates"][2]["group"] = 1
-    assert (
-        f"{LITE.format(2)} (2.9 points, −0.5 to 6.2) and {LITE.format(0)} (6.7 points, "
-        f"2.4 to 11.0). The smallest of these is {LITE.format(0)}, with 4.65 M parameters "
-        "instead of 5.42 M. timm:resnet18.a1_in1k is worse"
-    ) in answer(made)
+    made["candidates"] = made["candidates"][:3]
+    for each in made["candidates"]:
+        each["possible_best"] = True
+    made["evidence"] |= {"verdict": "any"}
+    assert answer(made).startswith(
+        f"Any of these 3 may be the best: {LITE.format(1)}, {LITE.format(2)} and {LITE.format(0)}. "
+        f"The smallest of them is {LITE.format(0)}, with 4.65 M parameters. "
+    )
+    assert "Start from" not in answer(made) and "Not the best" not in answer(made)
+
+
+def test_too_few_images_is_said():
+    made = ranking()
+    made["images"]["probe"], made["evidence"]["shown"] = 12, 0.41
+    assert answer(made).endswith(
+        "These are too few images to choose by: 12 images show differences of 41 points; "
+        "48 would show 20 points."
+    )
+
+
+def test_no_better_than_guessing():
+    made = ranking()
+    made["evidence"] |= {"verdict": "guessing", "guessing": 0.88, "corrected": 0.89}
+    assert answer(made).startswith(
+        f"No candidate is shown to be better than guessing: {LITE.format(1)} gets about 89.0 % of "
+        "new images right (86.4 to 93.9) by linear probe, guessing 88.0 %."
+    )
+    assert "Start from" not in answer(made)
 
 
 def test_answer_counts_what_it_does_not_name():
     made = large()
     for each in made["candidates"]:
-        each["group"] = 1
-    assert "and 36 others." in answer(made)
-    assert "worse" not in answer(made)
+        each["possible_best"] = True
+    assert "and 37 others." in answer(made)
+    assert "Not the best" not in answer(made)
 
 
 def test_answer_with_one_candidate_left():
@@ -103,15 +128,18 @@ def test_answer_without_labels_recommends_nothing():
     assert text.startswith("The images have no labels")
     assert f"By S3, which needs no labels, {LITE.format(1)} comes first." in text
     assert "Start from" not in text
-    assert "intervals cover" not in terminal(unlabelled())
+    assert "95 % intervals" not in terminal(unlabelled())
 
 
 def test_answer_warns_if_its_own_score_is_not_to_be_trusted():
     made = ranking()
     made["scores"][0] |= {"trust": "untrusted", "why": "puts untrained a above trained b"}
+    made["evidence"]["verdict"] = "untrusted"
     assert answer(made).startswith(
-        "Do not rely on this order: linear probe puts untrained a above trained b. Start from"
+        "Do not rely on this order: linear probe puts untrained a above trained b. "
+        f"By it {LITE.format(1)} comes first, with about 89.6 % of new images right"
     )
+    assert "Start from" not in answer(made)
 
 
 @pytest.mark.parametrize(

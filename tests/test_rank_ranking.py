@@ -46,7 +46,7 @@ def arrays(strength: float, seed: int, zeros: bool = True) -> dict[str, np.ndarr
 
 def card(name: str, untrained: bool = False, **changes) -> dict:
     candidate = parse(name)
-    candidate = candidate.control if untrained else candidate
+    candidate = candidate.baseline if untrained else candidate
     return {
         "slug": candidate.slug, "candidate": candidate.label, "source": candidate.source,
         "name": candidate.name, "file": None, "architecture": candidate.architecture,
@@ -59,10 +59,10 @@ def card(name: str, untrained: bool = False, **changes) -> dict:
 
 def chosen(folder, labelled: bool = True) -> dict:
     probe = []
-    for place, label in enumerate(LABELS):
-        file = f"{place}.png"
+    for position, label in enumerate(LABELS):
+        file = f"{position}.png"
         if not (folder / file).exists():
-            Image.new("RGB", (200, 150), (5 * place, 0, 0)).save(folder / file)
+            Image.new("RGB", (200, 150), (5 * position, 0, 0)).save(folder / file)
         probe.append({"file": file, "label": int(label) if labelled else None})
     return {
         "images": str(folder), "folder": str(folder), "use": USE, "probe": probe,
@@ -93,9 +93,17 @@ def experiment(labelled=True, zeros=True, models=MODELS):
     return cards, scores
 
 
-def ranked(folder, cards, scores, labelled=True, imagenet=None):
+def ranked(folder, cards, scores, labelled=True, imagenet=None, weights="balanced"):
     return ranking(
-        chosen(folder, labelled), cards, scores, METRICS, "LinearProbe", imagenet or {}, FACTS, 0
+        chosen(folder, labelled),
+        cards,
+        scores,
+        METRICS,
+        "LinearProbe",
+        weights,
+        imagenet or {},
+        FACTS,
+        0,
     )
 
 
@@ -104,13 +112,17 @@ def test_candidates_are_ordered_by_the_probe_and_baselines_stand_apart(tmp_path)
     assert [c["name"] for c in found["candidates"]] == [
         "timm:good.a", "timm:fair.a", "torchvision:poor"
     ]  # fmt: skip
-    assert [c["place"] for c in found["candidates"]] == [1, 2, 3]
-    assert [c["group"] for c in found["candidates"]][0] == 1
-    assert found["candidates"][0]["difference"] is None
-    assert found["candidates"][1]["difference"]["low"] > 0
-    assert all(control["control"] for control in found["controls"]) and len(found["controls"]) == 3
+    assert [c["rank"] for c in found["candidates"]] == [1, 2, 3]
+    assert [c["possible_best"] for c in found["candidates"]] == [True, True, False]
+    assert found["candidates"][0]["behind"] is None
+    assert found["candidates"][2]["behind"]["low"] > 0
+    evidence = found["evidence"]
+    assert evidence["verdict"] == "some" and evidence["guessing"] == max(np.bincount(LABELS)) / len(
+        LABELS
+    )
+    assert all(each["baseline"] for each in found["baselines"]) and len(found["baselines"]) == 3
     probe = found["candidates"][0]["scores"]["LinearProbe"]
-    assert probe["low"] <= probe["value"] <= probe["high"]
+    assert probe["low"] <= evidence["corrected"] <= probe["value"] <= probe["high"]
     expected = LinearProbe.compute(arrays(3.0, 0)["embeddings"], LABELS)["value"]
     assert probe["value"] == expected
     by = {score["name"]: score for score in found["scores"]}
@@ -121,7 +133,7 @@ def test_candidates_are_ordered_by_the_probe_and_baselines_stand_apart(tmp_path)
     assert found["static_order"]["slugs"][0] == "torchvision-poor"  # the largest
     assert found["confusion"]["candidate"] == "timm:good.a"
     assert np.sum(found["confusion"]["counts"]) == len(LABELS)
-    assert "Start from timm:good.a" in terminal(found)
+    assert "Start from one of 2 that may be the best: timm:good.a and" in terminal(found)
     assert "timm:fair.a" in page(found)
 
 
@@ -135,12 +147,12 @@ def test_a_score_that_puts_an_untrained_network_first_is_not_trusted(tmp_path):
 
 def test_trust_by_hand():
     def of(name, *each):
-        numbers, architectures, controls = zip(*each, strict=True)
+        numbers, architectures, untrained = zip(*each, strict=True)
         measured = [
             {"value": value, "note": "none" if value is None else None} for value in numbers
         ]
-        labels = [f"{'un' * c}trained {a}" for a, c in zip(architectures, controls, strict=True)]
-        return trust(name, measured, labels, architectures, controls)
+        labels = [f"{'un' * c}trained {a}" for a, c in zip(architectures, untrained, strict=True)]
+        return trust(name, measured, labels, architectures, untrained)
 
     assert of("LogME", (2, "a", False), (1, "a", True)) == ("trusted", "")
     assert of("LogME", (2, "a", False), (2, "a", True))[0] == "untrusted"  # as good is no better
@@ -180,7 +192,7 @@ def test_without_labels_only_what_needs_none_is_there(tmp_path):
     assert scores["LogME"] == {
         "value": None, "low": None, "high": None, "note": "needs labelled images"
     }  # fmt: skip
-    assert found["candidates"][0]["group"] is None
+    assert found["candidates"][0]["possible_best"] is found["evidence"] is None
     assert "no labels" in terminal(found) and page(found)
 
 
@@ -371,7 +383,8 @@ def test_scripts(tmp_path):
             name: tmp_path / f"out.{name}" for name in ("json", "csv", "page", "answer")
         },
         params={
-            "name": "beetles", "by": "LinearProbe", "metrics": METRICS, "metadata": "",
+            "name": "beetles", "by": "LinearProbe", "weights": "balanced",
+            "metrics": METRICS, "metadata": "",
             "settings": {}, "command": "snakemake rank", "seed": 0,
         },
     )  # fmt: skip
@@ -379,6 +392,21 @@ def test_scripts(tmp_path):
     found = read_json(tmp_path / "out.json")
     assert [c["name"] for c in found["candidates"]] == ["timm:good.a", "timm:fair.a"]
     assert found["failures"][0]["name"] == "torchvision:poor"
-    assert "Start from timm:good.a" in (tmp_path / "out.answer").read_text()
+    assert "Any of the two may be the best: timm:good.a" in (tmp_path / "out.answer").read_text()
     assert "<html" in (tmp_path / "out.page").read_text()
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_natural_weights_count_a_class_as_in_the_folder(tmp_path):
+    cards, scores = experiment()
+    images = {**chosen(tmp_path), "counts": [97, 1, 1, 1]}
+    given = ("LinearProbe", "natural", {}, FACTS, 0)
+    found = ranking(images, cards, scores, METRICS, *given)
+    assert found["evidence"]["guessing"] == pytest.approx(0.97)
+    right = np.array(scores[0]["predictions"]["LinearProbe"]) == LABELS
+    expected = 0.97 * right[LABELS == 0].mean() + 0.01 * sum(
+        right[label == LABELS].mean() for label in (1, 2, 3)
+    )
+    by_name = {each["name"]: each for each in found["candidates"]}
+    assert by_name["timm:good.a"]["scores"]["LinearProbe"]["value"] == pytest.approx(expected)
+    assert found["evidence"]["verdict"] == "guessing" and "guessing 97.0" in terminal(found)

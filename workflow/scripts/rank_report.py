@@ -3,8 +3,9 @@
 input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
         in one order; templates: of the page; tests and fine_tunings (if there are any): json of
         rank_tests.py and rank_finetune.py
-settings: verify: how many candidates are fine-tuned; name, by, metrics, settings, command: what
-        rank.ranking_json describes; metadata: the user's table of ImageNet accuracies, or ""; seed
+settings: verify: how many candidates are fine-tuned; name, settings, command: what
+        rank.ranking_json describes; by, metrics, weights: as in rank.ranking; metadata: the user's
+        table of ImageNet accuracies, or ""; seed
 output: json, csv, page (html), answer (txt)
 """
 
@@ -46,6 +47,7 @@ found = ranking(
     [read_json(path) for path in snakemake.input.scores],
     settings["metrics"],
     settings["by"],
+    settings["weights"],
     imagenet,
     {
         "name": settings["name"],

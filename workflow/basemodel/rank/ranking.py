@@ -7,11 +7,11 @@ import numpy as np
 
 from basemodel import metrics
 from basemodel.files import printable
-from basemodel.rank.groups import Compared, compare, intervals
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.pooled_scores import PAIR, larger_is_better, pooled_scores, trust
 from basemodel.rank.ranking_json import (
     Agreement,
+    Evidence,
     Failure,
     RankedCandidate,
     Ranking,
@@ -20,7 +20,13 @@ from basemodel.rank.ranking_json import (
     Timing,
 )
 from basemodel.rank.scores import PREDICTORS
+from basemodel.statistics.possible_best import Compared, accuracies, compare, intervals
 from basemodel.statistics.spearman import spearman
+
+COPIED = (  # from a card
+    "slug", "architecture", "parameters", "multiply_adds", "images_per_second", "licence",
+    "source_classes", "sha256", "notes",
+)  # fmt: skip
 
 
 def ranking(
@@ -29,6 +35,7 @@ def ranking(
     scored: Sequence[Mapping[str, Any]],
     names: Sequence[str],
     by: str,
+    weights: str,
     imagenet: Mapping[str, float],
     facts: Mapping[str, Any],
     seed: object,
@@ -36,13 +43,15 @@ def ranking(
     """Rank candidates.
 
     chosen: images.json; cards and scored: of candidates and then of their untrained baselines, in
-    one order; names: the metrics; by: the score that orders the candidates; imagenet: top-1
+    one order; names: the metrics; by: the score that orders the
+    candidates; weights: "balanced", each probe image counts the same, or "natural", each class as
+    in the folder; imagenet: top-1
     accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
     on.
     """
-    usable = [i for i, card in enumerate(cards) if not card["failed"]]
-    cards_used = [cards[i] for i in usable]
-    scored_used = [scored[i] for i in usable]
+    pairs = zip(cards, scored, strict=True)
+    used = [(card, of_card) for card, of_card in pairs if not card["failed"]]
+    cards_used, scored_used = [card for card, _ in used], [of_card for _, of_card in used]
     measured = pooled_scores([each["scores"] for each in scored_used], names)
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
@@ -53,15 +62,23 @@ def ranking(
 
     compared = None
     if labelled and trained:
+        groups = np.array([image.get("group") or image["file"] for image in chosen["probe"]])
         right = {
             name: np.array([each["predictions"][name] for each in scored_used]) == np.array(labels)
             for name in PREDICTORS
         }
+        shares = _weights(chosen, labels, weights)
+        compared = compare(accuracies(right[by][trained], shares, groups), seed)
         for name in PREDICTORS:
-            ends = intervals(right[name], np.array(labels), seed)
-            for one, low, high in zip(measured[name], *ends, strict=True):
-                one |= {"low": float(low), "high": float(high)}
-        compared = compare(right[by][trained], np.array(labels), seed)
+            sample = accuracies(right[name], shares, groups)
+            low, high = intervals(sample)
+            if name == by:  # the leader's allows for its choice
+                low[trained], high[trained] = compared.low, compared.high
+            for one, *ends in zip(measured[name], low, high, strict=True):
+                one |= dict(zip(("low", "high"), map(float, ends), strict=True))
+            if weights == "natural":
+                for one, value in zip(measured[name], sample.value, strict=True):
+                    one["value"] = float(value)
 
     rows = [
         _row(card, {name: measured[name][i] for name in measured}, imagenet.get(card["slug"]))
@@ -69,6 +86,10 @@ def ranking(
     ]
     candidates = _ordered([rows[i] for i in trained], compared)
     leader = trained[compared.order[0]] if compared is not None else None
+    ranked_by = [
+        _score(name, trust(name, measured[name], names_shown, architectures, untrained))
+        for name in [by, *(name for name in measured if name != by)]
+    ]
     predicted = [scored_used[i]["predictions"].get(by) for i in trained] if labelled else []
     return {
         "name": facts["name"],
@@ -85,12 +106,12 @@ def ranking(
             "problems": [printable(problem, 1000) for problem in chosen["problems"]],
         },
         "by": by if labelled else None,
-        "scores": [
-            _score(name, trust(name, measured[name], names_shown, architectures, untrained))
-            for name in [by, *(name for name in measured if name != by)]
-        ],
+        "scores": ranked_by,
         "candidates": candidates,
-        "controls": [row for row in rows if row["control"]],
+        "evidence": (
+            None if compared is None else _evidence(compared, labels, shares, ranked_by[0])
+        ),
+        "baselines": [row for row in rows if row["baseline"]],
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
@@ -126,57 +147,67 @@ def _row(
     known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
     return {
         "name": printable(card["candidate"]),
-        "slug": card["slug"],
-        "architecture": card["architecture"],
-        "control": card["untrained"],
-        "place": None,
-        "group": None,
+        **{key: card[key] for key in COPIED},
+        "baseline": card["untrained"],
+        "rank": None,
         "scores": {
             name: {key: value for key, value in one.items() if key != "note" or value}
             for name, one in scores.items()
         },
-        "difference": None,
-        "parameters": card["parameters"],
-        "multiply_adds": card["multiply_adds"],
-        "images_per_second": card["images_per_second"],
+        "possible_best": None,
+        "behind": None,
         "side": card["input"][-1],
-        "licence": card["licence"],
         "imagenet": None if known is None else known / 100,
-        "source_classes": card["source_classes"],
-        "sha256": card["sha256"],
-        "notes": list(card["notes"]),
     }
 
 
 def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[RankedCandidate]:
     """The trained candidates, best first; without labels as they were given."""
     if compared is None:
-        return [row | {"place": rank} for rank, row in enumerate(rows, start=1)]
+        return [row | {"rank": rank} for rank, row in enumerate(rows, start=1)]
+    ends = {"value": compared.behind, "low": compared.behind_low, "high": compared.behind_high}
     found = []
     for rank, i in enumerate(compared.order, start=1):
-        difference = None
-        if rank > 1:
-            difference = {
-                "value": float(compared.behind[i]),
-                "low": float(compared.behind_low[i]),
-                "high": float(compared.behind_high[i]),
-            }
-        group = int(compared.group[i])
-        found.append(rows[i] | {"place": rank, "group": group, "difference": difference})
+        behind = {name: float(values[i]) for name, values in ends.items()} if rank > 1 else None
+        possible = bool(compared.possible_best[i])
+        found.append(rows[i] | {"rank": rank, "possible_best": possible, "behind": behind})
     return found
+
+
+def _weights(chosen: Mapping[str, Any], labels: Sequence[int], weights: str) -> np.ndarray:
+    """Of each probe image, float64 [images], adding to 1."""
+    share = np.ones(len(labels))
+    if weights == "natural":  # every class has `counts` training images, of which some are probed
+        share = (np.array(chosen["counts"]) / np.bincount(labels))[labels]
+    return share / share.sum()
+
+
+def _evidence(compared: Compared, labels: Sequence[int], shares: np.ndarray, by: Score) -> Evidence:
+    """The verdict: the score is not to be trusted here; no candidate is better than guessing; any
+    of them may be the best; some may; or one is."""
+    leader, possible = compared.order[0], compared.possible_best
+    guessing = np.bincount(labels, shares).max()
+    verdict = "one" if possible.sum() == 1 else "any" if possible.all() else "some"
+    if by["trust"] == "untrusted":
+        verdict = "untrusted"
+    elif compared.low[leader] <= guessing:
+        verdict = "guessing"
+    return {
+        "verdict": verdict,
+        "corrected": compared.leader,
+        "guessing": float(guessing),
+        "shown": None if np.isnan(compared.shown) else compared.shown,
+    }
 
 
 def _score(name: str, trusted: tuple[str, str]) -> Score:
     trust, why = trusted
-    if name == PAIR:
-        label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
-    else:
-        module = metrics.load(name)
-        label, words = module.LABEL, module.NAME
-    label = {"LinearProbe": "linear probe"}.get(name, label)
+    label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
+    if name != PAIR:
+        label, words = metrics.load(name).LABEL, metrics.load(name).NAME
     return {
         "name": name,
-        "label": label,
+        "label": "linear probe" if name == "LinearProbe" else label,
         "words": words,
         "unit": "%" if name in PREDICTORS else "",
         "larger_is_better": larger_is_better(name),

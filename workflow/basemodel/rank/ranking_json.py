@@ -25,19 +25,19 @@ class Measured(TypedDict):
 
 
 class RankedCandidate(TypedDict):
-    """A model, trained or an untrained baseline (control).
+    """A model, trained or an untrained baseline.
 
-    Without labels there are neither group nor difference.
+    Without labels there are neither possible_best nor behind.
     """
 
     name: str
     slug: str
     architecture: str
-    control: bool
-    place: int | None  # from 1; None of an untrained baseline
-    group: int | None  # 1: not significantly different from the leader
+    baseline: bool
+    rank: int | None  # from 1; None of an untrained baseline
+    possible_best: bool | None  # whether it may be the best (statistics.possible_best)
     scores: dict[str, Measured]
-    difference: Interval | None  # leader minus this one; intervals are simultaneous
+    behind: Interval | None  # the best of the others minus this one; None of the leader
     parameters: int | None
     multiply_adds: int | None
     images_per_second: float | None
@@ -47,6 +47,15 @@ class RankedCandidate(TypedDict):
     source_classes: int | None
     sha256: str | None
     notes: list[str]
+
+
+class Evidence(TypedDict):
+    """What the labels say of the leader, and how much."""
+
+    verdict: Literal["untrusted", "guessing", "any", "some", "one"]
+    corrected: float  # its value, allowing for its having been chosen
+    guessing: float  # what guessing the most frequent class gets
+    shown: float | None  # the smallest difference that these images show with 80 % probability
 
 
 class Score(TypedDict):
@@ -155,7 +164,8 @@ class Ranking(TypedDict):
     by: str | None  # the name of the score that orders the candidates
     scores: list[Score]
     candidates: list[RankedCandidate]  # best first
-    controls: list[RankedCandidate]  # untrained baselines
+    evidence: Evidence | None  # None without labels or candidates
+    baselines: list[RankedCandidate]  # untrained
     failures: list[Failure]
     static_order: StaticOrder
     agreement: Agreement

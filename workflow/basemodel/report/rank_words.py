@@ -11,9 +11,10 @@ from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Ran
 NAMED = 3  # candidates that a sentence names before it counts the rest
 LETTERS = "", "k", "M", "G", "T"
 COVERAGE = (
-    "95\u00a0% intervals cover the draw of images, not the outcome of fine-tuning "
-    "(`snakemake rank_verify`)."
+    "= may be the best as well. 95\u00a0% intervals are for new images of these classes, not for "
+    "the outcome of fine-tuning (`snakemake rank_verify`)."
 )
+TOO_FEW = 0.2  # if only larger differences are shown, the images are too few
 NO_LABELS = (
     "The images have no labels, so nothing here can say which model suits them: "
     "put them into one folder per class, or name a table of labels."
@@ -21,14 +22,9 @@ NO_LABELS = (
 
 
 def decimal(value: float, places: int = 1) -> str:
-    """Fixed places, with a minus sign, and no minus zero."""
+    """So many decimal places, with a minus sign, and no minus zero."""
     text = f"{value:.{places}f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
-
-
-def significant(value: float) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    return f"{value:.3g}".replace("-", "−")
 
 
 def magnitude(value: float | None) -> str:
@@ -43,12 +39,12 @@ def magnitude(value: float | None) -> str:
 
 
 def amount(score: Score, value: float | None, unit: bool = True) -> str:
-    """The value of a score; fractions whose unit is "%" are given in per cent."""
+    """The value of a score; in per cent if that is its unit, else with three significant digits."""
     if value is None:
         return "n/a"
     if score["unit"] == "%":
         return decimal(100 * value) + ("\u00a0%" if unit else "")
-    return significant(value)
+    return f"{value:.3g}".replace("-", "−")
 
 
 def percent(value: float | None) -> str:
@@ -90,7 +86,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def sentences(ranking: Ranking) -> list[str]:
-    """The answer: which candidate to start from, what does not differ significantly, what is worse.
+    """The answer: which candidates may be the best, which are not, and how much the images show.
 
     Without labels, or with fewer than two candidates, why there is no answer.
     """
@@ -106,14 +102,7 @@ def sentences(ranking: Ranking) -> list[str]:
     if len(candidates) == 1:
         start = f"Only {leader['name']} could be ranked{_reached(by, leader)}."
         return [start, "A ranking needs at least two candidates.", *_failed(ranking)]
-    told = [f"Start from {leader['name']}{_reached(by, leader)}."]
-    if by and by["trust"] == "untrusted":
-        told = [f"Do not rely on this order: {by['label']} {by['why'].rstrip('.')}.", *told]
-    # Without an interval there is no group, and nothing to say on who is worse.
-    others = [each for each in candidates[1:] if each.get("group") is not None]
-    tied = [each for each in others if each["group"] == 1]
-    worse = [each for each in others if each["group"] != 1]
-    return [*told, *_tied(leader, tied, by), *_worse(worse, by)]
+    return [*_start(ranking, by), *_ruled_out(candidates, by), *_resolution(ranking)]
 
 
 def _reached(by: Score | None, leader: RankedCandidate) -> str:
@@ -124,38 +113,62 @@ def _reached(by: Score | None, leader: RankedCandidate) -> str:
     return f": {by['label']} {amount(by, measured['value'])}" + (f" ({bounds})" if bounds else "")
 
 
-def _tied(leader: RankedCandidate, tied: list[RankedCandidate], by: Score) -> list[str]:
-    if not tied:
-        return []
-    told = [_with_difference(each, by) for each in tied]
-    lines = [f"Not significantly different from it: {listed(told, NAMED)}."]
-    sized = [each for each in [leader, *tied] if each["parameters"] is not None]
+def _start(ranking: Ranking, by: Score) -> list[str]:
+    """What the evidence allows to say: less than "Start from" in three of five cases."""
+    leader, evidence = ranking["candidates"][0], ranking["evidence"]
+    bounds = interval(by, leader["scores"][by["name"]])
+    new = f"about {amount(by, evidence['corrected'])} of new images right ({bounds})"
+    match evidence["verdict"]:
+        case "untrusted":
+            return [
+                f"Do not rely on this order: {by['label']} {by['why'].rstrip('.')}.",
+                f"By it {leader['name']} comes first, with {new}.",
+            ]
+        case "guessing":
+            guessing = amount(by, evidence["guessing"])
+            return [
+                "No candidate is shown to be better than guessing: "
+                f"{leader['name']} gets {new} by {by['label']}, guessing {guessing}."
+            ]
+        case "one":
+            return [f"Start from {leader['name']}: its {by['label']} gets {new}."]
+    possible = [each for each in ranking["candidates"] if each["possible_best"]]
+    names = listed([each["name"] for each in possible], NAMED)
+    lines = [
+        f"Any of {'the two' if len(possible) == 2 else f'these {len(possible)}'} may be the best: "
+        f"{names}."
+        if evidence["verdict"] == "any"
+        else f"Start from one of {len(possible)} that may be the best: {names}."
+    ]
+    sized = [each for each in possible if each["parameters"] is not None]
     smallest = min(sized, key=lambda each: each["parameters"], default=leader)
-    if smallest is not leader and leader["parameters"] is not None:
+    if smallest["parameters"] is not None:
         lines.append(
-            f"The smallest of these is {smallest['name']}, with "
-            f"{magnitude(smallest['parameters'])} parameters instead of "
-            f"{magnitude(leader['parameters'])}."
+            f"The smallest of them is {smallest['name']}, with "
+            f"{magnitude(smallest['parameters'])} parameters."
         )
-    return lines
+    return [*lines, f"The {by['label']} of the first gets {new}."]
 
 
-def _worse(worse: list[RankedCandidate], by: Score) -> list[str]:
-    if not worse:
+def _ruled_out(candidates: Sequence[RankedCandidate], by: Score) -> list[str]:
+    """The nearest of those that are not the best, with the distance from it, and how many more."""
+    out = [each for each in candidates if each["possible_best"] is False]
+    if not out:
         return []
-    nearest, others = worse[0], len(worse) - 1
-    by_how_much = behind(by, nearest.get("difference"))
-    value, _, bounds = by_how_much.partition(", ")
-    line = f"{nearest['name']} is worse" + (f" by {value}" if value else "")
-    line += f" ({bounds})" if bounds else ""
-    if others:
-        line += f", and so {'is' if others == 1 else 'are'} {counted(others, 'other')}"
-    return [f"{line}."]
+    value, _, bounds = behind(by, out[0]["behind"]).partition(", ")
+    line = f"Not the best: {out[0]['name']}, {value} behind ({bounds})"
+    return [f"{line}, and {counted(len(out) - 1, 'other')}." if len(out) > 1 else f"{line}."]
 
 
-def _with_difference(each: RankedCandidate, by: Score) -> str:
-    difference = behind(by, each.get("difference"))
-    return each["name"] + (f" ({difference})" if difference else "")
+def _resolution(ranking: Ranking) -> list[str]:
+    """What difference so many images show, and what four times as many would."""
+    evidence, images = ranking["evidence"], ranking["images"]["probe"]
+    shown = evidence["shown"]
+    if shown is None or evidence["verdict"] in ("one", "untrusted"):
+        return []
+    few = "These are too few images to choose by: " if shown > TOO_FEW else ""
+    now, then = (f"{decimal(100 * each, 0)}\u00a0points" for each in (shown, shown / 2))
+    return [f"{few}{images:,} images show differences of {now}; {4 * images:,} would show {then}."]
 
 
 def _failed(ranking: Ranking) -> list[str]:

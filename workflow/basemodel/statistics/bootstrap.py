@@ -27,20 +27,6 @@ def resample(tasks: int, resamples: int, seed: object) -> np.ndarray:
     return np.concatenate([np.ones((1, tasks)), counts])
 
 
-def resample_images(labels: np.ndarray, seed: object) -> np.ndarray:
-    """How often each resample takes each image, float64 [IMAGE_RESAMPLES, images].
-
-    labels: the class of each image, int [images]. Every resample has as many images of each class.
-    """
-    rng = np.random.default_rng(seed_of("images", len(labels), seed))
-    counts = np.zeros((IMAGE_RESAMPLES, len(labels)))
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        of_class = np.full(len(rows), 1 / len(rows))
-        counts[:, rows] = rng.multinomial(len(rows), of_class, IMAGE_RESAMPLES)
-    return counts
-
-
 def resample_runs(seeds: int, images: int, name: object) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """IMAGE_RESAMPLES resamples of two models' fine-tunings, which were tested on the same images.
 
