@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from basemodel.metrics import _pool
-from basemodel.metrics._embeddings import centred, check, row_blocks
+from basemodel.metrics._embeddings import IN_CACHE, centred, check, row_blocks
 from basemodel.metrics._fisher import log_posteriors, log_posteriors_of_many
 
 LABEL = "ETran"
@@ -36,9 +36,10 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     f, y, classes = check(LABEL, embeddings, labels)
     n, features = f.shape
     energy = 0.0
-    for rows in row_blocks(n, features):
+    for rows in row_blocks(n, features, IN_CACHE):
         highest = f[rows].max(axis=1)
-        raised = np.exp(f[rows] - highest[:, None])
+        raised = f[rows] - highest[:, None]
+        np.exp(raised, out=raised)
         energy += float((highest + np.log(raised.sum(axis=1))).sum())
     x = centred(f)
     if classes in (1, n):

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK_ELEMENTS = 2**18  # 2 MiB in float64
+BLOCK_ELEMENTS = 2**22  # 32 MiB in float64: matrix products of such blocks are efficient
+IN_CACHE = 2**14  # 128 KiB, for what is done element by element
 
 
-def row_blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices that cover `rows`, each of them so few that a block [b, columns] is small."""
-    size = max(1, BLOCK_ELEMENTS // columns)
+def row_blocks(rows: int, columns: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
+    """Slices that cover `rows`, so many at a time that a block [b, columns] has `elements`."""
+    size = max(1, elements // columns)
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 
