@@ -200,7 +200,7 @@ def test_linear_probe_is_scikit_learns_ridge_with_a_nested_choice_of_its_penalty
     for f in range(5):
         rest = fold != f
         search = GridSearchCV(
-            Ridge(), {"alpha": [unit * 10.0**e for e in range(-3, 2)]},
+            Ridge(), {"alpha": [unit * 10.0**e for e in range(-3, 1)]},
             scoring=squared_error, cv=PredefinedSplit(fold[rest]),
         ).fit(x[rest], targets[rest])  # fmt: skip
         expected[~rest] = search.predict(x[~rest]).argmax(axis=1)

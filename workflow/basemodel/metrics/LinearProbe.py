@@ -1,6 +1,8 @@
 """Linear probe: the accuracy of a linear classifier of the embeddings, by cross-validation."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -21,7 +23,7 @@ COMPARES_ARCHITECTURES = True
 
 FOLDS = 5
 # Of the mean squared distance of an image from the mean image. The first, if no choice is possible
-PENALTIES = np.array([1, 0.1, 0.01, 0.001, 10])
+PENALTIES = (1, 0.1, 0.01, 0.001)
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -61,25 +63,30 @@ def predict(
     n = len(x)
     fold = _folds(y, None if groups is None else numbered(LABEL, labels, groups)[0])
     folds = [np.flatnonzero(fold == f) for f in range(FOLDS)]
-    ridge = _Ridge(centred(x), one_hot(y, classes), folds)
+    targets = one_hot(y, classes)
+    ridge = _Ridge(centred(x), targets, folds)
     squared = np.zeros((FOLDS, len(PENALTIES)))  # errors outside of each fold
-    for f, g in combinations(range(FOLDS), 2):
-        if len(folds[f]) + len(folds[g]) < n:
-            of_f, of_g = ridge.errors((f, g), PENALTIES)
-            squared[f] += of_g
-            squared[g] += of_f
-    best = PENALTIES[np.round(squared / n, 9).argmin(axis=1)]
+    for number, penalty in enumerate(PENALTIES):
+        outputs = ridge.with_penalty(penalty)
+        for f, g in combinations(range(FOLDS), 2):
+            if 0 < len(folds[f]) + len(folds[g]) < n:
+                off = outputs(f, g) - targets[np.concatenate([folds[f], folds[g]])]
+                squares = np.einsum("nk,nk->n", off, off)
+                squared[f, number] += squares[len(folds[f]) :].sum()
+                squared[g, number] += squares[: len(folds[f])].sum()
+    best = np.round(squared / n, 9).argmin(axis=1)
     predicted = np.full(n, -1)
-    for f, held in enumerate(folds):
-        if len(held) not in (0, n):
-            output = ridge.outputs((f,), best[f : f + 1])[0]
-            # Rounded, so that outputs that are equal but for rounding give the smallest label
-            predicted[held] = np.unique(labels)[np.round(output, 9).argmax(axis=1)]
+    for number in np.unique(best):
+        outputs = ridge.with_penalty(PENALTIES[number])
+        for f in np.flatnonzero(best == number):
+            if 0 < len(folds[f]) < n:
+                # Rounded, so that outputs that are equal but for rounding give the smallest label
+                predicted[folds[f]] = np.unique(labels)[np.round(outputs(f), 9).argmax(axis=1)]
     return predicted
 
 
 class _Ridge:
-    """Ridge regressions without one or two folds, for several penalties.
+    """Ridge regression on the images outside of some folds.
 
     With N images, principal coordinates Z and Zᵀ Z = diag(s), all images give the residuals
     R = H Y with H = I − 11ᵀ/N − Z diag(1/(s+c)) Zᵀ. Without the images h the outputs for them are
@@ -96,36 +103,34 @@ class _Ridge:
         self.crossed = self.z.T @ targets
         self.few = 2 * max(map(len, folds)) <= len(variance)
         if not self.few:
-            self.of_fold = [(self.z[held].T @ self.z[held], self.z[held].T @ targets[held])
-                            for held in folds]  # fmt: skip
+            self.of_folds = [(self.z[h].T @ self.z[h], self.z[h].T @ targets[h]) for h in folds]
 
-    def outputs(self, without: tuple[int, ...], penalties: np.ndarray) -> np.ndarray:
-        """For the images of these folds, in their order, float64 [penalties, n, K]."""
+    def with_penalty(self, penalty: float) -> Callable[..., np.ndarray]:
+        """A function of numbers of folds: the outputs for their images, float64 [n, K]."""
+        c = penalty * self.unit
+        if not self.few:
+            return partial(self._of_many, c)
+        scaled = self.z / (self.sums + c)
+        h = scaled @ -self.z.T
+        h -= 1 / len(h)
+        h[np.diag_indices_from(h)] += 1
+        return partial(self._of_few, h, self.targets - self.targets.mean(axis=0) - scaled @ self.crossed)
+
+    def _of_few(self, h: np.ndarray, residuals: np.ndarray, *without: int) -> np.ndarray:
         held = np.concatenate([self.folds[f] for f in without])
-        z, targets = self.z[held], self.targets[held]
-        c = self.unit * penalties[:, None, None]
-        n = len(self.z)
-        if self.few:
-            scaled = z / (self.sums + c)
-            block = np.eye(len(held)) - 1 / n - scaled @ z.T
-            residuals = targets - self.targets.mean(axis=0) - scaled @ self.crossed
-            return targets - np.linalg.solve(block, residuals)
-        rest = n - len(held)
-        mean, share = -z.sum(axis=0) / rest, (self.targets.sum(axis=0) - targets.sum(axis=0)) / rest
-        inner = np.diag(self.sums) - sum(self.of_fold[f][0] for f in without)
-        crossed = self.crossed - sum(self.of_fold[f][1] for f in without)
-        inner -= rest * np.outer(mean, mean)
-        crossed -= rest * np.outer(mean, share)
-        weights = np.linalg.solve(inner + c * np.eye(len(inner)), crossed)
-        return (z - mean) @ weights + share
+        return self.targets[held] - np.linalg.solve(h[held[:, None], held], residuals[held])
 
-    def errors(self, without: tuple[int, int], penalties: np.ndarray) -> list[np.ndarray]:
-        """The sum of squared errors for each of two folds, float64 [penalties] each."""
-        first, second = (self.folds[f] for f in without)
-        off = self.outputs(without, penalties)
-        off -= self.targets[np.concatenate([first, second])]
-        squares = np.einsum("pnk,pnk->pn", off, off)
-        return [squares[:, : len(first)].sum(axis=1), squares[:, len(first) :].sum(axis=1)]
+    def _of_many(self, c: float, *without: int) -> np.ndarray:
+        held = np.concatenate([self.folds[f] for f in without])
+        rest = len(self.z) - len(held)
+        mean = -self.z[held].sum(axis=0) / rest
+        share = (self.targets.sum(axis=0) - self.targets[held].sum(axis=0)) / rest
+        inner = np.diag(self.sums + c) - rest * np.outer(mean, mean)
+        crossed = self.crossed - rest * np.outer(mean, share)
+        for f in without:
+            inner -= self.of_folds[f][0]
+            crossed -= self.of_folds[f][1]
+        return (self.z[held] - mean) @ np.linalg.solve(inner, crossed) + share
 
 
 def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
