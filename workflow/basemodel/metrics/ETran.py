@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from basemodel.metrics import _pool
-from basemodel.metrics._embeddings import centred, check
-from basemodel.metrics._fisher import log_posteriors
+from basemodel.metrics._embeddings import IN_CACHE, centred, check, row_blocks
+from basemodel.metrics._fisher import log_posteriors, log_posteriors_of_many
 
 LABEL = "ETran"
 NAME = "energy-based transferability"
@@ -35,17 +35,24 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """
     f, y, classes = check(LABEL, embeddings, labels)
     n, features = f.shape
-    highest = f.max(axis=1)
-    energy = float((highest + np.log(np.exp(f - highest[:, None]).sum(axis=1))).mean())
+    energy = 0.0
+    for rows in row_blocks(n, features, IN_CACHE):
+        highest = f[rows].max(axis=1)
+        raised = f[rows] - highest[:, None]
+        np.exp(raised, out=raised)
+        energy += float((highest + np.log(raised.sum(axis=1))).sum())
     x = centred(f)
     if classes in (1, n):
         right = math.nan
     elif not x.any():
         right = float(((np.bincount(y) / n) ** 2).sum())
     else:
-        posteriors = log_posteriors(x @ x.T, y, classes, features)
+        if n <= features:
+            posteriors = log_posteriors(x @ x.T, y, classes, features)
+        else:
+            posteriors = log_posteriors_of_many(x, y, classes)
         right = float(np.exp(posteriors[np.arange(n), y]).mean())
-    return {"energy": energy, "classification": right}
+    return {"energy": energy / n, "classification": right}
 
 
 def over_pool(terms: dict[str, np.ndarray]) -> np.ndarray:

@@ -43,7 +43,7 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     variance = np.bincount(y, (off**2).mean(axis=1)) / np.bincount(y)
     # What rounding leaves of a class whose images are all equal
     variance[variance < 1e-14 * (x**2).mean()] = 0
-    apart = ((means[:, None] - means[None]) ** 2).sum(axis=2)
+    apart = np.stack([((means - mean) ** 2).sum(axis=1) for mean in means])
     both = variance[:, None] + variance[None]
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = apart / (4 * both) + x.shape[1] / 2 * (

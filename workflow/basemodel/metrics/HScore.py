@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import centred, check
+from basemodel.metrics._embeddings import centred, check, inner_products
 
 LABEL = "H-score"
 NAME = "H-score with shrinkage"
@@ -33,9 +33,9 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     if classes in (1, n):
         return {"value": math.nan, "shrinkage": math.nan}
     x = centred(x)
-    gram = x @ x.T
-    mean_variance = float(np.trace(gram)) / (n * features)
-    alpha = shrinkage(gram, features)
+    inner = inner_products(x)
+    mean_variance = float(np.trace(inner)) / (n * features)
+    alpha = shrinkage(inner, np.einsum("nd,nd->n", x, x), features)
     if mean_variance == 0 or alpha == 1:
         return {"value": 0.0, "shrinkage": alpha}
     if alpha == 0:  # D = 1: one variance, nothing to shrink it to
@@ -44,18 +44,26 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     c = alpha * mean_variance * n / (1 - alpha)
     averages = np.zeros((n, classes))
     averages[np.arange(n), y] = 1 / np.sqrt(np.bincount(y)[y])
-    solved = np.linalg.solve(gram + c * np.eye(n), averages)
-    value = n / (n - 1) * (classes - c * float(np.vdot(averages, solved)))
-    return {"value": value, "shrinkage": alpha}
+    inner[np.diag_indices_from(inner)] += c
+    if n <= features:
+        solved = np.linalg.solve(inner, averages)
+        explained = classes - c * float(np.vdot(averages, solved))
+    else:  # the same with c (cI + X Xᵀ)⁻¹ = I − X (cI + Xᵀ X)⁻¹ Xᵀ
+        means = x.T @ averages
+        explained = float(np.vdot(means, np.linalg.solve(inner, means)))
+    return {"value": n / (n - 1) * explained, "shrinkage": alpha}
 
 
-def shrinkage(gram: np.ndarray, features: int) -> float:
-    """Ledoit and Wolf's α (2004), from inner products of centred images [N, N]; 0 if D = 1."""
-    n = len(gram)
-    trace = float(np.trace(gram)) / n  # of the covariance S
-    square = float(np.vdot(gram, gram)) / n**2  # |S|²
+def shrinkage(inner: np.ndarray, squares: np.ndarray, features: int) -> float:
+    """Ledoit and Wolf's α (2004) of centred images; 0 if D = 1.
+
+    inner: their inner_products; squares: the squared norm of each, [N].
+    """
+    n = len(squares)
+    trace = float(np.trace(inner)) / n  # of the covariance S
+    square = float(np.vdot(inner, inner)) / n**2  # |S|²
     spread = square - trace**2 / features  # |S − (tr S/D) I|²
-    noise = (float((np.diag(gram) ** 2).sum()) / n - square) / n
+    noise = (float((squares**2).sum()) / n - square) / n
     if features == 1 or noise <= 0:
         return 0.0
     return min(noise / spread, 1.0) if spread > 0 else 1.0

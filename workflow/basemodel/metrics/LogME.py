@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import check, one_hot
+from basemodel.metrics._embeddings import check, inner_products, one_hot
 
 LABEL = "LogME"
 NAME = "log maximum evidence"
@@ -50,12 +50,8 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def _spectrum(f: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positive eigenvalues of F Fᵀ [k]; z² along them [k, K]; and |y|² outside of them [K]."""
     n, features = f.shape
-    if n <= features:
-        sigma, vectors = np.linalg.eigh(f @ f.T)
-        z = vectors.T @ targets
-    else:
-        sigma, axes = np.linalg.eigh(f.T @ f)
-        z = (f @ axes).T @ targets
+    sigma, axes = np.linalg.eigh(inner_products(f))
+    z = axes.T @ (targets if n <= features else f.T @ targets)
     positive = sigma > max(sigma[-1], 0) * max(n, features) * np.finfo(float).eps
     sigma, z = sigma[positive], z[positive]
     power = z**2 if n <= features else z**2 / sigma[:, None]

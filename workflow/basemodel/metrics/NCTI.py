@@ -9,6 +9,7 @@ from basemodel.metrics._embeddings import (
     centred,
     check,
     class_means,
+    classes_by_size,
     log_softmax,
     principal_components,
 )
@@ -68,7 +69,7 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {
         "geometry": _nuclear(whitened @ axes.T),
         "nearest_centre": float(posteriors[np.arange(n), y].mean()),
-        "collapse": math.log(sum(_nuclear(posteriors[y == c]) for c in range(classes))),
+        "collapse": math.log(sum(_nuclear(posteriors[images]) for images in classes_by_size(y))),
     }
 
 
@@ -101,6 +102,6 @@ def _whitened(x: np.ndarray, y: np.ndarray, classes: int, strength: float) -> np
     return (x / deviation) @ (axes[kept].T / spread[kept])
 
 
-def _nuclear(matrix: np.ndarray) -> float:
-    """The sum of the singular values."""
-    return float(np.linalg.svd(matrix, compute_uv=False).sum())
+def _nuclear(matrices: np.ndarray) -> float:
+    """The sum of the singular values, of one matrix or several [..., n, K]."""
+    return float(np.linalg.svd(matrices, compute_uv=False).sum())

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from basemodel.metrics._embeddings import centred, check, one_hot
-from basemodel.metrics._fisher import log_posteriors
+from basemodel.metrics._fisher import log_posteriors, log_posteriors_of_many
 
 LABEL = "SFDA"
 NAME = "self-challenging Fisher discriminant analysis"
@@ -40,18 +40,26 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     if not x.any():
         chance = float(counts @ np.log(counts / n)) / n
         return {"value": chance, "first": chance}
-    gram = x @ x.T
     of_class = (np.arange(n), y)
-    first = log_posteriors(gram, y, classes, features)[of_class]
+    few = n <= features
+    if few:
+        gram = x @ x.T
+        first = log_posteriors(gram, y, classes, features)[of_class]
+    else:
+        first = log_posteriors_of_many(x, y, classes)[of_class]
     if np.isnan(first).any():
         return {"value": math.nan, "first": math.nan}
-    # x̃ = T x, so that the new inner products are T G Tᵀ
     p = np.exp(first)[:, None]
     others = (1 - one_hot(y, classes)).T / (n - counts)[:, None]
-    moved = gram
-    for _ in range(2):  # the rows, then the columns
-        moved = (p * moved + (1 - p) * (others @ moved)[y]).T
-    second = log_posteriors(_recentred(moved), y, classes, features)[of_class]
+
+    def moved(rows: np.ndarray) -> np.ndarray:
+        return p * rows + (1 - p) * (others @ rows)[y]
+
+    if few:  # x̃ = T x, so that the new inner products are T G Tᵀ
+        gram = _recentred(moved(moved(gram).T))
+        second = log_posteriors(gram, y, classes, features)[of_class]
+    else:
+        second = log_posteriors_of_many(centred(moved(x)), y, classes)[of_class]
     return {"value": float(second.mean()), "first": float(first.mean())}
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import centred, check
+from basemodel.metrics._embeddings import centred, check, classes_by_size, inner_products
 
 LABEL = "TransRate"
 NAME = "TransRate"
@@ -36,19 +36,16 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     squares = float(np.vdot(z, z))
     if squares == 0:
         return {"value": 0.0}
-    gram = (z @ z.T) * (len(z) / squares)
-    counts = np.bincount(y)
-    # Each class's part of the Gram matrix, padded with zeros: these add log 1 to the determinant
-    order, start = np.argsort(y, kind="stable"), np.cumsum(counts) - counts
-    place = np.arange(counts.max())
-    real = place < counts[:, None]
-    images = order[np.where(real, start[:, None] + place, 0)]
-    parts = gram[images[:, :, None], images[:, None, :]] * (real[:, :, None] & real[:, None, :])
-    within = _rate(parts / counts[:, None, None])
-    return {"value": float(_rate(gram / len(z)) - counts @ within / len(z))}
+    z /= math.sqrt(squares / len(z))
+    value = _rate(z)
+    for images in classes_by_size(y):
+        value -= images.shape[1] / len(z) * _rate(z[images])
+    return {"value": value}
 
 
-def _rate(grams: np.ndarray) -> np.ndarray:
-    """½ log det(I + G/ε²) of one or several Gram matrices [..., n, n], by Cholesky."""
-    root = np.linalg.cholesky(np.eye(grams.shape[-1]) + grams / DISTORTION)
-    return np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
+def _rate(z: np.ndarray) -> float:
+    """½ log det(I + ZᵀZ/(n ε²)) by Cholesky, the sum over one class or several [..., n, D]."""
+    inner = inner_products(z)
+    inner /= z.shape[-2] * DISTORTION
+    inner += np.eye(inner.shape[-1])
+    return float(np.log(np.diagonal(np.linalg.cholesky(inner), axis1=-2, axis2=-1)).sum())

@@ -35,14 +35,14 @@ def blocks(
     `images` are indices into featuremaps, int [m]; None means all. Raises ValueError,
     naming `metric` and the image, at the first value that is NaN or infinite.
     """
-    if images is None:
-        images = np.arange(len(featuremaps))
+    number = len(featuremaps) if images is None else len(images)
     size = max(1, BLOCK_ELEMENTS // featuremaps[0].size)
-    for start in range(0, len(images), size):
-        chosen = images[start : start + size]
+    for start in range(0, number, size):
+        chosen = slice(start, start + size) if images is None else images[start : start + size]
         block = featuremaps[chosen].astype(np.float64)
         if not np.isfinite(block).all():
-            bad = chosen[~np.isfinite(block).all(axis=(1, 2, 3))][0]
+            wrong = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2, 3)))[0]
+            bad = start + wrong if images is None else chosen[wrong]
             raise ValueError(f"{metric}: the featuremaps of image {bad} hold NaN or infinity")
         yield block
 

@@ -2,9 +2,23 @@
 
 Usually there are fewer images than features (N < D). Inner products of images then say everything
 that a metric needs to know, and N × N matrices take the place of D × D ones, without approximation.
+With more images than features it is the other way round. Larger arrays than the embeddings are
+never made as a whole, but in blocks of rows.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+
+BLOCK_ELEMENTS = 2**22  # 32 MiB in float64: matrix products of such blocks are efficient
+IN_CACHE = 2**14  # 128 KiB, for what is done element by element
+
+
+def row_blocks(rows: int, columns: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
+    """Slices that cover `rows`, so many at a time that a block [b, columns] has `elements`."""
+    size = max(1, elements // columns)
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
 
 
 def check(
@@ -25,20 +39,24 @@ def check(
 def check_probabilities(
     metric: str, probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """As `check`, for source probabilities [N, Z], each row of which sums to 1."""
+    """As `check`, for source probabilities [N, Z], each row of which sums to 1.
+
+    They are returned as they are, because a copy in float64 may be too large.
+    """
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(
             f"{metric}: probabilities must be a non-empty [n, source classes] array, "
             f"not {probabilities.shape}"
         )
-    values = _finite(metric, "probabilities", probabilities)
-    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > 1e-3)
-    if wrong.any():
-        raise ValueError(
-            f"{metric}: the probabilities of image {np.flatnonzero(wrong)[0]} are negative or "
-            "do not sum to 1"
-        )
-    return values, *numbered(metric, probabilities, labels)
+    for rows in row_blocks(*probabilities.shape):
+        values = _finite(metric, "probabilities", probabilities[rows], rows.start)
+        wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > 1e-3)
+        if wrong.any():
+            raise ValueError(
+                f"{metric}: the probabilities of image {rows.start + np.flatnonzero(wrong)[0]} are "
+                "negative or do not sum to 1"
+            )
+    return probabilities, *numbered(metric, probabilities, labels)
 
 
 def numbered(metric: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
@@ -52,11 +70,11 @@ def numbered(metric: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.nd
     return numbers, len(classes)
 
 
-def _finite(metric: str, what: str, values: np.ndarray) -> np.ndarray:
+def _finite(metric: str, what: str, values: np.ndarray, first: int = 0) -> np.ndarray:
     values = np.array(values, np.float64)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
-        bad = np.flatnonzero(~finite)[0]
+        bad = first + np.flatnonzero(~finite)[0]
         raise ValueError(f"{metric}: the {what} of image {bad} hold NaN or infinity")
     return values
 
@@ -72,11 +90,29 @@ def class_means(x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
 
 
 def centred(x: np.ndarray) -> np.ndarray:
-    """x minus its mean over images; a feature that is constant becomes exactly 0."""
-    result = x - x.mean(axis=0)
-    # By the extremes: the mean of equal numbers may differ from them by rounding
-    result[:, x.max(axis=0) == x.min(axis=0)] = 0
-    return result
+    """x minus its mean over images, in place; a feature that is constant becomes exactly 0."""
+    # Their mean may differ from equal numbers by rounding
+    constant = (x == x[0]).all(axis=0)
+    x -= x.mean(axis=0)
+    x[:, constant] = 0
+    return x
+
+
+def inner_products(x: np.ndarray) -> np.ndarray:
+    """X Xᵀ [N, N] or Xᵀ X [D, D], whichever is smaller: both have the same positive eigenvalues.
+
+    x: [N, D], or several such matrices [..., N, D].
+    """
+    turned = x.swapaxes(-1, -2)
+    return x @ turned if x.shape[-2] <= x.shape[-1] else turned @ x
+
+
+def classes_by_size(y: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield int64 [k, n], the images of the k classes that have n, for each n that there is."""
+    counts = np.bincount(y)
+    order, start = np.argsort(y, kind="stable"), np.cumsum(counts) - counts
+    for n in np.unique(counts):
+        yield order[start[counts == n][:, None] + np.arange(n)]
 
 
 def principal_components(x: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -86,10 +122,7 @@ def principal_components(x: np.ndarray, most: int | None = None) -> tuple[np.nda
     Variances have the divisor N. Signs of axes are arbitrary.
     """
     n, features = x.shape
-    if n <= features:
-        spectrum, vectors = np.linalg.eigh(x @ x.T)
-    else:
-        spectrum, vectors = np.linalg.eigh(x.T @ x)
+    spectrum, vectors = np.linalg.eigh(inner_products(x))
     spectrum, vectors = spectrum[::-1], vectors[:, ::-1]
     rank = int((spectrum > spectrum[0] * max(n, features) * np.finfo(float).eps).sum())
     kept = rank if most is None else min(rank, most)

@@ -1,11 +1,14 @@
 """Regularised linear discriminant analysis of embeddings, which SFDA and ETran share.
 
-Everything is computed from the Gram matrix of the images [N, N], whatever the number of features.
+With at most as many images as features, from the Gram matrix of the images [N, N]; with more, from
+the covariance of the features [D, D].
 """
+
+import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import class_means, log_softmax, one_hot
+from basemodel.metrics._embeddings import class_means, log_softmax
 
 STRENGTH = 4  # a in λ = exp(−a·σ): the value in the paper's Algorithm 1
 
@@ -29,21 +32,42 @@ def log_posteriors(gram: np.ndarray, y: np.ndarray, classes: int, features: int)
     every class are equal (tr S_W = 0).
     """
     n = len(gram)
-    counts = np.bincount(y)
     to_means = class_means(gram, y, classes)  # ⟨μ_c, x_j⟩, [K, N]
     between = class_means(to_means.T, y, classes)  # ⟨μ_c, μ_d⟩, [K, K]
-    # ⟨x_i − μ_{y_i}, x_j − μ_{y_j}⟩
-    within = gram - to_means[y] - to_means[y].T + between[np.ix_(y, y)]
-    trace = float(np.trace(within))
-    if trace <= n * np.finfo(float).eps * float(np.trace(gram)):
-        return np.full((n, classes), np.nan)
-    share = min(max(float(np.linalg.eigvalsh(within)[-1]) / trace, 0.0), 1.0)
-    strength = np.exp(-STRENGTH * share)
-    ridge, weight = strength * trace / n / features, (1 - strength) / n
-    # Woodbury: S̃_W⁻¹ = (1/ridge) (I − X_wᵀ (ridge/weight · I + X_w X_wᵀ)⁻¹ X_w)
     crossed = to_means.T - between[y]  # ⟨x_i − μ_{y_i}, μ_c⟩, [N, K]
-    solved = np.linalg.solve(weight * within + ridge * np.eye(n), weight * crossed)
-    onto_within = gram - to_means[y].T  # ⟨x_i, x_j − μ_{y_j}⟩
-    inner = (to_means.T - onto_within @ solved) / ridge  # xᵢᵀ S̃_W⁻¹ μ_c
-    norms = np.einsum("kn,nk->k", one_hot(y, classes).T / counts[:, None], inner)
-    return log_softmax(inner - norms / 2 + np.log(counts / n))
+    onto_within = gram - to_means.T[:, y]  # ⟨x_i, x_j − μ_{y_j}⟩
+    within = onto_within - crossed[:, y].T  # ⟨x_i − μ_{y_i}, x_j − μ_{y_j}⟩
+    ridge, weight = _regularisation(within, float(np.trace(gram)), n, features)
+    # Woodbury: S̃_W⁻¹ = (1/ridge) (I − X_wᵀ (ridge/weight · I + X_w X_wᵀ)⁻¹ X_w)
+    within *= weight
+    within[np.diag_indices(n)] += ridge
+    solved = np.linalg.solve(within, weight * crossed)
+    return _log_posteriors((to_means.T - onto_within @ solved) / ridge, y, classes)
+
+
+def log_posteriors_of_many(x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """The same from centred features themselves, float64 [N, D]: for more images than features."""
+    n, features = x.shape
+    means = class_means(x, y, classes)
+    off = x - means[y]
+    within = off.T @ off
+    ridge, weight = _regularisation(within, float(np.vdot(x, x)), n, features)
+    within *= weight
+    within[np.diag_indices(features)] += ridge
+    return _log_posteriors(x @ np.linalg.solve(within, means.T), y, classes)
+
+
+def _regularisation(within: np.ndarray, total: float, n: int, d: int) -> tuple[float, float]:
+    """λ (tr S_W/D) and (1−λ)/N, from the inner products within classes; NaN without any spread."""
+    trace = float(np.trace(within))
+    if trace <= n * np.finfo(float).eps * total:
+        return math.nan, math.nan
+    share = min(max(float(np.linalg.eigvalsh(within)[-1]) / trace, 0.0), 1.0)
+    strength = math.exp(-STRENGTH * share)
+    return strength * trace / n / d, (1 - strength) / n
+
+
+def _log_posteriors(inner: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """From xᵢᵀ S̃_W⁻¹ μ_c, [N, K]."""
+    norms = np.diagonal(class_means(inner, y, classes))
+    return log_softmax(inner - norms / 2 + np.log(np.bincount(y) / len(y)))

@@ -29,30 +29,34 @@ def responsibilities(x: np.ndarray, clusters: int, generator: np.random.Generato
             break
         centres = moved
     theta, before = one_hot(_squared_distances(x, centres).argmin(axis=1), clusters), -np.inf
-    floor = FLOOR * x.var(axis=0).mean()
+    floor, squares = FLOOR * x.var(axis=0).mean(), x**2
     for _ in range(EM_STEPS):
-        theta, likelihood = _step(x, theta, floor)
+        theta, likelihood = _step(x, squares, theta, floor)
         if likelihood - before < TOLERANCE:
             break
         before = likelihood
     return theta
 
 
-def _step(x: np.ndarray, theta: np.ndarray, floor: float) -> tuple[np.ndarray, float]:
+def _step(
+    x: np.ndarray, squares: np.ndarray, theta: np.ndarray, floor: float
+) -> tuple[np.ndarray, float]:
     """Fit the clusters to the posteriors, then the posteriors to them; and the mean likelihood."""
     weight = theta.sum(axis=0)
-    share = theta / np.where(weight > 0, weight, 1)
-    mean = share.T @ x
-    variance = np.maximum(share.T @ x**2 - mean**2, 0) + floor
+    present = np.where(weight > 0, weight, 1)[:, None]
+    mean = theta.T @ x / present
+    variance = np.maximum(theta.T @ squares / present - mean**2, 0) + floor
     precise = 1 / variance
     with np.errstate(divide="ignore"):  # log 0 of an empty cluster
         constant = np.log(weight / len(x)) - np.log(2 * np.pi * variance).sum(axis=1) / 2
-    logs = x @ (mean * precise).T - x**2 @ precise.T / 2
+    logs = np.concatenate([x, squares], axis=1) @ np.concatenate([mean * precise, -precise / 2], axis=1).T
     logs += constant - (mean**2 * precise).sum(axis=1) / 2
     highest = logs.max(axis=1, keepdims=True)
-    theta = np.exp(logs - highest)
+    logs -= highest
+    theta = np.exp(logs, out=logs)
     total = theta.sum(axis=1, keepdims=True)
-    return theta / total, float((highest + np.log(total)).mean())
+    theta /= total
+    return theta, float((highest + np.log(total)).mean())
 
 
 def _k_means_plus_plus(x: np.ndarray, clusters: int, generator: np.random.Generator) -> np.ndarray:

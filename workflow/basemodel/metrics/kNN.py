@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import check, one_hot
+from basemodel.metrics._embeddings import check, numbered, row_blocks
 
 LABEL = "kNN"
 NAME = "accuracy of the five nearest neighbours"
@@ -13,6 +13,7 @@ INPUTS = ("embeddings", "labels")
 COMPARES_ARCHITECTURES = True
 
 NEIGHBOURS = 5
+NO_NEIGHBOUR = -2  # less than any similarity
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -33,20 +34,40 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {"value": math.nan if predicted is None else float((predicted == labels).mean())}
 
 
-def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """Labels predicted by the neighbours of each image, int64 [N]; None if there is one class."""
+def predict(
+    embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Labels predicted by the neighbours of each image, int64 [N]; None if there is one class.
+
+    groups: int64 [N], such as the animal that an image shows: images of one group are no neighbours
+    of each other. Where all images are in one group, a prediction is -1.
+    """
     x, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
         return None
+    groups = np.arange(len(x)) if groups is None else numbered(LABEL, x, groups)[0]
+    if len(x) > 1 and not groups.any():
+        return np.full(len(x), -1)
     norms = np.sqrt(np.einsum("id,id->i", x, x))
     x /= np.where(norms > 0, norms, 1)[:, None]
-    similarity = np.round(x @ x.T, 12)
-    np.fill_diagonal(similarity, -2)
+    known, predicted = np.unique(labels), np.empty(len(x), np.int64)
+    for rows in row_blocks(len(x), len(x)):
+        predicted[rows] = known[_majority(x, y, classes, rows, groups)]
+    return predicted
+
+
+def _majority(
+    x: np.ndarray, y: np.ndarray, classes: int, rows: slice, groups: np.ndarray
+) -> np.ndarray:
+    """The class, 0 … K−1, that most neighbours of these images have."""
+    similarity = np.round(x[rows] @ x.T, 12)
+    similarity[groups[rows, None] == groups] = NO_NEIGHBOUR
     k = min(NEIGHBOURS, len(x) - 1)
     fifth = np.partition(similarity, -k, axis=1)[:, -k]
-    near = similarity >= fifth[:, None]
-    votes = near @ one_hot(y, classes)
-    closeness = np.where(near, similarity, 0) @ one_hot(y, classes)
+    image, other = np.nonzero((similarity >= fifth[:, None]) & (similarity > NO_NEIGHBOUR))
+    place, shape = image * classes + y[other], (len(similarity), classes)
+    votes = np.bincount(place, minlength=np.prod(shape)).reshape(shape)
+    closeness = np.bincount(place, similarity[image, other], np.prod(shape)).reshape(shape)
     closeness[votes < votes.max(axis=1, keepdims=True)] = -np.inf
     # Rounded, so that sums in another order of images are equal
-    return np.unique(labels)[np.round(closeness, 9).argmax(axis=1)]
+    return np.round(closeness, 9).argmax(axis=1)
