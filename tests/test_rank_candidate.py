@@ -24,14 +24,14 @@ from basemodel.compute import extract as computing
 from basemodel.compute import image_files, passing
 from basemodel.compute.image_files import ImageFiles, kept_at
 from basemodel.compute.passing import Pass, Timed, batch_size
-from basemodel.files import DiskFull, read_json
+from basemodel.files import DiskFull, read_json, write_json
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import extract as extracting
 from basemodel.rank.isolated import isolated
-from basemodel.rank.names import parse
+from basemodel.rank.names import candidates, labels, parse, with_controls
 from basemodel.run import versions
 
 TINY = "timm:test_resnet.r160_in1k"
@@ -67,11 +67,13 @@ def images(tmp_path):
     return path
 
 
-def job(tmp_path, images, candidate):
+def job(tmp_path, images, candidate, fault=None):
     out = tmp_path / "results" / candidate.slug
     out.mkdir(parents=True, exist_ok=True)
+    checked = tmp_path / "checked.json"
+    write_json(checked, {candidate.slug: fault})
     return {
-        "input": {"images": images},
+        "input": {"images": images, "checked": checked},
         "output": {
             "card": out / "card.json",
             "arrays": out / "arrays",
@@ -132,6 +134,75 @@ def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
     assert read_json(out / "failures.json") == [card["failed"]]
     ranked(tmp_path, images, candidate)
     assert read_json(out / "failures.json") == [card["failed"]] * 2
+
+
+def test_what_the_check_has_found_is_not_loaded(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(extracting, "load", lambda **_: die(signal.SIGKILL))
+    given = job(tmp_path, images, parse("torchvision:resnet18"), ["it is broken", "mend it"])
+    jobs.run("rank_candidate.py", **given)
+    card = read_json(given["output"]["card"])
+    assert (card["failed"], card["remedy"]) == ("it is broken", "mend it")
+    assert read_json(given["output"]["failures"]) == ["it is broken"]
+
+
+def checked(tmp_path, named, metadata=None):
+    """Run the check; return what it says of each candidate, by its label."""
+    found = with_controls(candidates(named))
+    params = {
+        "candidates": [asdict(one) for one in found.values()],
+        "labels": labels(found.values()),
+        "metadata": metadata and [str(metadata), "sha"],
+    }
+    output = tmp_path / "checked.json"
+    config = {"results": str(tmp_path)}
+    jobs.run("rank_check.py", params=params, output=[output], config=config)
+    return {found[slug].label: fault for slug, fault in read_json(output).items()}
+
+
+def test_candidates_are_checked_before_any_network_runs(tmp_path, capfd):
+    timm = pytest.importorskip("timm")
+    for name in ("good.pth", "other.pth"):
+        torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / name)
+    named = [
+        {"file": str(tmp_path / "good.pth"), "architecture": "timm:test_resnet"},
+        {"file": str(tmp_path / "other.pth"), "architecture": "timm:test_resnet"},
+        {"file": str(tmp_path / "good.pth"), "architecture": "timm:test_vit"},
+        "torchvision:resnet17",
+        "base:resnet18/x",
+    ]
+    found = checked(tmp_path, named)
+    assert found["file:other"] is found["untrained timm:test_resnet"] is None
+    assert found["torchvision:resnet17"][0] == "torchvision has no model 'resnet17'"
+    assert "there is no base model" in found["base:resnet18/x"][0]
+    for twin in ("timm:test_vit", "torchvision:resnet17", "base:resnet18"):
+        assert found[f"untrained {twin}"][0] == "no candidate of its architecture can be used"
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        "file:good (test_vit)", "torchvision:resnet17",
+        "base:resnet18/x",
+    ]  # fmt: skip
+
+
+def test_a_run_that_can_compare_nothing_ends_at_the_check(tmp_path):
+    file = {"file": str(tmp_path / "none.pth"), "architecture": "torchvision:resnet18"}
+    with pytest.raises(SystemExit, match="Fewer than two candidates could be used"):
+        checked(tmp_path, [file, "torchvision:resnet17"])
+    assert not (tmp_path / "checked.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"model,top5\na,1\n", "needs the columns model and top1"),
+        (b"model,top1\na,high\n", "top1 must be a percentage"),
+        (b"\x89PNG\r\n\x1a\n\xff", "is not a table"),
+        (b"", "needs the columns"),
+    ],
+)
+def test_a_malformed_table_of_accuracies_is_one_line(tmp_path, content, said):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(SystemExit, match=rf"^rank.metadata: .*table.csv: {said}"):
+        checked(tmp_path, ["torchvision:resnet17"], tmp_path / "table.csv")
 
 
 def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):
@@ -205,7 +276,7 @@ def fails(error):
     ("error", "reason"),
     [
         (Unusable("a", "b"), "a; b"),
-        (ZeroDivisionError("x\ny"), "ZeroDivisionError: x; its log"),
+        (ZeroDivisionError("x\ny"), "ZeroDivisionError: x y; its log"),
         (MemoryError(), "out of memory; give the job more"),
     ],
 )

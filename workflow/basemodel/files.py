@@ -7,10 +7,12 @@ over the whole default run.
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -25,6 +27,7 @@ FULL = {
     errno.EFBIG: "file size limit",
 }
 NPY_HEADER = 128  # bytes before the elements of an .npy file, at least
+JOINERS = "\u200c\u200d"  # parts of words in Persian and in languages of India
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -62,6 +65,11 @@ def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    with Path(path).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -155,3 +163,19 @@ def shown(text: str) -> str:
     written; here they become `\xe9`. Other text is returned unchanged.
     """
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def printable(name: str, most: int = 100) -> str:
+    r"""A name from a file or folder for logs, tables and messages: one line, of `most` letters.
+
+    What steers a terminal or turns the direction of writing is shown as `\x1b`, and so are bytes
+    that are not UTF-8; of a longer name the middle is left out.
+    """
+    name, half = shown(name), most // 2
+    name = name if len(name) <= most else f"{name[:half]}…{name[-half + 1 :]}"
+    return "".join(
+        c
+        if c.isprintable() or c in JOINERS or unicodedata.category(c) == "Zs"
+        else c.encode("unicode_escape").decode()
+        for c in name
+    )

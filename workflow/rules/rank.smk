@@ -81,9 +81,26 @@ rule rank_images:
         "../scripts/rank_images.py"
 
 
+# Before any network runs. It prints to the terminal.
+rule rank_check:
+    output:
+        f"{RANKED}/checked.json",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
+    params:
+        code=fingerprint("rank_check.py"),
+        settings=check_settings,
+    script:
+        "../scripts/rank_check.py"
+
+
 rule rank_candidate:
     input:
         images=f"{RANKED}/images.json",
+        # Of all candidates: what concerns this one is among the settings.
+        checked=ancient(f"{RANKED}/checked.json"),
     output:
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
         # As many as the network has; of one that cannot be used, none.
@@ -99,8 +116,8 @@ rule rank_candidate:
         code=fingerprint("rank_candidate.py"),
         settings=lambda wildcards: ordered(
             candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
-            weights=weights_of(wildcards),
-            failures=failures_of(wildcards),
+            weights=weights_of(wildcards.candidate),
+            failures=failures_of(wildcards.candidate),
             dtype=config["probe"]["dtype"],
         ),
     script:

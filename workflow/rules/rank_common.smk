@@ -1,16 +1,18 @@
 # Names and functions for rank.smk.
 
 import json
+import os
 from dataclasses import asdict
 
 from basemodel.rank import curated, names, verify
 from basemodel.data.folders import state as state_of_images
+from basemodel.files import sha256
 
 RANK = config["rank"]
 RANKING = names.ranking_name(config["images"]) if config["images"] else "images"
 RANKED = f"<results>/rank/{RANKING}"
 # The user's candidates, or well-known ones whose weights are here; then their untrained twins.
-CANDIDATES = names.candidates(config["candidates"]) or curated.here()
+CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_CONTROLS = names.with_controls(CANDIDATES)
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
@@ -52,21 +54,23 @@ def images_to_rank(wildcards):
     return ancient(str(Path(config["images"]).expanduser()))
 
 
-def weights_of(wildcards):
-    """The state of a file that may change: it is a parameter, so that the candidate runs again."""
-    candidate = WITH_CONTROLS[wildcards.candidate]
-    if candidate.file:
-        path = Path(candidate.file).expanduser()
-    elif candidate.source == "base" and not candidate.untrained:
-        path = Path(config["results"], "models", f"{candidate.name}.safetensors")
-    else:
-        return ""
-    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else "missing"
+@cache
+def weights_of(slug):
+    """The content of a file that may change: it is a parameter, so that the candidate runs again.
+
+    Sizes and times do not tell: programs that copy files keep them.
+    """
+    path = WITH_CONTROLS[slug].weights(Path(config["results"], "models"))
+    return content_of(path) if path else ""
 
 
-def failures_of(wildcards):
+def content_of(path):
+    return sha256(path) if os.path.isfile(path) and os.access(path, os.R_OK) else "not there"
+
+
+def failures_of(slug):
     """How often a candidate has failed: a parameter, so that the next run tries it again."""
-    path = Path(config["results"], "rank", RANKING, "candidates", wildcards.candidate)
+    path = Path(config["results"], "rank", RANKING, "candidates", slug)
     file = path / "failures.json"
     return len(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else 0
 
@@ -80,6 +84,20 @@ def shortlist(wildcards):
     return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
 
 
+def check_settings(wildcards):
+    """What rank_check.py looks at."""
+    return ordered(
+        candidates=[asdict(candidate) for candidate in WITH_CONTROLS.values()],
+        labels=LABELS,
+        metadata=METADATA,
+        weights={slug: weights_of(slug) for slug in WITH_CONTROLS},
+        failures={slug: failures_of(slug) for slug in WITH_CONTROLS},
+    )
+
+
+LABELS = names.labels(WITH_CONTROLS.values())
+# The user's table, and its content.
+METADATA = RANK["metadata"] and [RANK["metadata"], content_of(Path(RANK["metadata"]).expanduser())]
 RANK_INPUTS = {
     "images": f"{RANKED}/images.json",
     "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_CONTROLS),
@@ -93,8 +111,8 @@ RANK_SETTINGS = {
     "name": RANKING,
     "by": RANK_BY,
     "metrics": RANK_METRICS,
-    "candidates": list(WITH_CONTROLS),
-    "metadata": RANK["metadata"] or "",
+    "candidates": LABELS,
+    "metadata": METADATA,
     "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
     "command": f"snakemake rank --cores all --config images={config['images']}",
     "seed": config["seed"],

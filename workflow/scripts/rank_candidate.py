@@ -1,6 +1,6 @@
 """Pass the chosen images through one candidate; one that cannot be used only gets a card.
 
-input:  images: images.json of rank_images.py
+input:  images: images.json of rank_images.py; checked: json of rank_check.py
 output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
         whose checksums are on the card; failures: json, the reasons for which the candidate could
         not be used, of this run and of earlier ones, in order
@@ -33,6 +33,8 @@ kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until a
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
 try:
+    if fault := read_json(snakemake.input.checked)[candidate.slug]:
+        raise Unusable(*fault)
     facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
 except Unusable as error:
     clear(outputs.values())

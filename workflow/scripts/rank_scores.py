@@ -2,16 +2,18 @@
 
 input:  card: card.json; arrays: the folder of its arrays; images: images.json of rank_images.py
 settings: metrics: list; seed
-output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); predictions, of
-        held-out images (rank.scores.predictions); seconds
+output: json: slug; failed, null or the reason: the card's, or that nothing can be predicted; scores
+        (rank.scores.scored); predictions, of held-out images (rank.scores.predictions); seconds
 """
 
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
 
 from basemodel.files import read_json, write_json
+from basemodel.models.failures import told
 from basemodel.rank.scores import predictions, scored
 from basemodel.run.provenance import verify
 
@@ -27,6 +29,10 @@ if not card["failed"]:
         given["labels"] = np.array(labels)
     settings = snakemake.params.settings
     found["scores"] = scored(given, settings["metrics"], settings["seed"])
-    found["predictions"] = predictions(given)
+    try:
+        found["predictions"] = predictions(given)
+    except Exception as error:  # without them it has no place in the order
+        traceback.print_exc()
+        found["failed"] = f"its images' classes cannot be predicted: {told(error)}"
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

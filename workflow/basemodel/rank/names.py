@@ -5,17 +5,21 @@ Whether there is such a model, and whether its weights are here, is found out in
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from basemodel.files import printable
 from basemodel.models.catalog import ARCHITECTURES
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
 SOURCES = (*LIBRARIES, "base")
-KEYS = ("file", "architecture")
+KEYS = ("file", "architecture", "key")
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
+LONGEST = 100  # letters of a name in file names, to which jobs add some
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
 FORMS = (
     "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, or "
@@ -30,13 +34,14 @@ class Candidate:
     `source`: timm, torchvision, base (a model of this project) or file (weights of the user's).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
     the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0.
-    `file`: path of the weights, as the user wrote it; else empty. `untrained`: the architecture
-    as its library initialises it.
+    `file`: path of the weights, as the user wrote it; else empty. `key`: which of the weights in
+    it. `untrained`: the architecture as its library initialises it.
     """
 
     source: str
     name: str
     file: str = ""
+    key: str = ""
     untrained: bool = False
 
     @property
@@ -47,19 +52,20 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """The name in tables and messages."""
-        label = f"{self.source}:{Path(self.file).stem if self.file else self.name}"
-        return f"untrained {label}" if self.untrained else label
+        """The name in messages; `labels` are those of all."""
+        label = f"{self.source}:{_stem(self.file) if self.file else self.name}"
+        return printable(f"untrained {label}" if self.untrained else label)
 
     @property
     def slug(self) -> str:
         """The name in file names and wildcards: unique, and the same in every run."""
         if self.file:
-            content = f"{self.file}\x1f{self.name}".encode("utf-8", "surrogateescape")
-            stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", Path(self.file).stem)
-            return f"file-{stem}-{hashlib.sha256(content).hexdigest()[:8]}"
+            key = [self.key] if self.key else []
+            stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", _stem(self.file))[:LONGEST]
+            return f"file-{stem}-{_digest([self.file, self.name, *key])}"
         slug = f"{self.source}-{self.name.replace('/', '-')}"
-        return f"untrained-{slug}" if self.untrained else slug
+        slug = f"untrained-{slug}" if self.untrained else slug
+        return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
     @property
     def control(self) -> "Candidate":
@@ -84,8 +90,15 @@ class Candidate:
             "library": self.library,
             "name": self.model,
             "file": self.file,
+            "key": self.key,
             "untrained": self.untrained,
         }
+
+    def weights(self, models: Path) -> Path | None:
+        """The file of its weights, if it is one that may change; `models`: of base models."""
+        if self.source == "base" and not self.untrained:
+            return models / f"{self.name}.safetensors"
+        return Path(self.file).expanduser() if self.file else None
 
     @property
     def _model(self) -> tuple[str, str]:
@@ -159,11 +172,11 @@ def _of_file(setting: dict) -> Candidate:
         if key not in KEYS:
             raise SettingsError(f"{key}: there is no such setting; {nearest(key, list(KEYS))}")
     for key in KEYS:
-        if not isinstance(setting.get(key), str) or not setting[key]:
+        if key != "key" and not setting.get(key) or not isinstance(setting.get(key, ""), str):
             raise SettingsError(f"{key}: is missing or not text; {FORMS}")
     file = setting["file"]
-    if Path(file).suffix not in (".safetensors", ".pth", ".pt", ".bin"):
-        raise SettingsError(f"file: {file!r} does not end in .safetensors or .pth")
+    if not file.lower().endswith(ENDINGS):
+        raise SettingsError(f"file: {file!r} does not end in any of {', '.join(ENDINGS)}")
     try:
         model = parse(setting["architecture"])
     except SettingsError as error:
@@ -172,7 +185,50 @@ def _of_file(setting: dict) -> Candidate:
         raise SettingsError(
             f"architecture: {model.label}: a file of weights is for a model of timm or torchvision"
         )
-    return replace(model, source="file", name=model.label, file=file)
+    return replace(model, source="file", name=model.label, file=file, key=setting.get("key", ""))
+
+
+def labels(candidates: Iterable[Candidate]) -> dict[str, str]:
+    """What each is called in tables, by its slug: different names for different candidates.
+
+    A file is called by its name, without the ending; of several with one name its folder is added,
+    or the architecture and key, or both.
+    """
+    found = list(candidates)
+    told = {c.slug: c.label for c in found}
+    for longer in (_with_folder, _with_model, _with_both, _with_digest):
+        named = Counter(told.values())
+        told |= {c.slug: longer(c) for c in found if c.file and named[told[c.slug]] > 1}
+    return told
+
+
+def _with_folder(candidate: Candidate) -> str:
+    return printable(f"file:{Path(candidate.file).absolute().parent.name}/{_stem(candidate.file)}")
+
+
+def _with_model(candidate: Candidate) -> str:
+    return f"{candidate.label} ({_model_and_key(candidate)})"
+
+
+def _with_both(candidate: Candidate) -> str:
+    return f"{_with_folder(candidate)} ({_model_and_key(candidate)})"
+
+
+def _with_digest(candidate: Candidate) -> str:
+    return f"{candidate.label} {candidate.slug[-8:]}"
+
+
+def _model_and_key(candidate: Candidate) -> str:
+    return printable(", ".join(filter(None, [candidate.model, candidate.key])))
+
+
+def _stem(file: str) -> str:
+    return Path(file.removesuffix(".tar")).stem
+
+
+def _digest(parts: list[str]) -> str:
+    content = "\x1f".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def ranking_name(folder: str) -> str:

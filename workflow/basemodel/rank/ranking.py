@@ -22,6 +22,8 @@ from basemodel.rank.ranking_json import (
 from basemodel.rank.scores import PREDICTORS
 from basemodel.statistics.spearman import spearman
 
+SCORING = "the log of its scores has more; leave it out"  # what to do if these fail
+
 
 def ranking(
     chosen: Mapping[str, Any],
@@ -40,6 +42,10 @@ def ranking(
     accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
     on.
     """
+    cards = [
+        {**card, "failed": card["failed"] or of.get("failed")}
+        for card, of in zip(cards, scored, strict=True)
+    ]
     usable = [i for i, card in enumerate(cards) if not card["failed"]]
     cards_used = [cards[i] for i in usable]
     scored_used = [scored[i] for i in usable]
@@ -112,7 +118,7 @@ def _failures(cards: Sequence[Mapping[str, Any]]) -> list[Failure]:
         {
             "name": shown(card["candidate"]),
             "reason": shown(card["failed"]),
-            "remedy": shown(card["remedy"]),
+            "remedy": shown(card["remedy"] or SCORING),
         }
         for card in cards
         if card["failed"] and (not card["untrained"] or card["architecture"] in used)

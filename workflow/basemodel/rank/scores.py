@@ -1,11 +1,13 @@
 """What is computed from one candidate's arrays: metrics, and predictions for held-out images."""
 
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from basemodel import metrics
+from basemodel.models.failures import told
 from basemodel.seeds import seed_of
 
 PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the classes of held-out images
@@ -32,7 +34,7 @@ def scored(
     stratified by class and the same for all candidates. Their spread is that of the score on all
     images. (Images that appear twice, as in a bootstrap, spoil most metrics.)
     """
-    return {name: _score(name, given, seed) for name in names}
+    return {name: _score_or_note(name, given, seed) for name in names}
 
 
 def predictions(given: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
@@ -62,6 +64,14 @@ def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
             rows.append(of_class[: len(of_class) // 2 + extra])
         found.append(np.sort(np.concatenate(rows)))
     return found
+
+
+def _score_or_note(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
+    try:
+        return _score(name, given, seed)
+    except Exception as error:
+        traceback.print_exc()
+        return {"note": f"it failed: {told(error)}"}
 
 
 def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
