@@ -24,14 +24,14 @@ from basemodel.compute import extract as computing
 from basemodel.compute import image_files, passing
 from basemodel.compute.image_files import ImageFiles, kept_at
 from basemodel.compute.passing import Pass, Timed, batch_size
-from basemodel.files import DiskFull, read_json, write_json
+from basemodel.files import DiskFull, read_json
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import extract as extracting
 from basemodel.rank.isolated import isolated
-from basemodel.rank.names import candidates, labels, parse, with_controls
+from basemodel.rank.names import candidates, labels, parse
 from basemodel.run import versions
 
 TINY = "timm:test_resnet.r160_in1k"
@@ -67,20 +67,18 @@ def images(tmp_path):
     return path
 
 
-def job(tmp_path, images, candidate, fault=None):
+def job(tmp_path, images, candidate, named=()):
     out = tmp_path / "results" / candidate.slug
     out.mkdir(parents=True, exist_ok=True)
-    checked = tmp_path / "checked.json"
-    write_json(checked, {candidate.slug: fault})
     return {
-        "input": {"images": images, "checked": checked},
+        "input": {"images": images},
         "output": {
             "card": out / "card.json",
             "arrays": out / "arrays",
             "failures": out / "failures.json",
         },
         "params": {"candidate": asdict(candidate), "dtype": "float32"},
-        "config": {"results": str(tmp_path)},
+        "config": {"results": str(tmp_path), "candidates": list(named)},
     }
 
 
@@ -136,27 +134,33 @@ def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
     assert read_json(out / "failures.json") == [card["failed"]] * 2
 
 
-def test_what_the_check_has_found_is_not_loaded(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(extracting, "load", lambda **_: die(signal.SIGKILL))
-    given = job(tmp_path, images, parse("torchvision:resnet18"), ["it is broken", "mend it"])
+def test_a_baseline_of_doomed_candidates_does_not_run(tmp_path, images):
+    timm = pytest.importorskip("timm")
+    torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "w.pth")
+    wrong = {"file": str(tmp_path / "w.pth"), "architecture": "timm:test_resnet"}
+    missing = wrong | {"file": "missing.pth"}
+    given = job(tmp_path, images, parse(TINY).control, [wrong, missing])
     jobs.run("rank_candidate.py", **given)
     card = read_json(given["output"]["card"])
-    assert (card["failed"], card["remedy"]) == ("it is broken", "mend it")
-    assert read_json(given["output"]["failures"]) == ["it is broken"]
+    assert card["failed"] == "no candidate of its architecture can be used"
+    assert read_json(given["output"]["failures"]) == [card["failed"]]
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "w.pth")
+    jobs.run("rank_candidate.py", **given)
+    assert read_json(given["output"]["card"])["failed"] is None
 
 
 def checked(tmp_path, named, metadata=None):
     """Run the check; return what it says of each candidate, by its label."""
-    found = with_controls(candidates(named))
+    found = candidates(named)
     params = {
-        "candidates": [asdict(one) for one in found.values()],
-        "labels": labels(found.values()),
+        "candidates": [asdict(one) for one in found],
+        "labels": labels(found),
         "metadata": metadata and [str(metadata), "sha"],
     }
     output = tmp_path / "checked.json"
-    config = {"results": str(tmp_path)}
-    jobs.run("rank_check.py", params=params, output=[output], config=config)
-    return {found[slug].label: fault for slug, fault in read_json(output).items()}
+    jobs.run("rank_check.py", params=params, output=[output], config={"results": str(tmp_path)})
+    told = read_json(output)
+    return {labels(found)[one.slug]: told.get(one.slug) for one in found}
 
 
 def test_candidates_are_checked_before_any_network_runs(tmp_path, capfd):
@@ -171,15 +175,13 @@ def test_candidates_are_checked_before_any_network_runs(tmp_path, capfd):
         "base:resnet18/x",
     ]
     found = checked(tmp_path, named)
-    assert found["file:other"] is found["untrained timm:test_resnet"] is None
+    assert found["file:good (test_resnet)"] is found["file:other"] is None
+    assert "is not for timm:test_vit" in found["file:good (test_vit)"][0]
     assert found["torchvision:resnet17"][0] == "torchvision has no model 'resnet17'"
     assert "there is no base model" in found["base:resnet18/x"][0]
-    for twin in ("timm:test_vit", "torchvision:resnet17", "base:resnet18"):
-        assert found[f"untrained {twin}"][0] == "no candidate of its architecture can be used"
     lines = capfd.readouterr().out.splitlines()
-    assert [line.partition(": ")[0] for line in lines] == [
-        "file:good (test_vit)", "torchvision:resnet17",
-        "base:resnet18/x",
+    assert sorted(line.partition(": ")[0] for line in lines) == [
+        "base:resnet18/x", "file:good (test_vit)", "torchvision:resnet17"
     ]  # fmt: skip
 
 

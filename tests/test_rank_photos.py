@@ -13,7 +13,7 @@ import jobs
 import rank_photos
 import rank_weights
 from basemodel import metrics
-from basemodel.files import read_json, write_json
+from basemodel.files import read_json
 from basemodel.rank.names import candidates, with_controls
 from basemodel.rank.ranking import ranking
 
@@ -52,22 +52,20 @@ def ranked(images, folder):
     chosen = folder / "images.json"
     params = {"images": str(images), "state": "", "images_per_class": PER_CLASS}
     jobs.run("rank_images.py", params=params, output=[chosen])
-    checked = folder / "checked.json"
-    write_json(checked, dict.fromkeys(all_of_them))
     cards, scores = [], []
     for slug, candidate in all_of_them.items():
         card, scored = folder / slug / "card.json", folder / slug / "scores.json"
         card.parent.mkdir()
         jobs.run(
             "rank_candidate.py",
-            input={"images": chosen, "checked": checked},
+            input={"images": chosen},
             output={
                 "card": card,
                 "arrays": card.with_name("arrays"),
                 "failures": card.with_name("failures.json"),
             },
             params={"candidate": asdict(candidate), "dtype": "float32"},
-            config={"results": str(folder)},
+            config={"results": str(folder), "candidates": named},
         )
         jobs.run(
             "rank_scores.py",

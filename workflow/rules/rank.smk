@@ -12,6 +12,7 @@ rule rank:
         table=f"{RANKED}/ranking.csv",
         page=f"{RANKED}/report.html",
         answer=f"{RANKED}/answer.txt",
+        checked=f"{RANKED}/checked.json",
     handover: True
     conda:
         "../../envs/environment.yaml"
@@ -27,6 +28,7 @@ rule rank_verify:
         table=f"{RANKED}/verified/ranking.csv",
         page=f"{RANKED}/verified/report.html",
         answer=f"{RANKED}/verified/answer.txt",
+        checked=f"{RANKED}/checked.json",
     handover: True
     conda:
         "../../envs/environment.yaml"
@@ -81,10 +83,12 @@ rule rank_images:
         "../scripts/rank_images.py"
 
 
-# Before any network runs. It prints to the terminal.
+# First of all; it prints to the terminal. Candidates do not wait for it: if they did, each would run
+# again when one of them changes.
 rule rank_check:
     output:
         f"{RANKED}/checked.json",
+    priority: 3
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -99,8 +103,6 @@ rule rank_check:
 rule rank_candidate:
     input:
         images=f"{RANKED}/images.json",
-        # Of all candidates: what concerns this one is among the settings.
-        checked=ancient(f"{RANKED}/checked.json"),
     output:
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
         # As many as the network has; of one that cannot be used, none.

@@ -87,11 +87,11 @@ def shortlist(wildcards):
 def check_settings(wildcards):
     """What rank_check.py looks at."""
     return ordered(
-        candidates=[asdict(candidate) for candidate in WITH_CONTROLS.values()],
+        candidates=list(map(asdict, CANDIDATES)),
         labels=LABELS,
         metadata=METADATA,
-        weights={slug: weights_of(slug) for slug in WITH_CONTROLS},
-        failures={slug: failures_of(slug) for slug in WITH_CONTROLS},
+        weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
+        failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
     )
 
 

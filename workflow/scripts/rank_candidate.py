@@ -1,6 +1,6 @@
 """Pass the chosen images through one candidate; one that cannot be used only gets a card.
 
-input:  images: images.json of rank_images.py; checked: json of rank_check.py
+input:  images: images.json of rank_images.py
 output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
         whose checksums are on the card; failures: json, the reasons for which the candidate could
         not be used, of this run and of earlier ones, in order
@@ -15,9 +15,10 @@ import torch  # before the fork  # noqa: F401
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import Unusable
 from basemodel.models.model import OUTPUTS
+from basemodel.rank.check import check_needed
 from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate
+from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
@@ -33,8 +34,8 @@ kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until a
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
 try:
-    if fault := read_json(snakemake.input.checked)[candidate.slug]:
-        raise Unusable(*fault)
+    if candidate.untrained:
+        check_needed(candidate, candidates(config["candidates"]), models)
     facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
 except Unusable as error:
     clear(outputs.values())
