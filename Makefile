@@ -13,10 +13,13 @@ run: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
 
 # make rank IMAGES=folder: which pre-trained model to start from, for these images.
+# Snakemake would read a folder 2024_05 as a number, but not ./2024_05.
+rank: export IMAGES := $(IMAGES)
 rank: $(INSTALLED)
-	@test -n "$(IMAGES)" || { echo "Name a folder: make rank IMAGES=folder"; exit 1; }
+	@test -n "$$IMAGES" || { echo "Name a folder: make rank IMAGES=folder"; exit 1; }
 	.venv/bin/python workflow/scripts/unlock.py
-	.venv/bin/snakemake rank --cores $(CORES) --config "images=$(IMAGES)"
+	case "$$IMAGES" in /*|~*|./*|../*) ;; *) IMAGES="./$$IMAGES" ;; esac; \
+	.venv/bin/snakemake rank --cores $(CORES) --config "images=$$IMAGES"
 
 # All units; of real runs one of a tiny experiment, one on Slurm and a page in a browser.
 test: $(INSTALLED)

@@ -44,6 +44,12 @@ MODELS = [
 ]
 
 
+USE = {
+    "given": 283, "limit": 65, "probe": 208, "held_out": 52, "over_limit": 22, "undecodable": 1,
+    "left_out": 0,
+}  # fmt: skip
+
+
 def thumbnail(colour: str = "teal") -> str:
     file = io.BytesIO()
     Image.new("RGB", (96, 80), colour).save(file, "PNG")
@@ -111,6 +117,7 @@ def ranking() -> dict[str, Any]:
             "probe": 208,
             "classes": [{"name": name, "images": n} for name, n in CLASSES.items()],
             "test": 52,
+            "use": USE,
             "problems": ["birds/owl.png: cannot be decoded: truncated file"],
         },
         "by": "LinearProbe",

@@ -53,3 +53,24 @@ def test_cores_need_not_be_named():
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert "need to specify" not in run.stderr and "--cores" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("photos", "./photos"), ("2024_05", "./2024_05"), ("my photos", "./my photos"),
+     ("it's", "./it's"), ("~/x", "~/x"), ("/a/b", "/a/b"), ("../a", "../a"), ("käfer", "./käfer")],
+)  # fmt: skip
+def test_make_rank_hands_any_name_on_as_text(tmp_path, name, given):
+    for file in ("envs/requirements.txt", "pyproject.toml", ".venv/.installed"):
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / file).touch()
+    for program in ("python", "snakemake"):
+        file = tmp_path / ".venv/bin" / program
+        file.parent.mkdir(exist_ok=True)
+        file.write_text('#!/bin/sh\nfor each; do echo "<$each>"; done\n')
+        file.chmod(0o755)
+    run = subprocess.run(
+        ["make", "-s", "-f", ROOT / "Makefile", "rank", f"IMAGES={name}"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"<--config>\n<images={given}>" in run.stdout

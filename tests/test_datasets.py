@@ -257,3 +257,67 @@ def test_a_layout_is_packed(miniature, tmp_path, kind):
 def test_a_data_set_of_the_wrong_size_is_not_packed(miniature, tmp_path):
     with pytest.raises(SystemExit, match="^images: 4 classes instead of 47, 20 train images"):
         pack(tmp_path / "out", miniature, {"kind": "dtd"}, 32, counts="paper")
+
+
+DEEPER = {
+    "stanford_cars": "stanford_cars/cars_train",
+    "fgvc_aircraft": "fgvc-aircraft-2013b/data/images",
+    "dtd": "dtd/dtd/images",
+    "oxford_iiit_pets": "oxford-iiit-pet/images",
+    "flowers102": "flowers-102/jpg",
+    "cub200": "CUB_200_2011/images",
+    "indoor67": "indoorCVPR_09/Images",
+}
+
+
+@pytest.mark.parametrize("kind", DEEPER)
+def test_images_one_folder_too_deep_are_found(copied, kind):
+    plain = listing(copied, kind)
+    folder = copied / DEEPER[kind]
+    folder.rename(copied / "away")
+    folder.mkdir()
+    (copied / "away").rename(folder / folder.name)
+    found = listing(copied, kind)
+    assert [label for _, label in found.train] == [label for _, label in plain.train]
+    deeper = f"{DEEPER[kind]}/{folder.name}/"
+    assert all(
+        there == file.replace(f"{DEEPER[kind]}/", deeper)
+        for (there, _), (file, _) in zip(found.train, plain.train, strict=True)
+    )
+    assert f"images are not quite where its lists say, but there: {deeper}" in found.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["stanford_cars", "cub200", "caltech101"])
+def test_endings_in_capitals_are_found(copied, kind):
+    plain = listing(copied, kind)
+    for file in [*copied.rglob("*.jpg")]:
+        file.rename(file.with_suffix(".JPG"))
+    found = listing(copied, kind)
+    assert [f.removesuffix(".JPG") for f, _ in found.train + found.test] == [
+        f.removesuffix(".jpg") for f, _ in plain.train + plain.test
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("cub200", "CUB_200_2011/images.txt"),
+        ("indoor67", "indoorCVPR_09/TrainImages.txt"),
+        ("dtd", "dtd/dtd/labels/val1.txt"),
+        ("oxford_iiit_pets", "oxford-iiit-pet/annotations/trainval.txt"),
+        ("fgvc_aircraft", "fgvc-aircraft-2013b/data/variants.txt"),
+    ],
+)
+def test_a_byte_order_mark_in_a_list_is_named(copied, kind, file):
+    (copied / file).write_bytes(b"\xef\xbb\xbf" + (copied / file).read_bytes())
+    with pytest.raises(DataError, match=f"{file}: begins with a byte order mark; save it as UTF-8"):
+        listing(copied, kind)
+
+
+def test_a_whole_data_set_one_folder_too_deep_is_said(copied):
+    (copied / "CUB_200_2011").rename(copied / "away")
+    (copied / "CUB_200_2011").mkdir()
+    (copied / "away").rename(copied / "CUB_200_2011/CUB_200_2011")
+    deeper = copied / "CUB_200_2011/CUB_200_2011/classes.txt"
+    with pytest.raises(DataError, match=rf"classes.txt \(it is {deeper}: move it up\)"):
+        listing(copied, "cub200")

@@ -1,5 +1,6 @@
 """Image files of every kind come out as the pixels that a person would see."""
 
+import os
 import struct
 import zlib
 
@@ -187,6 +188,11 @@ def test_files_that_are_no_images_are_told_from_files_that_cannot_be_read(tmp_pa
     Image.new("RGB", (5, 1000)).save(tmp_path / "line.png")
     for name in ("half.jpg", "page.jpg", "empty.jpg", "float.tif", "line.png"):
         with pytest.raises(Undecodable):
+            square(tmp_path / name, 16)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name in ("pipe.jpg", "folder.jpg"):
+        with pytest.raises(Undecodable, match="no file but a folder, pipe or device"):
             square(tmp_path / name, 16)
     with pytest.raises(FileNotFoundError):
         square(tmp_path / "missing.jpg", 16)

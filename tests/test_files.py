@@ -13,7 +13,7 @@ from torch import nn
 
 import jobs
 from basemodel.data import packed
-from basemodel.files import in_bytes, whole, write_json, write_npy
+from basemodel.files import in_bytes, printable, whole, write_json, write_npy
 from basemodel.models import architectures, trained
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.checkpoints import Checkpoint
@@ -157,3 +157,16 @@ def test_featuremaps_on_a_full_disk_end_with_that_line_in_the_log(small, tmp_pat
 )  # fmt: skip
 def test_bytes_have_a_unit_that_suits_them(count, text):
     assert in_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("Käfer 1.jpg", "Käfer 1.jpg"), ("日本\u3000の虫", "日本\u3000の虫"),
+        ("می\u200cشود", "می\u200cشود"),
+        ("\x1b[31m\n", "\\x1b[31m\\n"), ("a\u202egpj.exe", "a\\u202egpj.exe"),
+        ("caf\udce9", "caf\\xe9"), ("a" * 1000 + "z", "a" * 50 + "…" + "a" * 48 + "z"),
+    ],
+)  # fmt: skip
+def test_names_are_printed_so_that_they_harm_no_terminal(name, printed):
+    assert printable(name) == printed

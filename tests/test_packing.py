@@ -92,8 +92,15 @@ def test_or_they_are_dropped_and_reported(images, tmp_path):
 def test_a_file_that_the_disk_does_not_give_is_never_dropped(images, tmp_path):
     (images / "mine/train/class0/007.jpg").unlink()
     (images / "mine/train/class0/007.jpg").symlink_to("nowhere.jpg")
-    with pytest.raises(FileNotFoundError, match=r"007\.jpg"):
+    (images / "mine/train/class1/pipe.jpg").unlink(missing_ok=True)
+    os.mkfifo(images / "mine/train/class1/pipe.jpg")
+    with pytest.raises(SystemExit) as stopped:
         pack(tmp_path / "out", images, {**FOLDER, "on_error": "drop"}, 16)
+    assert str(stopped.value) == (
+        f"images: {images}/mine: 2 files or folders cannot be read: mine/train/class0/007.jpg: a "
+        "link that leads nowhere, mine/train/class1/pipe.jpg: a named pipe, no file; mend or "
+        "remove what is named"
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,16 +193,17 @@ def test_other_files_among_the_images_are_counted_and_said(images, tmp_path, cap
     meta = read_json(results / "meta.json")
     assert meta["images"] == {"train": 120, "test": 6}
     assert meta["skipped"] == {
-        "files": 6,
+        "files": 5,
         "endings": [
-            {"ending": ".jpg", "files": 4, "example": "mine/train/class0/deep/0.jpg"},
+            {"ending": ".jpg", "files": 3, "example": "mine/train/class0/deep/0.jpg"},
             {"ending": "", "files": 1, "example": "mine/test/labels"},
             {"ending": ".heic", "files": 1, "example": "mine/train/class1/phone.HEIC"},
         ],
     }
+    assert meta["notes"] == ["val/ is not used, as there is test/ (1 image)"]
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
-    assert line.startswith("images: 6 files are skipped, as they are not directly in a class fold")
-    assert "4 .jpg (mine/train/class0/deep/0.jpg), 1 without an ending (mine/test/lab" in line
+    assert line.startswith("images: 5 files are skipped, as they are not directly in a class fold")
+    assert "3 .jpg (mine/train/class0/deep/0.jpg), 1 without an ending (mine/test/lab" in line
 
 
 def misname(file):

@@ -21,7 +21,7 @@ from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import tuning
-from basemodel.rank.images import choose
+from basemodel.rank.images import choose, tests
 from basemodel.rank.names import parse
 from basemodel.rank.tuning import tune
 from basemodel.training import finetuning
@@ -51,7 +51,8 @@ def chosen(tmp_path_factory):
             pixels = rng.integers(0, 128, (48, 40 + number, 3), dtype=np.uint8)
             pixels[:, :, channel] += 90
             Image.fromarray(pixels).save(folder / f"{number}.png")
-    return choose(root, images_per_class=PER_CLASS)
+    found = choose(root, images_per_class=PER_CLASS)
+    return found | tests(found)
 
 
 @pytest.fixture
@@ -203,11 +204,16 @@ def test_what_cannot_be_tested_is_no_fault_of_the_candidate(chosen, tmp_path, pa
 def finetuned(tmp_path, chosen, candidate, settings):
     """Run the script; return what it wrote."""
     write_json(tmp_path / "images.json", chosen)
+    write_json(tmp_path / "tests.json", {"test": chosen["test"], "problems": []})
     write_json(tmp_path / "card.json", {})
     out = tmp_path / "out.json"
     jobs.run(
         "rank_finetune.py",
-        input={"images": tmp_path / "images.json", "card": tmp_path / "card.json"},
+        input={
+            "images": tmp_path / "images.json",
+            "tests": tmp_path / "tests.json",
+            "card": tmp_path / "card.json",
+        },
         output=[out],
         params={"candidate": asdict(candidate), "tuning": settings, "seed": 1},
         config={"results": str(tmp_path)},

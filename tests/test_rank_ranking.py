@@ -1,15 +1,20 @@
 """From cards and scores to the ranking: order, trust, notes, table; whatever is missing."""
 
 import copy
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from snakemake.cli import parse_config
 
 import jobs
 from basemodel import metrics
 from basemodel.files import read_json, write_json
 from basemodel.metrics import LinearProbe, kNN
+from basemodel.rank import names
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.names import parse, ranking_name
 from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
@@ -18,6 +23,7 @@ from basemodel.rank.scores import HALVES, halves, predictions, scored
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
+from rank_fixture import USE
 
 METRICS = ["LinearProbe", "kNN", "LogME", "NCTI", "LEEP", "S3", "S5", "S6"]
 CLASSES, EACH = 4, 12
@@ -60,8 +66,9 @@ def chosen(folder, labelled: bool = True) -> dict:
             Image.new("RGB", (200, 150), (5 * place, 0, 0)).save(folder / file)
         probe.append({"file": file, "label": int(label) if labelled else None})
     return {
-        "folder": str(folder), "classes": list("abcd") if labelled else [], "probe": probe,
-        "test": probe[:3], "problems": [], "counts": [EACH] * CLASSES,
+        "images": str(folder), "folder": str(folder), "use": USE, "probe": probe,
+        "classes": list("abcd") if labelled else [], "test": probe[:3], "problems": [],
+        "counts": [EACH] * CLASSES,
     }  # fmt: skip
 
 
@@ -309,11 +316,47 @@ def test_images_that_nobody_gets_right_are_shown_with_what_they_are_taken_for(tm
 
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [("/a/beetles", "beetles"), ("beetles/", "beetles"), ("/a/Käfer 1", "K_fer_1"), ("/", "images"),
-     ("/a/-x", "x")],
+    [("/a/beetles", "beetles"), ("beetles/", "beetles"), ("/a/Käfer 1", "Käfer_1"), ("/", "images"),
+     ("/a/-x", "x"), ("/a/日本の虫", "日本の虫"), ("/a/Ka\u0308fer", "Käfer"), ("/a/жук", "жук"),
+     ("/a/<x>{y}\x1b[31m\u202e", "_x_y_31m_"), ("/a/caf\udce9", "caf_"),
+     ("/a/" + "虫" * 80, "虫" * 40)],
 )  # fmt: skip
-def test_a_ranking_is_called_after_its_folder(folder, name):
-    assert ranking_name(folder) == name
+def test_a_ranking_is_called_after_its_folder(folder, name, tmp_path):
+    assert ranking_name(folder, tmp_path) == name
+
+
+def test_two_folders_of_one_name_have_two_rankings(tmp_path):
+    def begun(name, **content):
+        (tmp_path / name).mkdir(exist_ok=True)
+        write_json(tmp_path / name / "images.json", content)
+
+    begun("photos", folder="/a/photos")  # as earlier versions wrote it
+    assert ranking_name("/a/photos", tmp_path) == "photos"
+    other = ranking_name("/b/photos", tmp_path)
+    assert re.fullmatch("photos-[0-9a-f]{6}", other)
+    begun(other, images="/b/photos", folder="/b/photos")
+    assert ranking_name("/b/photos", tmp_path) == other
+    assert ranking_name("/c/photos", tmp_path) not in ("photos", other)
+    (tmp_path / "photos" / "images.json").unlink()  # which moves no ranking that is there
+    assert ranking_name("/b/photos", tmp_path) == other
+    assert ranking_name("/a/photos", tmp_path) == "photos"
+
+
+def test_a_table_gives_its_ranking_its_name(tmp_path):
+    (tmp_path / "labels.csv").touch()
+    assert ranking_name(str(tmp_path / "labels.csv"), tmp_path) == "labels"
+
+
+@pytest.mark.parametrize(
+    ("images", "argument"),
+    [("photos", "images=photos"), ("~/my/photos", "'images=~/my/photos'"),
+     ("/a/käfer", "'images=/a/käfer'"),
+     ("2024_05", "images=./2024_05"), ("1e5", "images=./1e5"), ("my photos", "'images=my photos'")],
+)  # fmt: skip
+def test_the_command_on_the_page_works_in_a_shell(images, argument):
+    assert names.argument(images) == argument
+    [given] = shlex.split(argument)
+    assert Path(parse_config([given])["images"]) == Path(images)
 
 
 # The scripts --------------------------------------------------------------------------------

@@ -328,3 +328,14 @@ def test_repeats_need_features_that_are_computed_once(setting):
         checks.check(config)
     config["finetune"]["repeats"] = 0
     checks.check(config)
+
+
+@pytest.mark.parametrize(("name", "read"), [("2024_05", 202405), ("1e3", 1000.0), ("7", 7)])
+def test_a_folder_whose_name_is_read_as_a_number_is_refused(name, read, tmp_path, monkeypatch):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        checks.SettingsError,
+        match=rf"images: was read as {read!r}, .* write --config images=./{name},",
+    ):
+        checks.check(changed("images", read))

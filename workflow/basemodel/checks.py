@@ -3,6 +3,7 @@
 Every cluster job parses the Snakefile again, so this module must stay fast: no torch.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ DIGITS = 174  # scans of the rarest digit in scikit-learn's set
 
 def check(config: dict[str, Any]) -> None:
     """Raise SettingsError for the first setting that cannot work."""
+    _check_images_are_text(config)
     schema.check(config)
     _check_names(config)
     _check_same_images(config)
@@ -48,7 +50,7 @@ def require_files(config: dict[str, Any]) -> None:
         packed = Path(config["results"], "data", name, "meta.json").exists()
         if name in from_files(config) and not packed:
             absent = kinds.missing(data_root(config), config["datasets"][name])
-            lines += [f"  {name}: {path}" for path in absent]
+            lines += [f"  {name}: {kinds.said_missing(data_root(config), path)}" for path in absent]
     if lines:
         raise SettingsError(
             f"data_root: of the data sets' files, {len(lines)} are missing:\n"
@@ -150,6 +152,25 @@ def _check_repeats(config: dict[str, Any]) -> None:
             "finetune.repeats: needs `trainable: last` without augmentation, whose features are "
             "computed once; set it to 0"
         )
+
+
+def _check_images_are_text(config: dict[str, Any]) -> None:
+    """Raise SettingsError if the name of the images has become a number, as Snakemake reads it."""
+    images = config.get("images")
+    if isinstance(images, bool | int | float):
+        here = (name for name in sorted(os.listdir()) if _number(name) == images)  # noqa: PTH208
+        name = next(here, "NAME")
+        raise SettingsError(
+            f"images: was read as {images!r}, not as a name; write --config images=./{name}, "
+            f'or images: "{name}" in a file'
+        )
+
+
+def _number(name: str) -> float | None:
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            return read(name)
+    return None
 
 
 def _check_ranking(config: dict[str, Any]) -> None:

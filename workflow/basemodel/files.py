@@ -166,7 +166,7 @@ def shown(text: str) -> str:
 
 
 def printable(name: str, most: int = 100) -> str:
-    r"""A name from a file or folder for logs, tables and messages: one line, of `most` letters.
+    r"""A name from outside for logs, tables and messages: one line, at most `most` letters.
 
     What steers a terminal or turns the direction of writing is shown as `\x1b`, and so are bytes
     that are not UTF-8; of a longer name the middle is left out.

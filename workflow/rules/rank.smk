@@ -72,13 +72,10 @@ rule rank_images:
         f"<results>/logs/rank/{RANKING}/images.log",
     conda:
         "../../envs/environment.yaml"
+    threads: 8
     params:
         code=fingerprint("rank_images.py"),
-        settings=ordered(
-            images=str(Path(config["images"] or "").expanduser()),
-            state=state_of_images(Path(config["images"]).expanduser()) if config["images"] else "",
-            images_per_class=RANK["images_per_class"],
-        ),
+        settings=choice_of_images,
     script:
         "../scripts/rank_images.py"
 
@@ -98,6 +95,23 @@ rule rank_check:
         settings=check_settings,
     script:
         "../scripts/rank_check.py"
+
+
+# The images that are held out: looked at only when candidates are fine-tuned.
+rule rank_tests:
+    input:
+        images=f"{RANKED}/images.json",
+    output:
+        f"{RANKED}/tests.json",
+    log:
+        f"<results>/logs/rank/{RANKING}/tests.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: 8
+    params:
+        code=fingerprint("rank_tests.py"),
+    script:
+        "../scripts/rank_tests.py"
 
 
 rule rank_candidate:
@@ -170,6 +184,7 @@ checkpoint rank_report:
 rule rank_finetune:
     input:
         images=f"{RANKED}/images.json",
+        tests=f"{RANKED}/tests.json",
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
     output:
         f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}.json",
@@ -194,7 +209,9 @@ rule rank_finetune:
 
 rule rank_report_verified:
     input:
+        images_to_verify,
         **RANK_INPUTS,
+        tests=f"{RANKED}/tests.json",
         ranking=f"{RANKED}/ranking.json",
         fine_tunings=lambda wildcards: expand(
             f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}.json",

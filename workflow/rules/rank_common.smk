@@ -4,12 +4,15 @@ import json
 import os
 from dataclasses import asdict
 
-from basemodel.rank import curated, names, verify
-from basemodel.data.folders import state as state_of_images
+from basemodel.data import folders
+from basemodel.data.listing import DataError
 from basemodel.files import sha256
+from basemodel.rank import images, names, verify
 
 RANK = config["rank"]
-RANKING = names.ranking_name(config["images"]) if config["images"] else "images"
+RANKING = "images"
+if config["images"]:
+    RANKING = names.ranking_name(config["images"], Path(config["results"], "rank"))
 RANKED = f"<results>/rank/{RANKING}"
 # The user's candidates, or well-known ones whose weights are here; then their untrained twins.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
@@ -39,19 +42,51 @@ RANK_TUNING = {
 }
 
 
+@cache
+def divided_images():
+    """The user's images, found and split. Ends the run with a line if that cannot be done."""
+    if not config["images"]:
+        raise SystemExit("config: images: names no folder; add --config images=FOLDER")
+    try:
+        return images.divide(config["images"])
+    except DataError as error:
+        raise SystemExit(f"config: images: {error}") from None
+
+
 def images_to_rank(wildcards):
-    """The user's folder. Ends the run if there is none, or nothing to rank.
+    """The user's folder or table. Ends the run if it is not clear, or if there is nothing to rank.
 
     Its time stamp says nothing: what is in it is a parameter.
     """
-    if not config["images"]:
-        raise SystemExit("config: images: names no folder; add --config images=FOLDER")
+    if workflow.is_main_process:
+        divided_images()
     if not CANDIDATES:
         raise SystemExit(
             "config: candidates: none is named, and of the well-known models none has its weights "
             "on this machine; `snakemake rank_fetch --cores 1` downloads them, or name your own"
         )
     return ancient(str(Path(config["images"]).expanduser()))
+
+
+def choice_of_images(wildcards):
+    """What the choice of images depends on. Only the main process walks the user's folder."""
+    state = folders.state(config["images"]) if workflow.is_main_process else ""
+    place = str(Path(config["images"]).expanduser())
+    return ordered(images=place, state=state, images_per_class=RANK["images_per_class"])
+
+
+def images_to_verify(wildcards):
+    """No file. Ends the run before its first job if no candidate could be fine-tuned."""
+    if workflow.is_main_process:
+        divided = divided_images()
+        if not divided.labelled:
+            raise SystemExit(
+                "config: images: nothing can be fine-tuned without labels; put the images into one "
+                "folder per class, or name a table of labels"
+            )
+        if not any(divided.test.values()):
+            raise SystemExit("config: images: none can be held out to test on; add some")
+    return []
 
 
 @cache
@@ -114,6 +149,6 @@ RANK_SETTINGS = {
     "candidates": LABELS,
     "metadata": METADATA,
     "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
-    "command": f"snakemake rank --cores all --config images={config['images']}",
+    "command": f"snakemake rank --cores all --config {names.argument(config['images'] or '')}",
     "seed": config["seed"],
 }

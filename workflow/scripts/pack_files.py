@@ -37,13 +37,19 @@ try:
     packing.check_room(folder, len(listing.train) + len(listing.test), size)
 except DataError as error:
     raise SystemExit(shown(f"{name}: {error}")) from None
+for note in listing.notes:
+    print(f"{name}: {note}", flush=True)
 if listing.skipped:
     print(f"{name}: {say_skipped(listing.skipped)}", flush=True)
 
 bad, dropped = {}, []
 for split, path in outputs.items():
     files = [file for file, _ in getattr(listing, split)]
-    bad[split] = packing.fill(path, root, files, size, code, snakemake.threads, drop)
+    try:
+        bad[split] = packing.fill(path, root, files, size, code, snakemake.threads, drop)
+    except (FileNotFoundError, PermissionError) as error:  # not the image's fault: never dropped
+        why = f"{error.filename}: {error.strerror}; mend or remove it. {KEPT}"
+        raise SystemExit(shown(f"{name}: {why}")) from None
     for row, reason in bad[split].items():
         dropped.append({"file": shown(files[row]), "split": split, "error": reason})
 if dropped and not drop:
@@ -80,6 +86,7 @@ write_json(
         "sha256": sha256,
         "dropped": dropped,
         "skipped": skipped_facts(listing.skipped),
+        "notes": listing.notes,
         "versions": versions.of(versions.FILES),
     },
 )

@@ -1,7 +1,7 @@
 """Fine-tune one candidate on the user's images with one seed, and test it on held-out ones.
 
-input:  images: images.json of rank_images.py; card: card.json of rank_candidate.py, read by nothing
-        here: it changes when the weights do
+input:  images: images.json of rank_images.py; tests: json of rank_tests.py; card: card.json of
+        rank_candidate.py, read by nothing here: it changes when the weights do
 output: a JSON, see rank.tuning.tune; of a candidate that cannot be used, the reason and the remedy
 settings: candidate: the fields of rank.names.Candidate; tuning: settings of the training; seed
 """
@@ -20,7 +20,7 @@ from basemodel.run.provenance import verify
 verify(snakemake.params.code)
 settings, config, resources = snakemake.params.settings, snakemake.config, snakemake.resources
 candidate, seed = Candidate(**settings["candidate"]), settings["seed"]
-chosen = read_json(snakemake.input.images)
+chosen = read_json(snakemake.input.images) | read_json(snakemake.input.tests)
 models = Path(config["results"], "models")
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")

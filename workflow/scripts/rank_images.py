@@ -1,6 +1,6 @@
 """Choose the images that candidates are compared on, and check that they can be decoded.
 
-settings: images: the user's folder; state: rank.images.state of it; images_per_class
+settings: images: the user's folder or table; state: data.folders.state of it; images_per_class
 output: images.json, see rank.images.choose
 """
 
@@ -22,4 +22,4 @@ write_text(snakemake.output[0], json.dumps(chosen, indent=1) + "\n")
 for problem in chosen["problems"]:
     print(problem)
 classes = f"{len(chosen['classes'])} classes" if chosen["classes"] else "unlabelled"
-print(f"{len(chosen['probe'])} images, {classes}; {len(chosen['test'])} to test on")
+print(f"{len(chosen['probe'])} images, {classes}; {chosen['use']['held_out']} held out")

@@ -1,8 +1,8 @@
 """The ranking as a page, as a table and as text.
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
-        in one order; templates: of the page; fine_tunings (if there are any): json of
-        rank_finetune.py
+        in one order; templates: of the page; tests and fine_tunings (if there are any): json of
+        rank_tests.py and rank_finetune.py
 settings: verify: how many candidates are fine-tuned; candidates: their labels, by slug; name, by,
         metrics, settings, command: what rank.ranking_json describes; metadata: the user's table of
         ImageNet accuracies and its checksum, or null; seed
@@ -39,8 +39,12 @@ if settings["metadata"]:
     for card in cards:
         named = Candidate(card["source"], card["name"], untrained=card["untrained"])
         imagenet[card["slug"]] = metadata.accuracy(named, published)
+chosen = read_json(snakemake.input.images)
+if snakemake.input.get("tests"):
+    tests = read_json(snakemake.input.tests)
+    chosen |= {"test": tests["test"], "problems": chosen["problems"] + tests["problems"]}
 found = ranking(
-    read_json(snakemake.input.images),
+    chosen,
     cards,
     [read_json(path) for path in snakemake.input.scores],
     settings["metrics"],

@@ -1,5 +1,6 @@
 """Decode one image file, of any format and colour mode, as it is or to a square of pixels."""
 
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,11 @@ def picture(path: str | Path) -> Image.Image:
     """An image as it is meant to be seen, mode RGB, in its own size.
 
     It is turned upright by its EXIF tag, 16-bit grey is scaled to 8 bits, and transparent pixels
-    are put over white. Raises Undecodable if the content is not an image, OSError if the file
-    cannot be read.
+    are put over white. Raises Undecodable if it is no file or its content no image, OSError if the
+    file cannot be read.
     """
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would wait for ever
+        raise Undecodable("no file but a folder, pipe or device")
     try:
         with Image.open(path, formats=FORMATS) as image:
             image.load()  # this turns a TIFF upright by itself and removes the tag

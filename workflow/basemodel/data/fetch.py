@@ -36,6 +36,8 @@ def fetch(root: Path, exact: bool, datasets: dict[str, dict]) -> int:
             found = checked_listing(root, dataset, exact)
             size = found.counts
             print(f"{name}: {size.classes} classes, {size.train} + {size.test} images are there")
+            for note in found.notes:
+                print(f"{name}: {note}")
             if found.skipped:
                 print(f"{name}: {say_skipped(found.skipped)}")
         except DataError as error:

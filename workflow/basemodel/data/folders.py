@@ -1,63 +1,45 @@
 """Images in a folder: class folders, or train/ and perhaps test/ (or val/) of class folders.
 
 The one way to find and to split them, for data sets of kind `folder` and for `snakemake rank`.
+Instead of the folder there may be a table of labels (label_table.py), which is split likewise.
 """
 
 import hashlib
 import os
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from basemodel.data import label_table, layout
+from basemodel.data.directory import SUFFIXES, Directory
 from basemodel.data.listing import DataError
-from basemodel.files import shown
+from basemodel.data.splits import Found, Images, counted, examples
+from basemodel.files import printable, shown
 from basemodel.seeds import seed_of
 
-SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"
-)  # fmt: skip
 LOOKED_FOR = f"looked for {', '.join(SUFFIXES)}, not in folders inside it"
-TESTS = ("test", "val")
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 TEST_SHARE = 0.2
 LEAST = 2  # images that each class keeps for training if it has more than these
 
 
-@dataclass
-class Found:
-    """The images of a folder by class and split, as paths relative to a root.
-
-    A class without images has an empty list. `test_folder`: test or val, or None if the folder has
-    no test split, so that images were held out. `skipped`: all other files in the folder but
-    hidden ones, sorted.
-    """
-
-    train: dict[str, list[str]]
-    test: dict[str, list[str]]
-    test_folder: str | None
-    skipped: list[str]
-
-
 def find(root: Path, folder: str, test_share: float = TEST_SHARE, strict: bool = True) -> Found:
-    """The images in `root / folder`, split into training and test images.
+    """The images in `root / folder`, or in a table there, split into training and test images.
 
-    Without a test/ or val/ beside train/, `hold_out` splits each class. Raises DataError, if it is
-    `strict`, without class folders or for one without images.
+    Without test images of its own, `hold_out` splits each class. Raises DataError for a file that
+    is no table, and as layout.read and label_table.read do. If it is `strict`, that includes a
+    class without images and what is named like an image but cannot be read.
     """
-    test_folder, train, skipped = None, folder, []
-    if has_train(root / folder):
-        test_folder = next((name for name in TESTS if (root / folder / name).is_dir()), None)
-        train = f"{folder}/train"
-        skipped = others(root, folder, without=["train", test_folder])
-    classes, beside = of_classes(root, train, strict)
-    skipped += beside
-    if test_folder:
-        test, beside = of_classes(root, f"{folder}/{test_folder}", strict)
-        return Found(classes, test, test_folder, sorted(skipped + beside))
-    halves = {name: hold_out(name, files, test_share) for name, files in classes.items()}
-    train, test = ({name: half[i] for name, half in halves.items()} for i in (0, 1))
-    return Found(train, test, None, sorted(skipped))
+    if (root / folder).is_dir():
+        found = layout.read(Directory(root, folder), strict)
+    else:
+        found = label_table.read(root, _no_archive(root, folder), strict)
+    if strict:
+        _check(root, folder, found)
+    if found.test_folder is None:
+        halves = {name: hold_out(name, of, test_share) for name, of in found.train.items()}
+        found.train, found.test = ({name: h[i] for name, h in halves.items()} for i in (0, 1))
+    return found
 
 
 def hold_out(name: str, files: list[str], test_share: float) -> tuple[list[str], list[str]]:
@@ -78,86 +60,103 @@ def in_order(name: str, files: list[str]) -> list[str]:
 
 def class_names(folder: Path) -> list[str]:
     """The folder's subfolders, sorted, without hidden ones. Raises DataError if there are none."""
-    if names := _folders(folder):
+    if names := [*Directory(folder).folders]:
         return names
     raise DataError(f"{folder}: has no class folders, only files or nothing; one per class")
 
 
-def of_classes(
-    root: Path, folder: str, strict: bool = True
-) -> tuple[dict[str, list[str]], list[str]]:
-    """The images of each class folder in `root / folder`, and the other files there, sorted.
+def of_classes(root: Path, folder: str) -> tuple[Images, list[str]]:
+    """The images directly in each class folder in `root / folder`, and the other files there.
 
-    Paths are relative to `root`. Images are the files directly in a class folder with a suffix
-    from SUFFIXES; neither list has hidden files. Raises as `find`.
+    Paths are relative to `root`, sorted. Raises DataError as a strict `find`.
     """
-    names = class_names(root / folder) if strict else _folders(root / folder)
-    images, skipped = {}, others(root, folder, without=names)
-    for name in names:
-        images[name], beside = _inside(root, os.path.normpath(f"{folder}/{name}"))
-        skipped += beside
-        if strict and not images[name]:
-            raise DataError(
-                f"{root / folder / name}: no image in this class folder ({LOOKED_FOR}); "
-                "add some or remove the folder"
-            )
-    return images, sorted(skipped)
+    class_names(root / folder)
+    place = Directory(root, folder)
+    found = Found({name: inside.images for name, inside in place.folders.items()})
+    images = set(found.files)
+    files = [file for inside in place.walk() for file in inside.files]
+    found.problems = place.problems
+    _check(root, folder, found)
+    return found.train, sorted(file for file in files if file not in images)
 
 
-def others(root: Path, folder: str, without: Collection[str | None] = ()) -> list[str]:
-    """All files below `root / folder` except hidden ones and those in its folders `without`.
-
-    Paths are relative to `root`.
-    """
-    found = []
-    for path, folders, files in os.walk(root / folder):
-        top = path == str(root / folder)
-        folders[:] = [f for f in folders if not (f.startswith(".") or (top and f in without))]
-        inner = os.path.relpath(path, root)
-        found += [os.path.normpath(f"{inner}/{f}") for f in files if not f.startswith(".")]
-    return found
+def number_of_classes(root: Path, folder: str) -> int | None:
+    """How many classes `find` will find, if class folders tell; raises DataError as it does."""
+    if not (root / folder).is_dir():
+        return None
+    return layout.number_of_classes(Directory(root, folder))
 
 
-def state(folder: str | Path) -> str:
+def state(images: str | Path) -> str:
     """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
 
-    No file is opened. Empty if there is no such folder.
+    `images`: a folder, or a table and the files that it names. No image is opened. Empty if it is
+    not there. Raises DataError as `find`.
     """
-    root = Path(folder).expanduser()
-    if not root.is_dir():
-        return ""
+    root, folder = place_of(images)
     digest = hashlib.sha256()
-    for file in sorted(others(root, ".")):
+
+    def note(*facts: object) -> None:
+        digest.update("\0".join(map(str, (*facts, ""))).encode(errors="surrogateescape"))
+
+    if (root / folder).is_dir():
+        top = Directory(root, folder)
+        files = []
+        for inside in top.walk():
+            files += inside.files
+            links = [of.path for of in inside.folders.values() if (root / of.path).is_symlink()]
+            for link in links:
+                note(link, os.path.realpath(root / link))
+        note(*sorted(set(top.problems)))
+    elif (root / folder).is_file():
+        files = [folder]
+        if folder.lower().endswith(label_table.SUFFIXES):
+            found = label_table.read(root, folder, strict=False)
+            files += found.files
+            note(*found.notes)
+    else:
+        return ""
+    for file in sorted(files):
         try:
             facts = (root / file).stat()
-            told = f"{facts.st_size} {facts.st_mtime_ns}"
-        except OSError:  # a link that leads nowhere
-            told = ""
-        digest.update(f"{file}\0{told}\0".encode(errors="surrogateescape"))
+            note(file, facts.st_size, facts.st_mtime_ns)
+        except OSError:  # gone meanwhile
+            note(file)
     return digest.hexdigest()[:16]
 
 
-def has_train(path: Path) -> bool:
-    """Whether images are in train/: not if that is a class among others."""
-    if not (path / "train").is_dir():
-        return False
-    tests = any((path / name).is_dir() for name in TESTS)
-    return tests or _folders(path) == ["train"] or _folders(path / "train") != []
+def place_of(images: str | Path) -> tuple[Path, str]:
+    """The root and the path in it of what a user names: a folder is its own root."""
+    path = Path(images).expanduser()
+    return (path, ".") if path.is_dir() else (path.parent, path.name)
 
 
-def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+def _no_archive(root: Path, file: str) -> str:
+    """The path of what may be a table. Raises DataError for other files."""
+    where, suffix = printable(str(root / file), 200), Path(file).suffix.lower()
+    if not (root / file).exists():
+        raise DataError(f"{where}: there is no such folder")
+    if suffix in ARCHIVES:
+        raise DataError(f"{where}: is an archive; unpack it, and name the folder that comes out")
+    if suffix not in label_table.SUFFIXES:
+        raise DataError(
+            f"{where}: is neither a folder nor a table of labels "
+            f"({', '.join(label_table.SUFFIXES)})"
+        )
+    return file
 
 
-def _inside(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """The image files directly in `root / folder`, sorted, and all other files in and below it."""
-    images, rest = [], []
-    with os.scandir(root / folder) as entries:
-        for entry in entries:
-            path = f"{folder}/{entry.name}"
-            if entry.is_dir():
-                rest += others(root, path)
-            elif not entry.name.startswith("."):
-                (images if entry.name.lower().endswith(SUFFIXES) else rest).append(path)
-    return sorted(images), rest
+def _check(root: Path, folder: str, found: Found) -> None:
+    """Raise DataError for what was not read, and for a class without images."""
+    if found.problems:
+        number = counted(len(found.problems), "file or folder", "files or folders")
+        raise DataError(
+            f"{root / folder}: {number} cannot be read: {examples(found.problems)}; mend or remove "
+            "what is named"
+        )
+    for name, files in found.train.items():
+        if not files:
+            raise DataError(
+                f"{root / folder / name}: no image in this class folder ({LOOKED_FOR}); add some "
+                "or remove the folder"
+            )

@@ -1,15 +1,20 @@
 """What a data set of image files contains, before any image is decoded, with checks of it."""
 
+import os
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from basemodel.files import shown
+from basemodel.files import printable
 
 SPLITS = {"train": "training", "test": "test"}
 EXAMPLES = 5  # suffixes of skipped files that are reported
+
+
+# What is in a folder, by name and by the plainest way to spell it.
+Names = dict[Path, dict[str, str]]
 
 
 class DataError(ValueError):
@@ -29,13 +34,15 @@ class Counts:
 class Listing:
     """Class names, and the files of each split: (path relative to the data root, label), sorted.
 
-    `skipped`: other files found among the images, for kinds whose folders are searched.
+    For kinds whose folders are searched, `skipped`: other files found among the images. `notes`:
+    how they were found where that is not plain, a line each.
     """
 
     classes: list[str]
     train: list[tuple[str, int]]
     test: list[tuple[str, int]]
     skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         # Class after class, so that the order of a packed array depends on names alone.
@@ -52,7 +59,7 @@ class Listing:
             split: [file for row, file in enumerate(getattr(self, split)) if row not in rows[split]]
             for split in SPLITS
         }
-        return Listing(self.classes, **splits, skipped=self.skipped)
+        return replace(self, **splits)
 
 
 def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
@@ -72,12 +79,22 @@ def named(classes: list[str], train: list[str], test: list[str]) -> Listing:
 
 
 def of_folders(
-    train: dict[str, list[str]], test: dict[str, list[str]], skipped: list[str]
+    train: dict[str, list[str]],
+    test: dict[str, list[str]],
+    skipped: list[str],
+    notes: Sequence[str] = (),
 ) -> Listing:
     """The listing of each class's files; the classes are those of `train`. Raises as `named`."""
-    found = named(list(train), *(list(chain.from_iterable(s.values())) for s in (train, test)))
-    found.skipped = skipped
-    return found
+    numbers = {name: number for number, name in enumerate(train)}
+    for name, files in test.items():
+        if name not in numbers:
+            where = files[0] if files else name
+            raise DataError(f"{where}: {name} is no class of this data set")
+    splits = [
+        [(file, numbers[name]) for name, files in split.items() for file in files]
+        for split in (train, test)
+    ]
+    return Listing([*train], *splits, skipped, [*notes])
 
 
 def skipped_facts(skipped: list[str]) -> dict:
@@ -86,7 +103,7 @@ def skipped_facts(skipped: list[str]) -> dict:
     Returns {"files", "endings": [{"ending", "files", "example"}]}, the most frequent ones first.
     """
     of_ending = defaultdict(list)
-    for file in map(shown, skipped):
+    for file in map(printable, skipped):
         of_ending[Path(file).suffix.lower()].append(file)
     frequent = sorted(of_ending.items(), key=lambda item: (-len(item[1]), item[0]))
     endings = [
@@ -160,11 +177,49 @@ def check_least(listing: Listing, least: dict[str, int]) -> None:
             )
 
 
-def check_files(root: Path, listing: Listing) -> None:
-    """Raise DataError if files in the split lists are missing."""
-    missing = [file for file, _ in listing.train + listing.test if not (root / file).is_file()]
+def located(root: Path, listing: Listing) -> Listing:
+    """The listing with each file where it is (`placed`). Raises DataError if some are missing."""
+    names: Names = {}
+    absent = [file for file, _ in listing.train + listing.test if not (root / file).is_file()]
+    if not absent:
+        return listing
+    moved = {file: placed(root, file, names) for file in absent}
+    missing = [file for file, place in moved.items() if not (root / place).is_file()]
     if missing:
         raise DataError(
             f"{len(missing)} images are named in its lists but not there, {root / missing[0]} "
             "first; likely cause: an archive that was not unpacked to its end"
         )
+    train, test = (
+        [(moved.get(file, file), label) for file, label in split]
+        for split in (listing.train, listing.test)
+    )
+    first = printable(moved[absent[0]], 200)
+    note = f"{len(moved)} images are not quite where its lists say, but there: {first} first"
+    return replace(listing, train=train, test=test, notes=[*listing.notes, note])
+
+
+def placed(root: Path, file: str, names: Names | None = None) -> str:
+    """Where a file or folder below `root` is: perhaps in a folder of the same name in its own one,
+    or with its name in other capitals or accents. If it is nowhere, the path as it is.
+
+    `names`: of what is in each folder, kept from call to call.
+    """
+    names = {} if names is None else names
+    place = Path()
+    for name in Path(file).parts:
+        inside = [place, place / place.name] if place.name else [place]
+        found = [folder / there for folder in inside if (there := _in(root / folder, name, names))]
+        place = found[0] if found else place / name
+    return place.as_posix()
+
+
+def _in(folder: Path, name: str, names: Names) -> str | None:
+    if folder not in names:
+        there = sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208
+        names[folder] = {_plain(each): each for each in there} | {each: each for each in there}
+    return names[folder].get(name) or names[folder].get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -5,7 +5,7 @@ because training could not use it, is left out here and told.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,41 +13,50 @@ from typing import Any
 
 from basemodel.data import folders
 from basemodel.data.decode import Undecodable, picture
+from basemodel.data.directory import SUFFIXES, Directory
 from basemodel.data.listing import DataError, say_skipped
-from basemodel.files import shown
+from basemodel.data.splits import counted, examples
+from basemodel.files import printable
 
 TEST_MOST = 100  # test images of a class
+TEST_SPARE = 100  # in case that some of these cannot be decoded
 LEAST = 2  # probe images of a class, or nothing could be held out in turn
 UNLABELLED = 10  # without labels, as many images as of this number of classes
 
 
 @dataclass
-class Folder:
-    """The images of a folder by class and split, as paths relative to it, in `folders.in_order`.
+class Divided:
+    """A user's images by class and split, as paths relative to `root`, in `folders.in_order`.
 
-    Without labels there is one class, None. `problems`: what the user should know, a line each.
+    Without labels there is one class, None. `given`: how many images there are in all. `problems`:
+    what the user should know, a line each. `groups`: of files, from a table that has them.
     """
 
+    root: Path
     train: dict[str | None, list[str]]
     test: dict[str | None, list[str]] = field(default_factory=dict)
+    given: int = 0
     problems: list[str] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def labelled(self) -> bool:
         return None not in self.train
 
 
-def divide(folder: str | Path) -> Folder:
-    """Find the images, and hold some out for testing if the folder has no test split.
+def divide(images: str | Path) -> Divided:
+    """Find the images of a folder or a table, and hold some out if they have no test split.
 
-    With fewer than two classes, the images are taken as unlabelled. Raises DataError if there is no
-    such folder or no image in it.
+    With fewer than two classes, those of a folder are taken as unlabelled. Raises DataError if
+    there is no such folder, no image in it, or its layout is not clear (folders.find).
     """
-    root = Path(folder).expanduser()
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; `images` names it")
-    found = folders.find(root, ".", strict=False)
-    train, test, problems = {}, {}, []
+    root, folder = folders.place_of(images)
+    if not (root / folder).exists():
+        raise DataError(f"{root / folder}: there is no such folder; `images` names it")
+    found = folders.find(root, folder, strict=False)
+    given = len(set(found.files))
+    train, test = {}, {}
+    problems = [*found.notes, *found.problems]
     for name, files in found.train.items():
         tests = found.test.get(name, [])
         if found.test_folder:
@@ -55,81 +64,130 @@ def divide(folder: str | Path) -> Folder:
         elif len(files) < LEAST:  # of two images, both are probe images
             files, tests = files + tests, []
         if len(files) < LEAST:
-            has = f"only {_images(files)}" if files else f"no image ({folders.LOOKED_FOR})"
-            problems.append(f"class {shown(name)} is left out: it has {has}")
+            has = f"only {counted(len(files), 'image')}" if files else "no image"
+            has += "" if files else f" ({folders.LOOKED_FOR})"
+            problems.append(f"class {printable(name)} is left out: it has {has}")
         else:
             train[name], test[name] = files, tests
     if len(train) < 2:
-        return _unlabelled(root, problems, "one class" if train else "no class folder")
+        why = "one class" if train else "no class folder" if folder == "." else "no class"
+        if folder != ".":
+            told = "; ".join([*problems, f"{why} with at least {LEAST} images"])
+            raise DataError(f"{root / folder}: {told}")
+        return _unlabelled(root, problems, why)
     if found.skipped:
         problems.append(say_skipped(found.skipped))
+    where = f"{found.test_folder}/" if folder == "." else found.test_folder
+    there = "train/" if folder == "." else "train"
     problems += [
-        f"class {shown(name)} is in {found.test_folder}/ but not in train/: its images are not used"
+        f"class {printable(name)} is in {where} but not in {there}: its images are not used"
         for name in found.test
         if name not in found.train
     ]
-    return Folder(train, test, problems)
+    return Divided(root, train, test, given, problems, found.groups)
 
 
-def choose(folder: str | Path, images_per_class: int, threads: int = 1) -> dict[str, Any]:
+def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[str, Any]:
     """Choose the images, decoding each to check it; what is no image is replaced by another.
 
     Returns what images.json holds:
 
-    * folder: its absolute path; classes: their names, empty without labels;
-    * probe and test: lists of {file, label, sha256, width, height}, class after class; files are
-      relative to the folder, labels are numbers, None without labels;
+    * images: the absolute path of what the user named; folder: what files are relative to;
+    * classes: their names, empty without labels;
+    * probe: a list of {file, label, sha256, width, height}, class after class; labels are numbers,
+      None without labels; from a table with groups also group, a text, where a row has one;
+    * test: a list of {file, label} and perhaps group, of those that are held out, none of them
+      decoded yet: see `tests`;
     * counts: how many training images of each class there are;
+    * use: how many images were given, and what became of them: probe, held_out, over_limit (of
+      `limit` images of a class, or in all without labels), undecodable, left_out (of classes that
+      are not used);
     * problems: what the user should know, a line each.
 
     Raises DataError if there are too few images.
     """
-    divided = divide(folder)
-    root, problems = Path(folder).expanduser(), divided.problems
+    divided = divide(images)
+    root, problems = divided.root, divided.problems
     least = LEAST if divided.labelled else 1
     most = images_per_class * (1 if divided.labelled else UNLABELLED)
     classes, probe, test = [], [], []
+    held_out = over = undecodable = 0
     with ThreadPoolExecutor(threads) as pool:
         for name, files in divided.train.items():
             good, bad = _good(root, files, most, pool.map)
             problems += bad
             if len(good) < least:
-                which = "" if name is None else f"class {shown(name)} is left out: "
-                problems.append(f"{which}{_images(good)} can be decoded")
+                which = "" if name is None else f"class {printable(name)} is left out: "
+                problems.append(f"{which}{counted(len(good), 'image')} can be decoded")
                 continue
-            good_tests, bad = _good(root, divided.test.get(name, []), TEST_MOST, pool.map)
-            problems += bad
             label = len(classes) if divided.labelled else None
+            tests = divided.test.get(name, [])
             classes.append(name)
             probe += [{**facts, "label": label} for facts in good]
-            test += [{**facts, "label": label} for facts in good_tests]
+            test += [{"file": file, "label": label} for file in tests[: TEST_MOST + TEST_SPARE]]
+            held_out += len(tests)
+            undecodable += len(bad)
+            over += len(files) - len(good) - len(bad)
     if len(classes) < (2 if divided.labelled else 1):
         raise DataError(f"{root}: {'; '.join(problems)}: too few images")
+    for row in (*probe, *test):
+        if group := divided.groups.get(row["file"]):
+            row["group"] = group
     untested = [name for i, name in enumerate(classes) if not any(t["label"] == i for t in test)]
     if divided.labelled and untested:
-        problems.append(f"no image to test on: {', '.join(map(shown, untested))}")
+        problems.append(f"no image to test on: {', '.join(map(printable, untested))}")
+    used = len(probe) + held_out + over + undecodable
     return {
+        "images": str(Path(images).expanduser().absolute()),
         "folder": str(root.absolute()),
-        "classes": [shown(name) for name in classes] if divided.labelled else [],
+        "classes": [printable(name) for name in classes] if divided.labelled else [],
         "counts": [len(divided.train[name]) for name in classes],
+        "use": {
+            "given": divided.given,
+            "limit": most,
+            "probe": len(probe),
+            "held_out": held_out,
+            "over_limit": over,
+            "undecodable": undecodable,
+            "left_out": divided.given - used,
+        },
         "probe": probe,
         "test": test,
         "problems": problems,
     }
 
 
-def _unlabelled(root: Path, problems: list[str], classes: str) -> Folder:
-    files = folders.others(root, ".")
-    images = [file for file in files if file.lower().endswith(folders.SUFFIXES)]
+def tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
+    """The images to test on: of those held out the first TEST_MOST of each class that decode.
+
+    `chosen`: what `choose` returns. Returns test, as its probe is, and problems, a line each.
+    """
+    root, test, problems = Path(chosen["folder"]), [], []
+    with ThreadPoolExecutor(threads) as pool:
+        for label in range(len(chosen["classes"])):
+            rows = {row["file"]: row for row in chosen["test"] if row["label"] == label}
+            good, bad = _good(root, [*rows], TEST_MOST, pool.map)
+            problems += bad
+            test += [{**rows[facts["file"]], **facts} for facts in good]
+    return {"test": test, "problems": problems}
+
+
+def _unlabelled(root: Path, problems: list[str], classes: str) -> Divided:
+    top = Directory(root)
+    files = [file for folder in top.walk() for file in folder.files]
+    images = [file for file in files if file.lower().endswith(SUFFIXES)]
     if not images:
-        raise DataError(f"{root}: no image in it ({folders.LOOKED_FOR})")
+        archives = [file for file in files if file.lower().endswith(folders.ARCHIVES)]
+        hint = f"; unpack {examples(map(printable, archives))}" if archives else ""
+        told = "".join(f"; {problem}" for problem in top.problems)
+        raise DataError(f"{root}: no image in it ({folders.LOOKED_FOR}){hint}{told}")
     why = f"it has {classes} with at least {LEAST} images"
     problems.append(f"the images are taken as unlabelled: {why}")
-    return Folder({None: folders.in_order("", images)}, {}, problems)
+    return Divided(root, {None: folders.in_order("", images)}, {}, len(images), problems)
 
 
 def _good(
-    root: Path, files: list[str], most: int, each: Callable
+    root: Path, files: Sequence[str], most: int, each: Callable
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The first `most` images that can be decoded, sorted by name, and problems with others."""
     good, problems, start = [], [], 0
@@ -138,7 +196,7 @@ def _good(
         start += len(part)
         for file, facts in zip(part, each(lambda file: _look(root / file), part), strict=True):
             if isinstance(facts, str):
-                problems.append(f"{shown(file)} is left out: {facts}")
+                problems.append(f"{printable(file)} is left out: {facts}")
             else:
                 good.append({"file": file, **facts})
     return sorted(good, key=lambda facts: facts["file"]), problems
@@ -151,11 +209,7 @@ def _look(path: Path) -> dict[str, Any] | str:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except Undecodable as error:
-        return shown(str(error))
+        return printable(str(error), 300)
     except OSError as error:
         return error.strerror or str(error)
     return {"sha256": sha256, "width": image.width, "height": image.height}
-
-
-def _images(files: list) -> str:
-    return "1 image" if len(files) == 1 else f"{len(files)} images"

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from basemodel.data.decode import picture
-from basemodel.files import shown
+from basemodel.files import printable
 from basemodel.rank.ranking_json import Confusion, HardImage
 
 SHOWN = 24  # images
@@ -37,10 +37,10 @@ def hard_images(chosen: Mapping[str, Any], predictions: Sequence[Sequence[int]])
         image = chosen["probe"][position]
         rows.append(
             {
-                "file": shown(image["file"]),
-                "label": shown(chosen["classes"][image["label"]]),
+                "file": printable(image["file"]),
+                "label": printable(chosen["classes"][image["label"]]),
                 "predicted": [
-                    [shown(chosen["classes"][label]), count]
+                    [printable(chosen["classes"][label]), count]
                     for label, count in counts
                     if label >= 0
                 ],
@@ -58,7 +58,11 @@ def confusion(chosen: Mapping[str, Any], predictions: Sequence[int], name: str) 
     for image, label in zip(chosen["probe"], predictions, strict=True):
         if label >= 0:
             counts[image["label"], label] += 1
-    return {"candidate": name, "classes": [shown(c) for c in classes], "counts": counts.tolist()}
+    return {
+        "candidate": name,
+        "classes": [printable(c) for c in classes],
+        "counts": counts.tolist(),
+    }
 
 
 def _thumbnail(path: Path) -> str:

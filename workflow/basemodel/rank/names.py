@@ -4,8 +4,11 @@ Whether there is such a model, and whether its weights are here, is found out in
 """
 
 import hashlib
+import json
 import re
 from collections import Counter
+import shlex
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -231,7 +234,37 @@ def _digest(parts: list[str]) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def ranking_name(folder: str) -> str:
-    """The name of a ranking, from its folder's: safe in paths and wildcards."""
-    name = Path(folder).expanduser().absolute().name
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", name).lstrip("-.+") or "images"
+def ranking_name(images: str, ranked: Path) -> str:
+    """The name of a ranking, after the folder or table that it is for: safe in paths.
+
+    `ranked`: the folder of all rankings. If the one of this name is for other images, part of a
+    hash of the path is added: names stay readable, and no ranking overwrites another.
+    """
+    path = Path(images).expanduser().absolute()
+    name = unicodedata.normalize("NFC", path.stem if path.is_file() else path.name)
+    name = re.sub(r"[^\w.+-]+", "_", name).lstrip("-.+") or "images"
+    name = name.encode()[:120].decode(errors="ignore")  # files may have names of 255 bytes
+    hashed = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()
+    longer = f"{name}-{hashed[:6]}"
+    owner = _images_of(ranked / name)
+    if owner == str(path) or (owner is None and _images_of(ranked / longer) is None):
+        return name
+    return longer
+
+
+def argument(images: str) -> str:
+    """What to write after --config, in a shell, so that Snakemake reads these images as text.
+
+    It takes quotes away before it looks for numbers; in a path there is none.
+    """
+    number = re.fullmatch(r"[\d_.e+-]+", images.lower())
+    return shlex.quote(f"images=./{images}" if number else f"images={images}")
+
+
+def _images_of(ranking: Path) -> str | None:
+    """The images that a finished or begun ranking is for, if it has chosen some."""
+    try:
+        found = json.loads((ranking / "images.json").read_text(encoding="utf-8"))
+        return found.get("images", found["folder"])  # older ones are of folders only
+    except (OSError, ValueError, LookupError, AttributeError):
+        return None

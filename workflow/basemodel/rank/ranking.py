@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from basemodel import metrics
-from basemodel.files import shown
+from basemodel.files import printable
 from basemodel.rank.groups import Compared, compare, intervals
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.pooled_scores import PAIR, larger_is_better, pooled_scores, trust
@@ -53,7 +53,7 @@ def ranking(
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
     untrained = [card["untrained"] for card in cards_used]
-    names_shown = [shown(card["candidate"]) for card in cards_used]
+    names_shown = [printable(card["candidate"], 300) for card in cards_used]
     architectures = [card["architecture"] for card in cards_used]
     trained = [i for i, baseline in enumerate(untrained) if not baseline]
 
@@ -78,16 +78,17 @@ def ranking(
     predicted = [scored_used[i]["predictions"].get(by) for i in trained] if labelled else []
     return {
         "name": facts["name"],
-        "folder": shown(chosen["folder"]),
+        "folder": printable(chosen["images"], 1000),
         "labelled": labelled,
         "images": {
             "probe": len(chosen["probe"]),
             "test": len(chosen["test"]),
+            "use": chosen["use"],
             "classes": [
-                {"name": shown(name), "images": sum(label == number for label in labels)}
+                {"name": printable(name), "images": sum(label == number for label in labels)}
                 for number, name in enumerate(chosen["classes"])
             ],
-            "problems": [shown(problem) for problem in chosen["problems"]],
+            "problems": [printable(problem, 1000) for problem in chosen["problems"]],
         },
         "by": by if labelled else None,
         "scores": [
@@ -116,9 +117,9 @@ def _failures(cards: Sequence[Mapping[str, Any]]) -> list[Failure]:
     used = {card["architecture"] for card in cards if not card["untrained"] and not card["failed"]}
     return [
         {
-            "name": shown(card["candidate"]),
-            "reason": shown(card["failed"]),
-            "remedy": shown(card["remedy"] or SCORING),
+            "name": printable(card["candidate"], 300),
+            "reason": printable(card["failed"], 1000),
+            "remedy": printable(card["remedy"] or SCORING, 1000),
         }
         for card in cards
         if card["failed"] and (not card["untrained"] or card["architecture"] in used)
@@ -130,7 +131,7 @@ def _row(
 ) -> RankedCandidate:
     known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
     return {
-        "name": shown(card["candidate"]),
+        "name": printable(card["candidate"], 300),
         "slug": card["slug"],
         "architecture": card["architecture"],
         "control": card["untrained"],

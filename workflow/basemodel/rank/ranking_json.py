@@ -72,9 +72,22 @@ class Class(TypedDict):
     images: int
 
 
+class Use(TypedDict):
+    """What became of the images that the user gave; all but `limit` are numbers of images."""
+
+    given: int
+    limit: int  # images of a class at most, or in all without labels
+    probe: int
+    held_out: int
+    over_limit: int
+    undecodable: int
+    left_out: int  # of classes that are not used
+
+
 class Images(TypedDict):
     probe: int  # the number of probe images
     test: int
+    use: Use
     classes: list[Class]
     problems: list[str]
 

@@ -35,10 +35,11 @@ def tune(
 ) -> dict[str, Any]:
     """Fine-tune a candidate on the probe's images and test it on the held-out ones.
 
-    `chosen`: what rank.images.choose returns; `models`: the folder of base models. `settings`:
-    those of training.finetune, and `initialisation` of the new last layer. Every image is cropped
-    once, as the candidate crops it, without augmentation: classes may differ by what a flip
-    changes. `allocated`: the arguments of `allocated_device`, whose error this raises.
+    `chosen`: what rank.images.choose returns, with the test of rank.images.tests; `models`: the
+    folder of base models. `settings`: those of training.finetune, and `initialisation` of the new
+    last layer. Every image is cropped once, as the candidate crops it, without augmentation:
+    classes may differ by what a flip changes. `allocated`: the arguments of `allocated_device`,
+    whose error this raises.
 
     Returns slug, candidate, seed, failed and remedy (None), accuracy (top-1 on the test images),
     correct (a digit per test image, in their order: 1 or 0), train_accuracy (in the last epoch),

@@ -26,7 +26,7 @@ def terminal(ranking: Ranking) -> str:
     ]
     ranking = {**ranking, "candidates": candidates}
     head = [
-        *_clipped(f"{ranking['name']}: {words.size_of_probe(ranking)}", 1),
+        *_clipped(f"{ranking['name']}: {words.use_of_images(ranking)}", 2),
         *_clipped(" ".join(words.sentences(ranking)), 5),
         *_clipped(words.COVERAGE, 2) * _has_intervals(ranking),
     ]

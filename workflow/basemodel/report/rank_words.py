@@ -16,7 +16,7 @@ COVERAGE = (
 )
 NO_LABELS = (
     "The images have no labels, so nothing here can say which model suits them: "
-    "put them into one folder per class."
+    "put them into one folder per class, or name a table of labels."
 )
 
 
@@ -170,3 +170,21 @@ def size_of_probe(ranking: Ranking) -> str:
     if ranking["labelled"]:
         text += f" in {counted(len(images['classes']), 'class', 'classes')}"
     return text
+
+
+def use_of_images(ranking: Ranking) -> str:
+    """ "146 of 211 images in 8 classes: 43 held out, 22 over the limit of 30 a class"."""
+    use, text = ranking["images"]["use"], size_of_probe(ranking)
+    each = " a class" if ranking["labelled"] else ""
+    rest = {
+        "held out": use["held_out"],
+        f"over the limit of {use['limit']}{each}": use["over_limit"],
+        "cannot be decoded": use["undecodable"],
+        "in classes that are left out": use["left_out"],
+    }
+    rest = {what: number for what, number in rest.items() if number}
+    if not rest:
+        return text
+    told = ", ".join(f"{number:,}\u00a0{what}" for what, number in rest.items())
+    used, _, classes = text.partition("\u00a0")
+    return f"{used} of {use['given']:,}\u00a0{classes}: {told}"

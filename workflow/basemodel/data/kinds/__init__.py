@@ -13,17 +13,20 @@ Each module has
 The modules import torchvision, which takes two seconds, only inside `listing`.
 """
 
+import codecs
+import os
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from basemodel.data.folders import class_names, has_train
+from basemodel.data.folders import class_names, number_of_classes
 from basemodel.data.listing import (
     DataError,
     Listing,
     check_classes,
     check_counts,
-    check_files,
+    located,
+    placed,
     say_skipped,
 )
 
@@ -51,14 +54,21 @@ def missing(root: Path, dataset: dict) -> list[Path]:
     return [root / path for path in needed(dataset) if not (root / path).exists()]
 
 
+def said_missing(root: Path, path: Path) -> str:
+    """The path of what is missing, and where it is instead if an archive put it deeper."""
+    there = root / placed(root, os.path.relpath(path, root))
+    return f"{path} (it is {there}: move it up)" if there.exists() else str(path)
+
+
 def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
     """The files of a data set, after all checks that are possible without decoding an image.
 
     `exact`: whether it must be the published data set. Raises DataError.
     """
-    absent = missing(root, dataset)
+    absent = [said_missing(root, path) for path in missing(root, dataset)]
     if absent:
-        raise DataError(f"{', '.join(map(str, absent))}: not there; run `snakemake fetch`")
+        raise DataError(f"{', '.join(absent)}: not there; run `snakemake fetch`")
+    _refuse_byte_order_mark(root, dataset)
     kind = module(dataset["kind"])
     try:
         found = kind.listing(root, dataset, exact)
@@ -75,17 +85,29 @@ def checked_listing(root: Path, dataset: dict, exact: bool) -> Listing:
                 raise
             raise DataError(f"{error}. {say_skipped(found.skipped)}") from None
     check_classes(found)
-    if dataset["kind"] not in FOUND:
-        check_files(root, found)
-    return found
+    return found if dataset["kind"] in FOUND else located(root, found)
+
+
+def _refuse_byte_order_mark(root: Path, dataset: dict) -> None:
+    """Raise DataError for a list that an editor marked as UTF-8: its first line is read wrongly."""
+    for path in needed(dataset):
+        file = root / path
+        if file.suffix == ".txt" and file.is_file():
+            with file.open("rb") as content:
+                if content.read(3) == codecs.BOM_UTF8:
+                    raise DataError(
+                        f"{file}: begins with a byte order mark; save it as UTF-8 without BOM"
+                    )
 
 
 def found_classes(root: Path, dataset: dict) -> int | None:
     """The number of classes if one folder's contents tell it, else None."""
     if dataset["kind"] not in FOUND:
         return None
-    path = root / path_of(dataset)
+    path = path_of(dataset)
     try:
-        return len(class_names(path / "train" if has_train(path) else path))
+        if dataset["kind"] == "folder":
+            return number_of_classes(root, path)
+        return len(class_names(root / path / "train"))
     except (DataError, OSError):
         return None

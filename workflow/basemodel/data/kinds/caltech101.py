@@ -6,10 +6,12 @@ So the background is the last class here. There is no official split: which thir
 depends on the names of the class and its files. Source: Fei-Fei et al., CVPR workshops 2004.
 """
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 
+from basemodel.data.directory import Directory
 from basemodel.data.folders import class_names
 from basemodel.data.listing import Counts, Listing
 from basemodel.seeds import seed_of
@@ -32,8 +34,8 @@ def listing(root: Path, settings: dict, exact: bool) -> Listing:
     classes = [name for name in class_names(root / folder) if name != BACKGROUND] + [BACKGROUND]
     train, test = [], []
     for label, name in enumerate(classes):
-        paths = sorted((root / folder / name).glob("image_*.jpg"))
-        files = [path.relative_to(root).as_posix() for path in paths]
+        images = Directory(root, f"{folder}/{name}").images
+        files = [file for file in images if fnmatch(file.lower(), "*/image_*.jpg")]
         order = np.random.default_rng(seed_of("split", name)).permutation(len(files))
         count = min(TRAIN, len(files) - 1)  # a miniature has fewer
         train += [(files[i], label) for i in order[:count]]
