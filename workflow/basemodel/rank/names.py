@@ -6,9 +6,9 @@ Whether there is such a model, and whether its weights are here, is found out in
 import hashlib
 import json
 import re
-from collections import Counter
 import shlex
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
