@@ -245,7 +245,7 @@ def test_scores_are_the_metrics_and_their_halves():
     assert len(found["LogME"]["halves"]) == HALVES and found["S3"]["halves"] == []
     assert "value" not in found["NCTI"]["terms"]  # scaled when all are known
     del given["probabilities"]
-    assert scored(given, ["LEEP"], 0)["LEEP"] == {"note": "the model predicts no source classes"}
+    assert scored(given, ["LEEP"], 0)["LEEP"] == {"note": "no source classes are predicted"}
 
 
 def test_a_metric_that_raises_is_a_note_and_the_rest_stands(tmp_path, monkeypatch):

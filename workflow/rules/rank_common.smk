@@ -17,6 +17,7 @@ RANKED = f"<results>/rank/{RANKING}"
 # The user's candidates, or well-known ones whose weights are here; then their untrained twins.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_CONTROLS = names.with_controls(CANDIDATES)
+NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
@@ -48,7 +49,7 @@ def divided_images():
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return images.divide(config["images"])
+        return images.divide(config["images"], pixels=bool(NETWORKS))
     except DataError as error:
         raise SystemExit(f"config: images: {error}") from None
 
@@ -58,8 +59,15 @@ def images_to_rank(wildcards):
 
     Its time stamp says nothing: what is in it is a parameter.
     """
-    if workflow.is_main_process:
-        divided_images()
+    if (
+        workflow.is_main_process
+        and divided_images().length == 0
+        and len(NETWORKS) < len(CANDIDATES)
+    ):
+        raise SystemExit(
+            "config: candidates: embeddings are rows of a table of labels, and images is none; name "
+            "one, such as --config images=labels.csv"
+        )
     if not CANDIDATES:
         raise SystemExit(
             "config: candidates: none is named, and of the well-known models none has its weights "
@@ -70,15 +78,22 @@ def images_to_rank(wildcards):
 
 def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
-    state = folders.state(config["images"]) if workflow.is_main_process else ""
+    pixels = bool(NETWORKS)
+    state = folders.state(config["images"], pixels) if workflow.is_main_process else ""
     place = str(Path(config["images"]).expanduser())
-    return ordered(images=place, state=state, images_per_class=RANK["images_per_class"])
+    return ordered(
+        images=place, state=state, images_per_class=RANK["images_per_class"], pixels=pixels
+    )
 
 
 def images_to_verify(wildcards):
     """No file. Ends the run before its first job if no candidate could be fine-tuned."""
     if workflow.is_main_process:
         divided = divided_images()
+        if CANDIDATES and not NETWORKS:
+            raise SystemExit(
+                "config: candidates: embeddings cannot be fine-tuned; name the models that made them"
+            )
         if not divided.labelled:
             raise SystemExit(
                 "config: images: nothing can be fine-tuned without labels; put the images into one "
@@ -111,11 +126,16 @@ def failures_of(slug):
 
 
 def shortlist(wildcards):
-    """What rank_verify fine-tunes, by slug: known only when the ranking is."""
+    """What rank_verify fine-tunes, by slug: known only when the ranking is. No embeddings."""
     found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
     if not found["labelled"] or not found["candidates"]:
         raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
     order = [candidate["slug"] for candidate in found["candidates"]]
+    order = [slug for slug in order if slug in NETWORKS]
+    if not order:
+        raise SystemExit(
+            "config: candidates: no network among them could be ranked to fine-tune it"
+        )
     return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
 
 
@@ -125,6 +145,7 @@ def check_settings(wildcards):
         candidates=list(map(asdict, CANDIDATES)),
         labels=LABELS,
         metadata=METADATA,
+        rows=divided_images().length if len(NETWORKS) < len(CANDIDATES) else 0,
         weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
         failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
     )

@@ -2,8 +2,8 @@
 the table of accuracies.
 
 settings: candidates: the fields of rank.names.Candidate of each; labels: their names, by slug;
-        metadata: the user's table and its checksum, or null; weights, failures: what may have
-        changed since
+        metadata: the user's table and its checksum, or null; rows: how many the table of labels
+        has; weights, failures: what may have changed since
 output: a JSON: the reason and the remedy of each that cannot be used, by slug
 Ends the run if so many cannot that there is nothing to compare.
 """
@@ -31,7 +31,7 @@ if settings["metadata"]:
         sys.exit(shown(f"rank.metadata: {error}"))
 found = {}
 for candidate in (Candidate(**fields) for fields in settings["candidates"]):
-    if error := fault(candidate, models):
+    if error := fault(candidate, models, settings["rows"]):
         found[candidate.slug] = [error.reason, error.remedy]
         print(shown(f"{settings['labels'][candidate.slug]}: {error}"), flush=True)
 if found and len(settings["candidates"]) - len(found) < LEAST:

@@ -69,6 +69,7 @@ if results := snakemake.input.get("fine_tunings"):
         settings["verify"],
         by=next(score["label"] for score in found["scores"] if score["name"] == settings["by"]),
         static_by=STATIC[found["static_order"]["by"]],
+        fixed={c["slug"]: c["candidate"] for c in cards if c["source"] == "embeddings"},
     )
 write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(csv_rows(found)))

@@ -87,7 +87,7 @@ def read(file: str | Path) -> Any:
     whole, or needs code.
     """
     path, name = Path(file).expanduser(), printable(str(file), 200)
-    start = _start(path, name)
+    start = start_of(path, name)
     for magic, (reason, remedy) in OTHER_FORMATS.items():
         if start.startswith(magic):
             raise Unusable(f"{name} {reason}", remedy)
@@ -122,10 +122,11 @@ def tensors(stored: Any, depth: int = 0) -> Iterator[tuple[str, Tensor]]:
             yield from ((f"{key}.{name}", tensor) for name, tensor in tensors(value, depth + 1))
 
 
-def _start(path: Path, name: str) -> bytes:
+def start_of(path: Path, name: str) -> bytes:
+    """The first bytes of a file, which tell what it is. Raises Unusable if there are none."""
     try:
         if path.is_dir():
-            raise Unusable(f"{name} is a folder", "name the file of weights in it")
+            raise Unusable(f"{name} is a folder", "name the file in it")
         if not path.is_file():
             reason = (
                 f"{name} is not a regular file" if path.exists() else f"there is no file {name}"

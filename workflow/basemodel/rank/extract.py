@@ -115,7 +115,7 @@ def of(candidate: Candidate) -> dict[str, Any]:
         "file": candidate.file or None,
         "architecture": candidate.architecture,
         "untrained": candidate.untrained,
-        "control": candidate.control.slug,
+        "control": candidate.control and candidate.control.slug,
         "failed": None,
         "remedy": None,
         "versions": _versions(candidate),

@@ -21,12 +21,13 @@ from basemodel.schema import SettingsError, nearest
 LIBRARIES = ("timm", "torchvision")
 SOURCES = (*LIBRARIES, "base")
 KEYS = ("file", "architecture", "key")
+OF_EMBEDDINGS = ("embeddings", "name")
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 LONGEST = 100  # letters of a name in file names, to which jobs add some
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
 FORMS = (
-    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, or "
-    "{file: WEIGHTS, architecture: timm:NAME}"
+    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, "
+    "{file: WEIGHTS, architecture: timm:NAME} or {embeddings: FILE.npy, name: NAME}"
 )
 
 
@@ -34,10 +35,12 @@ FORMS = (
 class Candidate:
     """A model that a user may start from, or the untrained twin of one.
 
-    `source`: timm, torchvision, base (a model of this project) or file (weights of the user's).
+    `source`: timm, torchvision, base (a model of this project), file (weights of the user's) or
+    embeddings (an array of the user's, without any network).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
-    the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0.
-    `file`: path of the weights, as the user wrote it; else empty. `key`: which of the weights in
+    the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0; of
+    embeddings, what the user calls them. `file`: path of the weights or embeddings, as the user
+    wrote it; else empty. `key`: which of the weights in
     it. `untrained`: the architecture as its library initialises it.
     """
 
@@ -51,12 +54,14 @@ class Candidate:
     def architecture(self) -> str:
         """What all weights of one architecture share: timm:resnet18, base:resnet18."""
         source, name = self._model
+        if source == "embeddings":
+            return self.label
         return f"{source}:{re.split('/' if source == 'base' else '[.]', name)[0]}"
 
     @property
     def label(self) -> str:
         """The name in messages; `labels` are those of all."""
-        label = f"{self.source}:{_stem(self.file) if self.file else self.name}"
+        label = f"{self.source}:{_stem(self.file) if self.source == 'file' else self.name}"
         return printable(f"untrained {label}" if self.untrained else label)
 
     @property
@@ -64,15 +69,18 @@ class Candidate:
         """The name in file names and wildcards: unique, and the same in every run."""
         if self.file:
             key = [self.key] if self.key else []
-            stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", _stem(self.file))[:LONGEST]
-            return f"file-{stem}-{_digest([self.file, self.name, *key])}"
+            name = self.name if self.source == "embeddings" else _stem(self.file)
+            name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)[:LONGEST]
+            return f"{self.source}-{name}-{_digest([self.file, self.name, *key])}"
         slug = f"{self.source}-{self.name.replace('/', '-')}"
         slug = f"untrained-{slug}" if self.untrained else slug
         return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
     @property
-    def control(self) -> "Candidate":
-        """The untrained twin of its architecture; a twin is its own."""
+    def control(self) -> "Candidate | None":
+        """The untrained twin of its architecture; a twin is its own. Embeddings have none."""
+        if self.source == "embeddings":
+            return None
         source, name = self.architecture.split(":")
         return Candidate(source, name, untrained=True)
 
@@ -105,7 +113,9 @@ class Candidate:
 
     @property
     def _model(self) -> tuple[str, str]:
-        source, name = self.name.split(":") if self.file else (self.source, self.name)
+        if self.source != "file":
+            return self.source, self.name
+        source, name = self.name.split(":")
         return source, name
 
 
@@ -124,6 +134,11 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
                 f"candidates.{number}: {candidate.label} is there already, as candidate "
                 f"{found[candidate]}; remove one"
             )
+        if candidate.source == "embeddings" and candidate.label in {c.label for c in found}:
+            raise SettingsError(
+                f"candidates.{number}: {candidate.label} is the name of another one; "
+                "give each a `name` of its own"
+            )
         found[candidate] = number
     return list(found)
 
@@ -131,13 +146,14 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
 def with_controls(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
     """All candidates by their slugs, followed by the untrained twin of each architecture."""
     trained = list(candidates)
-    return {c.slug: c for c in [*trained, *(c.control for c in trained)]}
+    twins = [twin for c in trained if (twin := c.control)]
+    return {c.slug: c for c in [*trained, *twins]}
 
 
 def parse(setting: Any) -> Candidate:
     """One candidate as the user writes it. Raises SettingsError if it is malformed."""
     if isinstance(setting, dict):
-        return _of_file(setting)
+        return _of_embeddings(setting) if "embeddings" in setting else _of_file(setting)
     if not isinstance(setting, str):
         raise SettingsError(f"{setting!r} is not the name of a model; {FORMS}")
     source, colon, name = setting.partition(":")
@@ -170,10 +186,29 @@ def _base(setting: str, name: str) -> Candidate:
     return Candidate("base", name)
 
 
-def _of_file(setting: dict) -> Candidate:
+def _of_embeddings(setting: dict) -> Candidate:
+    _check_keys(setting, OF_EMBEDDINGS)
+    file = setting["embeddings"]
+    if not isinstance(file, str) or not file.lower().endswith(".npy"):
+        raise SettingsError(
+            f"embeddings: {file!r} does not end in .npy: numpy.save writes such a file"
+        )
+    name = setting.get("name", Path(file).stem)
+    if not isinstance(name, str) or not name.strip():
+        raise SettingsError(f"name: {name!r} is not text; write {{embeddings: {file}, name: mine}}")
+    return Candidate("embeddings", name, file)
+
+
+def _check_keys(setting: dict, known: Iterable[str]) -> None:
     for key in setting:
-        if key not in KEYS:
-            raise SettingsError(f"{key}: there is no such setting; {nearest(key, list(KEYS))}")
+        if key not in known:
+            raise SettingsError(
+                f"{key}: there is no such setting; {nearest(str(key), list(known))}"
+            )
+
+
+def _of_file(setting: dict) -> Candidate:
+    _check_keys(setting, KEYS)
     for key in KEYS:
         if key != "key" and not setting.get(key) or not isinstance(setting.get(key, ""), str):
             raise SettingsError(f"{key}: is missing or not text; {FORMS}")
@@ -201,7 +236,7 @@ def labels(candidates: Iterable[Candidate]) -> dict[str, str]:
     told = {c.slug: c.label for c in found}
     for longer in (_with_folder, _with_model, _with_both, _with_digest):
         named = Counter(told.values())
-        told |= {c.slug: longer(c) for c in found if c.file and named[told[c.slug]] > 1}
+        told |= {c.slug: longer(c) for c in found if c.source == "file" and named[told[c.slug]] > 1}
     return told
 
 

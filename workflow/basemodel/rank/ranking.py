@@ -145,7 +145,7 @@ def _row(
         "parameters": card["parameters"],
         "multiply_adds": card["multiply_adds"],
         "images_per_second": card["images_per_second"],
-        "side": card["input"][-1],
+        "side": card["input"] and card["input"][-1],
         "licence": card["licence"],
         "imagenet": None if known is None else known / 100,
         "source_classes": card["source_classes"],
@@ -192,11 +192,12 @@ def _score(name: str, trusted: tuple[str, str]) -> Score:
 
 
 def _static(candidates: Sequence[RankedCandidate]) -> StaticOrder:
-    """By ImageNet accuracy if all have one, else by size."""
+    """By ImageNet accuracy if all have one, else by size; only those that are networks."""
+    networks = [candidate for candidate in candidates if candidate["parameters"] is not None]
     by = "parameters"
-    if candidates and all(candidate["imagenet"] is not None for candidate in candidates):
+    if networks and all(candidate["imagenet"] is not None for candidate in networks):
         by = "imagenet"
-    ordered = sorted(candidates, key=lambda candidate: -candidate[by])
+    ordered = sorted(networks, key=lambda candidate: -candidate[by])
     return {"by": by, "slugs": [candidate["slug"] for candidate in ordered]}
 
 
@@ -208,7 +209,9 @@ def _agreement(candidates: Sequence[RankedCandidate], measured: Mapping[str, Any
         column = [candidate["scores"][name]["value"] for candidate in candidates]
         if any(value is not None for value in column):
             columns[name] = np.array([np.nan if v is None else sign * v for v in column])
-    columns["parameters"] = np.array([float(c["parameters"]) for c in candidates])
+    sizes = [np.nan if c["parameters"] is None else float(c["parameters"]) for c in candidates]
+    if not np.isnan(sizes).all():
+        columns["parameters"] = np.array(sizes)
     rho = [[_rho(first, second) for second in columns.values()] for first in columns.values()]
     return {"scores": list(columns), "rho": rho}
 
@@ -225,10 +228,10 @@ def _timing(cards: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, An
     """Seconds of all jobs together, and the share of them that networks computed."""
     seconds = sum(card["seconds"]["all"] for card in cards) + sum(s["seconds"] for s in scored)
     network = sum(card["seconds"]["network"] for card in cards)
-    devices = sorted({card["device"] for card in cards})
+    devices = sorted({card["device"] for card in cards if card["device"]})
     return {
         "seconds": seconds,
-        "in_networks": network / seconds if seconds else None,
+        "in_networks": network / seconds if devices else None,
         "device": ", ".join(devices),
-        "threads": max((card["threads"] for card in cards), default=None),
+        "threads": max((card["threads"] for card in cards if card["threads"]), default=None),
     }

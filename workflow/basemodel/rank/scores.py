@@ -15,9 +15,9 @@ NEED_ZEROS = ("S5", "S6")
 HALVES = 10  # random half-samples of the images, without replacement
 MISSING = {
     "labels": "needs labelled images",
-    "featuremaps": "the model gives no single featuremap",
-    "embeddings": "the model gives no embeddings",
-    "probabilities": "the model predicts no source classes",
+    "featuremaps": "there is no single featuremap",
+    "embeddings": "there are no embeddings",
+    "probabilities": "no source classes are predicted",
     "card": "known of this project's base models only",
 }
 NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
