@@ -156,6 +156,7 @@ def checked(tmp_path, named, metadata=None):
         "candidates": [asdict(one) for one in found],
         "labels": labels(found),
         "metadata": metadata and [str(metadata), "sha"],
+        "rows": 0,
     }
     output = tmp_path / "checked.json"
     jobs.run("rank_check.py", params=params, output=[output], config={"results": str(tmp_path)})

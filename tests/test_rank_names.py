@@ -61,6 +61,35 @@ def test_a_slug_can_be_read_and_stays_as_it_is():
     assert again.stdout.strip() == slugs[2]
 
 
+def test_embeddings_are_called_by_the_user_or_after_their_file():
+    found = candidates(
+        [{"embeddings": "a/e.npy", "name": "my CLIP v1.2"}, {"embeddings": "a/e.npy"}]
+    )
+    assert list(labels(found).values()) == ["embeddings:my CLIP v1.2", "embeddings:e"]
+    assert [*with_controls(found)] == [one.slug for one in found]  # no twins
+    assert all(NAME.fullmatch(one.slug) for one in found) and found[0].slug != found[1].slug
+    assert parse({"embeddings": "e.npy", "name": "a\x1b[2J\u202e"}).label == (
+        "embeddings:a\\x1b[2J\\u202e"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ([{"embeddings": "a/e.npy"}, {"embeddings": "b/e.npy"}],
+         "candidates.1: embeddings:e is the name of another one; give each a `name` of its own"),
+        ([{"embeddings": "a.npy", "name": "x"}, {"embeddings": "b.npy", "name": "x"}],
+         "candidates.1: embeddings:x is the name of another one"),
+        ([{"embeddings": "e.npz"}], "'e.npz' does not end in .npy"),
+        ([{"embeddings": "e.npy", "nam": "x"}], "did you mean name?"),
+        ([{"embeddings": "e.npy", "name": 3}], "name: 3 is not text"),
+    ],
+)  # fmt: skip
+def test_bad_embeddings_are_refused(settings, said):
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        candidates(settings)
+
+
 def test_weights_of_one_architecture_share_an_untrained_twin():
     wanted = [
         "timm:resnet18.a1_in1k",

@@ -16,8 +16,9 @@ from basemodel.models.failures import Unusable
 from basemodel.rank.extract import of
 from basemodel.rank.names import Candidate
 
-MAGIC = b"\x93NUMPY"
+MAGIC, LFS = b"\x93NUMPY", b"version https://git-lfs"
 AT_ONCE = 1024  # rows
+PULL = "`git lfs pull` in its repository downloads it"
 SAVE = "save it with numpy.save(FILE, array.astype('float32'))"
 NOTE = "embeddings of yours: no network, and no untrained baseline, is known of them"
 
@@ -29,7 +30,10 @@ def read(file: str, rows: int) -> np.ndarray:
     pickle is read.
     """
     path, name = Path(file).expanduser(), printable(file, 200)
-    if not start_of(path, name).startswith(MAGIC):
+    start = start_of(path, name)
+    if start.startswith(LFS):
+        raise Unusable(f"{name} is a pointer of Git LFS, not the array", PULL)
+    if not start.startswith(MAGIC):
         raise Unusable(f"{name} is not an array that numpy.save wrote", SAVE)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -50,8 +54,9 @@ def read(file: str, rows: int) -> np.ndarray:
     for start in range(0, rows, AT_ONCE):
         bad = ~np.isfinite(_float32(array[start : start + AT_ONCE])).all(axis=1)
         if bad.any():
+            row = start + int(bad.argmax())
             raise Unusable(
-                f"{name} has a value that is not finite, in row {start + int(bad.argmax())} from 0",
+                f"{name} has a value that is not finite, in row {row} (from 0)",
                 "compute it again, or leave the row out of it and of the table",
             )
     return array
