@@ -65,6 +65,7 @@ localrules:
     cuts,
     other_cuts,
     versions,
+    rank_check,
     rank_report,
     rank_report_verified,
 

@@ -289,7 +289,10 @@ def of_revision(revision, folder):
     """The modules of the metrics of another commit, by name."""
     root = Path(__file__).parent.parent
     archive = subprocess.run(
-        ["git", "archive", revision, "workflow/basemodel"], cwd=root, check=True, capture_output=True
+        ["git", "archive", revision, "workflow/basemodel"],
+        cwd=root,
+        check=True,
+        capture_output=True,
     ).stdout
     tarfile.open(fileobj=io.BytesIO(archive)).extractall(folder, filter="data")
     ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_ours(name)}

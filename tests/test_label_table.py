@@ -42,6 +42,7 @@ def test_a_table_is_read_as_the_folders_are(images, header, name, separator, enc
     assert by_table.problems == []
     chosen, expected = choose(table, 5), choose(root, 5)
     assert chosen["images"] == str(table) and chosen["folder"] == str(root)
+    assert all(rows[::-1][image.pop("row")][0] == image["file"] for image in chosen["probe"])
     for part in ("classes", "probe", "test", "use"):
         assert chosen[part] == expected[part]
 

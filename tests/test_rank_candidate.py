@@ -31,7 +31,7 @@ from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import extract as extracting
 from basemodel.rank.isolated import isolated
-from basemodel.rank.names import parse
+from basemodel.rank.names import candidates, labels, parse
 from basemodel.run import versions
 
 TINY = "timm:test_resnet.r160_in1k"
@@ -67,7 +67,7 @@ def images(tmp_path):
     return path
 
 
-def job(tmp_path, images, candidate):
+def job(tmp_path, images, candidate, named=()):
     out = tmp_path / "results" / candidate.slug
     out.mkdir(parents=True, exist_ok=True)
     return {
@@ -78,7 +78,7 @@ def job(tmp_path, images, candidate):
             "failures": out / "failures.json",
         },
         "params": {"candidate": asdict(candidate), "dtype": "float32"},
-        "config": {"results": str(tmp_path)},
+        "config": {"results": str(tmp_path), "candidates": list(named)},
     }
 
 
@@ -132,6 +132,80 @@ def test_what_cannot_be_used_is_a_card_with_the_reason(tmp_path, images):
     assert read_json(out / "failures.json") == [card["failed"]]
     ranked(tmp_path, images, candidate)
     assert read_json(out / "failures.json") == [card["failed"]] * 2
+
+
+def test_a_baseline_of_doomed_candidates_does_not_run(tmp_path, images):
+    timm = pytest.importorskip("timm")
+    torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "w.pth")
+    wrong = {"file": str(tmp_path / "w.pth"), "architecture": "timm:test_resnet"}
+    missing = wrong | {"file": "missing.pth"}
+    given = job(tmp_path, images, parse(TINY).baseline, [wrong, missing])
+    jobs.run("rank_candidate.py", **given)
+    card = read_json(given["output"]["card"])
+    assert card["failed"] == "no candidate of its architecture can be used"
+    assert read_json(given["output"]["failures"]) == [card["failed"]]
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "w.pth")
+    jobs.run("rank_candidate.py", **given)
+    assert read_json(given["output"]["card"])["failed"] is None
+
+
+def checked(tmp_path, named, metadata=None):
+    """Run the check; return what it says of each candidate, by its label."""
+    found = candidates(named)
+    params = {
+        "candidates": [asdict(one) for one in found],
+        "labels": labels(found),
+        "metadata": metadata and [str(metadata), "sha"],
+        "rows": 0,
+    }
+    output = tmp_path / "checked.json"
+    jobs.run("rank_check.py", params=params, output=[output], config={"results": str(tmp_path)})
+    told = read_json(output)
+    return {labels(found)[one.slug]: told.get(one.slug) for one in found}
+
+
+def test_candidates_are_checked_before_any_network_runs(tmp_path, capfd):
+    timm = pytest.importorskip("timm")
+    for name in ("good.pth", "other.pth"):
+        torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / name)
+    named = [
+        {"file": str(tmp_path / "good.pth"), "architecture": "timm:test_resnet"},
+        {"file": str(tmp_path / "other.pth"), "architecture": "timm:test_resnet"},
+        {"file": str(tmp_path / "good.pth"), "architecture": "timm:test_vit"},
+        "torchvision:resnet17",
+        "base:resnet18/x",
+    ]
+    found = checked(tmp_path, named)
+    assert found["file:good (test_resnet)"] is found["file:other"] is None
+    assert "is not for timm:test_vit" in found["file:good (test_vit)"][0]
+    assert found["torchvision:resnet17"][0] == "torchvision has no model 'resnet17'"
+    assert "there is no base model" in found["base:resnet18/x"][0]
+    lines = capfd.readouterr().out.splitlines()
+    assert sorted(line.partition(": ")[0] for line in lines) == [
+        "base:resnet18/x", "file:good (test_vit)", "torchvision:resnet17"
+    ]  # fmt: skip
+
+
+def test_a_run_that_can_compare_nothing_ends_at_the_check(tmp_path):
+    file = {"file": str(tmp_path / "none.pth"), "architecture": "torchvision:resnet18"}
+    with pytest.raises(SystemExit, match="Fewer than two candidates could be used"):
+        checked(tmp_path, [file, "torchvision:resnet17"])
+    assert not (tmp_path / "checked.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"model,top5\na,1\n", "needs the columns model and top1"),
+        (b"model,top1\na,high\n", "top1 must be a percentage"),
+        (b"\x89PNG\r\n\x1a\n\xff", "is not a table"),
+        (b"", "needs the columns"),
+    ],
+)
+def test_a_malformed_table_of_accuracies_is_one_line(tmp_path, content, said):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(SystemExit, match=rf"^rank.metadata: .*table.csv: {said}"):
+        checked(tmp_path, ["torchvision:resnet17"], tmp_path / "table.csv")
 
 
 def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):
@@ -205,7 +279,7 @@ def fails(error):
     ("error", "reason"),
     [
         (Unusable("a", "b"), "a; b"),
-        (ZeroDivisionError("x\ny"), "ZeroDivisionError: x; its log"),
+        (ZeroDivisionError("x\ny"), "ZeroDivisionError: x y; its log"),
         (MemoryError(), "out of memory; give the job more"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel.rank import curated
-from basemodel.rank.names import NAME, Candidate, candidates, parse, with_baselines
+from basemodel.rank.names import NAME, Candidate, candidates, labels, parse, with_baselines
 from basemodel.schema import SettingsError
 
 names = st.from_regex(NAME, fullmatch=True).filter(str.isascii)
@@ -61,6 +61,35 @@ def test_a_slug_can_be_read_and_stays_as_it_is():
     assert again.stdout.strip() == slugs[2]
 
 
+def test_embeddings_are_called_by_the_user_or_after_their_file():
+    found = candidates(
+        [{"embeddings": "a/e.npy", "name": "my CLIP v1.2"}, {"embeddings": "a/e.npy"}]
+    )
+    assert list(labels(found).values()) == ["embeddings:my CLIP v1.2", "embeddings:e"]
+    assert [*with_baselines(found)] == [one.slug for one in found]  # no baselines
+    assert all(NAME.fullmatch(one.slug) for one in found) and found[0].slug != found[1].slug
+    assert parse({"embeddings": "e.npy", "name": "a\x1b[2J\u202e"}).label == (
+        "embeddings:a\\x1b[2J\\u202e"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ([{"embeddings": "a/e.npy"}, {"embeddings": "b/e.npy"}],
+         "candidates.1: embeddings:e is the name of another one; give each a `name` of its own"),
+        ([{"embeddings": "a.npy", "name": "x"}, {"embeddings": "b.npy", "name": "x"}],
+         "candidates.1: embeddings:x is the name of another one"),
+        ([{"embeddings": "e.npz"}], "'e.npz' does not end in .npy"),
+        ([{"embeddings": "e.npy", "nam": "x"}], "did you mean name?"),
+        ([{"embeddings": "e.npy", "name": 3}], "name: 3 is not text"),
+    ],
+)  # fmt: skip
+def test_bad_embeddings_are_refused(settings, said):
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        candidates(settings)
+
+
 def test_weights_of_one_architecture_share_an_untrained_baseline():
     wanted = [
         "timm:resnet18.a1_in1k",
@@ -98,7 +127,8 @@ def test_weights_of_one_architecture_share_an_untrained_baseline():
         ({"fil": "w.pth", "architecture": "timm:x"}, "fil: there is no such setting; did you mean"),
         ({"file": "w.pth"}, "architecture: is missing"),
         ({"file": 3, "architecture": "timm:x"}, "file: is missing or not text"),
-        ({"file": "w.zip", "architecture": "timm:x"}, "does not end in .safetensors or .pth"),
+        ({"file": "w.zip", "architecture": "timm:x"}, "does not end in any of .safetensors, .pth"),
+        ({"file": "w.pt", "architecture": "timm:x", "key": 1}, "key: is missing or not text"),
         ({"file": "w.pth", "architecture": "base:resnet18/a"}, "is for a model of timm or torch"),
         ({"file": "w.pth", "architecture": "resnet18"}, "architecture: 'resnet18' does not say"),
     ],
@@ -114,6 +144,42 @@ def test_a_candidate_named_twice_is_told():
         SettingsError, match="candidates.2: timm:a is there already, as candidate 0"
     ):
         candidates(["timm:a", "timm:b", "timm:a"])
+
+
+def file_of(file, **more):
+    return {"file": file, "architecture": "timm:resnet18"} | more
+
+
+@pytest.mark.parametrize("ending", [".pth", ".PT", ".bin", ".ckpt", ".pth.tar", ".safetensors"])
+def test_files_may_end_as_training_programs_name_them(ending):
+    assert parse(file_of(f"model_best{ending}")).label == "file:model_best"
+
+
+def test_files_of_one_name_are_told_apart():
+    named = {
+        "file:runA/model_best": file_of("runA/model_best.pth"),
+        "file:runB/model_best": file_of("/home/x/runB/model_best.pth.tar"),
+        "file:w (resnet18)": file_of("w.pth"),
+        "file:w (resnet34)": file_of("w.pth", architecture="timm:resnet34"),
+        "file:v (resnet18, teacher)": file_of("v.ckpt", key="teacher"),
+        "file:v (resnet18, student)": file_of("v.ckpt", key="student"),
+        "file:other": file_of("runA/other.pt"),
+        "timm:resnet18": "timm:resnet18",
+    }
+    found = candidates(named.values())
+    assert list(labels(found).values()) == list(named)
+    again = labels(candidates([file_of(f"{'x' * 300}/{n}/{'y' * 200}.pth") for n in range(3)]))
+    assert len(set(again.values())) == 3 and max(map(len, again.values())) < 120
+
+
+def test_names_are_short_and_printable():
+    long = [file_of("w" * 238 + ".pth"), f"timm:{'r' * 300}", f"base:resnet18/{'t' * 300}"]
+    hostile = parse(file_of("\x1b[31mred\u202egnp.pth"))
+    for candidate in [*candidates(long), hostile]:
+        for each in (candidate, candidate.baseline):
+            assert len(f"{each.slug}-finetune-10.log") < 200 and NAME.fullmatch(each.slug)
+            assert len(each.label) <= 100 and each.label.isprintable()
+    assert len({parse(file_of("w" * n + ".pth")).slug for n in (237, 238)}) == 2
 
 
 def test_one_candidate_without_brackets_is_told():

@@ -44,13 +44,13 @@ def digits(folder):
 def ranked(images, folder):
     """What the page says of EfficientNet-Lites and baselines, by way of the rules' scripts."""
     named = [
-        {"file": str(rank_weights.weights(size, folder)),
+        {"file": str(rank_weights.weights(size)),
          "architecture": f"timm:{rank_weights.architecture(size)}"}
         for size in SIZES
     ]  # fmt: skip
     all_of_them = with_baselines(candidates(named))
     chosen = folder / "images.json"
-    params = {"images": str(images), "state": "", "images_per_class": PER_CLASS}
+    params = {"images": str(images), "state": "", "images_per_class": PER_CLASS, "pixels": True}
     jobs.run("rank_images.py", params=params, output=[chosen])
     cards, scores = [], []
     for slug, candidate in all_of_them.items():
@@ -65,7 +65,7 @@ def ranked(images, folder):
                 "failures": card.with_name("failures.json"),
             },
             params={"candidate": asdict(candidate), "dtype": "float32"},
-            config={"results": str(folder)},
+            config={"results": str(folder), "candidates": named},
         )
         jobs.run(
             "rank_scores.py",

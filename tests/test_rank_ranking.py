@@ -11,6 +11,7 @@ from PIL import Image
 from snakemake.cli import parse_config
 
 import jobs
+from basemodel import metrics
 from basemodel.files import read_json, write_json
 from basemodel.metrics import PARC, LinearProbe, kNN
 from basemodel.rank import names
@@ -257,7 +258,7 @@ def test_scores_are_the_metrics_and_their_halves():
     assert len(found["LogME"]["halves"]) == HALVES and found["S3"]["halves"] == []
     assert "value" not in found["NCTI"]["terms"]  # scaled when all are known
     del given["probabilities"]
-    none = {"note": "the model predicts no source classes"}
+    none = {"note": "no source classes are predicted"}
     assert scored(given, ["LEEP"], 0, {})["LEEP"] == none
 
 
@@ -265,6 +266,35 @@ def test_a_metric_that_cannot_take_so_many_images_says_so(monkeypatch):
     monkeypatch.setattr(PARC, "MOST_IMAGES", 5)
     found = scored(arrays(1.0, 0), ["PARC"], 0, {})["PARC"]
     assert found == {"note": "PARC: not applicable to more than 5 images"}
+
+
+def test_a_metric_that_raises_is_a_note_and_the_rest_stands(tmp_path, monkeypatch):
+    real = metrics.compute
+
+    def compute(name, given):
+        if name == "LogME" and given["embeddings"][0, 0] == first:
+            raise ValueError("singular\nmatrix")
+        return real(name, given)
+
+    cards, scores = experiment()
+    given = arrays(MODELS[1][2], 1)
+    first = given["embeddings"][0, 0]
+    monkeypatch.setattr(metrics, "compute", compute)
+    scores[1]["scores"] = scored(given, METRICS, 0, {})
+    found = ranked(tmp_path, cards, scores)
+    notes = {each["name"]: each["scores"]["LogME"].get("note") for each in found["candidates"]}
+    assert notes.pop("timm:fair.a") == "it failed: ValueError: singular matrix"
+    assert set(notes.values()) == {None} and len(notes) == 2
+    assert found["candidates"][1]["scores"]["LEEP"]["value"] is not None
+
+
+def test_a_candidate_without_predictions_is_a_failure_and_the_rest_is_ranked(tmp_path):
+    cards, scores = experiment()
+    scores[1] = {"failed": "its images' classes cannot be predicted: ValueError: x", "seconds": 1}
+    found = ranked(tmp_path, cards, scores)
+    assert [each["name"] for each in found["candidates"]] == ["timm:good.a", "torchvision:poor"]
+    [failure] = found["failures"]
+    assert failure["name"] == "timm:fair.a" and "cannot be predicted" in failure["reason"]
 
 
 def test_predictions_are_those_of_the_metrics():
@@ -395,7 +425,8 @@ def test_scripts(tmp_path):
         },
         params={
             "name": "beetles", "by": "LinearProbe", "weights": "balanced",
-            "metrics": METRICS, "metadata": "",
+            "metrics": METRICS, "metadata": None,
+            "candidates": {one["slug"]: one["candidate"] for one in cards},
             "settings": {}, "command": "snakemake rank", "seed": 0,
         },
     )  # fmt: skip

@@ -53,6 +53,16 @@ def test_by_hand():
     )
 
 
+def test_embeddings_are_left_out_and_named():
+    fixed = {"e": "embeddings:mine", "z": "embeddings:poor"}
+    found = compare_shortlist(["e", "a", "b", "c", "z"], "a", A + B, k=2, fixed=fixed)
+    titles = ["2nd by linear probe, 1st by parameters", "3rd by linear probe"]
+    assert [row["why"] for row in found["rows"]] == titles
+    assert found["sentence"].endswith(
+        ". Left out, as embeddings cannot be fine-tuned: embeddings:mine."
+    )
+
+
 def test_the_first_choice_was_best():
     found = compare_shortlist(
         ["b", "a"], "b", A + B, k=2, by="kNN", static_by="accuracy on ImageNet"

@@ -7,6 +7,7 @@ over the whole default run.
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -64,6 +65,11 @@ def whole(path: str | Path, size: int | None = None) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    with Path(path).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,6 +9,7 @@ from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
+from basemodel.rank import curated
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
@@ -18,6 +19,10 @@ from basemodel.settings import without
 if not workflow.is_main_process and (recorded := provenance.recorded_settings()):
     config.clear()
     config.update(recorded)
+    HERE = config.pop("weights_here")
+else:
+    # The well-known candidates whose weights are on this machine: a cluster's nodes may have others.
+    HERE = [candidate.label for candidate in curated.here()]
 
 inline.read(config, workflow.config_settings.config)
 try:
@@ -29,7 +34,7 @@ config["results"] = settings.results(config)
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
-    provenance.start_run(Path(".snakemake/runs"), config)
+    provenance.start_run(Path(".snakemake/runs"), {**config, "weights_here": HERE})
     records.restore(config["results"])
     records.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.

@@ -12,6 +12,7 @@ rule rank:
         table=f"{RANKED}/ranking.csv",
         page=f"{RANKED}/report.html",
         answer=f"{RANKED}/answer.txt",
+        checked=f"{RANKED}/checked.json",
     handover: True
     conda:
         "../../envs/environment.yaml"
@@ -27,6 +28,7 @@ rule rank_verify:
         table=f"{RANKED}/verified/ranking.csv",
         page=f"{RANKED}/verified/report.html",
         answer=f"{RANKED}/verified/answer.txt",
+        checked=f"{RANKED}/checked.json",
     handover: True
     conda:
         "../../envs/environment.yaml"
@@ -78,6 +80,23 @@ rule rank_images:
         "../scripts/rank_images.py"
 
 
+# First of all; it prints to the terminal. Candidates do not wait for it: if they did, each would run
+# again when one of them changes.
+rule rank_check:
+    output:
+        f"{RANKED}/checked.json",
+    priority: 3
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
+    params:
+        code=fingerprint("rank_check.py"),
+        settings=check_settings,
+    script:
+        "../scripts/rank_check.py"
+
+
 # The images that are held out: looked at only when candidates are fine-tuned.
 rule rank_tests:
     input:
@@ -113,8 +132,8 @@ rule rank_candidate:
         code=code_for("rank_candidate.py", *catalog.available()),
         settings=lambda wildcards: ordered(
             candidate=asdict(WITH_BASELINES[wildcards.candidate]),
-            weights=weights_of(wildcards),
-            failures=failures_of(wildcards),
+            weights=weights_of(wildcards.candidate),
+            failures=failures_of(wildcards.candidate),
             dtype=config["probe"]["dtype"],
         ),
     script:

@@ -1,22 +1,23 @@
 # Names and functions for rank.smk.
 
 import json
+import os
 from dataclasses import asdict
 
 from basemodel.data import folders
 from basemodel.data.listing import DataError
-from basemodel.rank import curated, images, names, verify
+from basemodel.files import sha256
+from basemodel.rank import images, names, verify
 
 RANK = config["rank"]
 RANKING = "images"
 if config["images"]:
     RANKING = names.ranking_name(config["images"], Path(config["results"], "rank"))
 RANKED = f"<results>/rank/{RANKING}"
-# The user's candidates, or well-known ones whose weights are here; then their untrained baselines. A
-# cluster job, whose machine may have other weights, only looks its own candidate up.
-KNOWN = curated.here if workflow.is_main_process else curated.curated
-CANDIDATES = names.candidates(config["candidates"]) or KNOWN()
+# The user's candidates, or well-known ones whose weights are here; then their untrained baselines.
+CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
+NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
@@ -48,7 +49,7 @@ def divided_images():
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return images.divide(config["images"])
+        return images.divide(config["images"], pixels=bool(NETWORKS))
     except DataError as error:
         raise SystemExit(f"config: images: {error}") from None
 
@@ -58,8 +59,15 @@ def images_to_rank(wildcards):
 
     Its time stamp says nothing: what is in it is a parameter.
     """
-    if workflow.is_main_process:
-        divided_images()
+    if (
+        workflow.is_main_process
+        and divided_images().length == 0
+        and len(NETWORKS) < len(CANDIDATES)
+    ):
+        raise SystemExit(
+            "config: candidates: embeddings are rows of a table of labels, and images is none; name "
+            "one, such as --config images=labels.csv"
+        )
     if not CANDIDATES:
         raise SystemExit(
             "config: candidates: none is named, and of the well-known models none has its weights "
@@ -70,15 +78,22 @@ def images_to_rank(wildcards):
 
 def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
-    state = folders.state(config["images"]) if workflow.is_main_process else ""
+    pixels = bool(NETWORKS)
+    state = folders.state(config["images"], pixels) if workflow.is_main_process else ""
     place = str(Path(config["images"]).expanduser())
-    return ordered(images=place, state=state, images_per_class=RANK["images_per_class"])
+    return ordered(
+        images=place, state=state, images_per_class=RANK["images_per_class"], pixels=pixels
+    )
 
 
 def images_to_verify(wildcards):
     """No file. Ends the run before its first job if no candidate could be fine-tuned."""
     if workflow.is_main_process:
         divided = divided_images()
+        if CANDIDATES and not NETWORKS:
+            raise SystemExit(
+                "config: candidates: embeddings cannot be fine-tuned; name the models that made them"
+            )
         if not divided.labelled:
             raise SystemExit(
                 "config: images: nothing can be fine-tuned without labels; put the images into one "
@@ -89,34 +104,56 @@ def images_to_verify(wildcards):
     return []
 
 
-def weights_of(wildcards):
-    """The state of a file that may change: it is a parameter, so that the candidate runs again."""
-    candidate = WITH_BASELINES[wildcards.candidate]
-    if candidate.file:
-        path = Path(candidate.file).expanduser()
-    elif candidate.source == "base" and not candidate.untrained:
-        path = Path(config["results"], "models", f"{candidate.name}.safetensors")
-    else:
-        return ""
-    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else "missing"
+@cache
+def weights_of(slug):
+    """The content of a file that may change: it is a parameter, so that the candidate runs again.
+
+    Sizes and times do not tell: programs that copy files keep them.
+    """
+    path = WITH_BASELINES[slug].weights(Path(config["results"], "models"))
+    return content_of(path) if path else ""
 
 
-def failures_of(wildcards):
+def content_of(path):
+    return sha256(path) if os.path.isfile(path) and os.access(path, os.R_OK) else "not there"
+
+
+def failures_of(slug):
     """How often a candidate has failed: a parameter, so that the next run tries it again."""
-    path = Path(config["results"], "rank", RANKING, "candidates", wildcards.candidate)
+    path = Path(config["results"], "rank", RANKING, "candidates", slug)
     file = path / "failures.json"
     return len(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else 0
 
 
 def shortlist(wildcards):
-    """What rank_verify fine-tunes, by slug: known only when the ranking is."""
+    """What rank_verify fine-tunes, by slug: known only when the ranking is. No embeddings."""
     found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
     if not found["labelled"] or not found["candidates"]:
         raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
     order = [candidate["slug"] for candidate in found["candidates"]]
+    order = [slug for slug in order if slug in NETWORKS]
+    if not order:
+        raise SystemExit(
+            "config: candidates: no network among them could be ranked to fine-tune it"
+        )
     return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
 
 
+def check_settings(wildcards):
+    """What rank_check.py looks at."""
+    return ordered(
+        candidates=list(map(asdict, CANDIDATES)),
+        labels=LABELS,
+        metadata=METADATA,
+        rows=divided_images().length if len(NETWORKS) < len(CANDIDATES) else 0,
+        weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
+        failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
+    )
+
+
+LABELS = names.labels(WITH_BASELINES.values())
+# The user's table, and its content.
+METADATA = RANK["metadata"] and [RANK["metadata"], content_of(Path(RANK["metadata"]).expanduser())]
 RANK_INPUTS = {
     "images": f"{RANKED}/images.json",
     "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_BASELINES),
@@ -131,8 +168,8 @@ RANK_SETTINGS = {
     "by": RANK_BY,
     "weights": RANK["weights"],
     "metrics": RANK_METRICS,
-    "candidates": list(WITH_BASELINES),
-    "metadata": RANK["metadata"] or "",
+    "candidates": LABELS,
+    "metadata": METADATA,
     "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
     "command": f"snakemake rank --cores all --config {names.argument(config['images'] or '')}",
     "seed": config["seed"],

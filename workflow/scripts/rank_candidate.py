@@ -1,4 +1,5 @@
-"""Pass the chosen images through one candidate; one that cannot be used only gets a card.
+"""Pass the chosen images through one candidate, or take their rows of the user's embeddings; one
+that cannot be used only gets a card.
 
 input:  images: images.json of rank_images.py
 output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
@@ -15,9 +16,11 @@ import torch  # before the fork  # noqa: F401
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import Unusable
 from basemodel.models.model import OUTPUTS
+from basemodel.rank.check import check_needed
+from basemodel.rank.embeddings import take
 from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate
+from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
@@ -33,7 +36,12 @@ kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until a
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], snakemake.resources
 try:
-    facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
+    if candidate.untrained:
+        check_needed(candidate, candidates(config["candidates"]), models)
+    if candidate.source == "embeddings":
+        facts = isolated(take, candidate, chosen, outputs["embeddings"])
+    else:
+        facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
 except Unusable as error:
     clear(outputs.values())
     facts = failed(candidate, error)

@@ -3,9 +3,10 @@
 input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
         in one order; templates: of the page; tests and fine_tunings (if there are any): json of
         rank_tests.py and rank_finetune.py
-settings: verify: how many candidates are fine-tuned; name, settings, command: what
-        rank.ranking_json describes; by, metrics, weights: as in rank.ranking; metadata: the user's
-        table of ImageNet accuracies, or ""; seed
+settings: verify: how many candidates are fine-tuned; candidates: their labels, by slug; name,
+        settings, command: what rank.ranking_json describes; by, metrics, weights: as in
+        rank.ranking; metadata: the user's table of ImageNet accuracies and its checksum, or null;
+        seed
 output: json, csv, page (html), answer (txt)
 """
 
@@ -31,11 +32,13 @@ STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 cards = [read_json(path) for path in snakemake.input.cards]
+for card in cards:
+    card["candidate"] = settings["candidates"][card["slug"]]
 imagenet = {}
 if settings["metadata"]:
-    published = metadata.read(settings["metadata"])
+    published = metadata.read(settings["metadata"][0])
     for card in cards:
-        named = Candidate(card["source"], card["name"], card["file"] or "", card["untrained"])
+        named = Candidate(card["source"], card["name"], untrained=card["untrained"])
         imagenet[card["slug"]] = metadata.accuracy(named, published)
 chosen = read_json(snakemake.input.images)
 if snakemake.input.get("tests"):
@@ -61,10 +64,14 @@ if results := snakemake.input.get("fine_tunings"):
     found["verify"] = compare_shortlist(
         [candidate["slug"] for candidate in found["candidates"]],
         next(iter(found["static_order"]["slugs"]), None),
-        [read_json(path) for path in results],
+        [
+            one | {"candidate": settings["candidates"][one["slug"]]}
+            for one in map(read_json, results)
+        ],
         settings["verify"],
         by=next(score["label"] for score in found["scores"] if score["name"] == settings["by"]),
         static_by=STATIC[found["static_order"]["by"]],
+        fixed={c["slug"]: c["candidate"] for c in cards if c["source"] == "embeddings"},
     )
 write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(csv_rows(found)))

@@ -2,16 +2,18 @@
 
 input:  card: card.json; arrays: the folder of its arrays; images: images.json of rank_images.py
 settings: metrics: list; seed
-output: json: slug; failed, null or the card's reason; scores (rank.scores.scored); predictions, of
-        held-out images (rank.scores.predictions); seconds
+output: json: slug; failed, null or the reason: the card's, or that nothing can be predicted; scores
+        (rank.scores.scored); predictions, of held-out images (rank.scores.predictions); seconds
 """
 
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
 
 from basemodel.files import read_json, write_json
+from basemodel.models.failures import told
 from basemodel.rank.scores import predictions, scored
 from basemodel.run.provenance import verify
 
@@ -26,7 +28,12 @@ if not card["failed"]:
     if None not in labels:
         given["labels"] = np.array(labels)
     settings = snakemake.params.settings
-    found["predictions"] = predictions(given)
-    found["scores"] = scored(given, settings["metrics"], settings["seed"], found["predictions"])
+    try:
+        found["predictions"] = predictions(given)
+    except Exception as error:  # without them it has no place in the order
+        traceback.print_exc()
+        found["failed"] = f"its images' classes cannot be predicted: {told(error)}"
+    predicted = found.get("predictions", {})
+    found["scores"] = scored(given, settings["metrics"], settings["seed"], predicted)
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

@@ -14,7 +14,7 @@ from basemodel.data import label_table, layout
 from basemodel.data.directory import SUFFIXES, Directory
 from basemodel.data.listing import DataError
 from basemodel.data.splits import Found, Images, counted, examples
-from basemodel.files import printable, shown
+from basemodel.files import printable, sha256, shown
 from basemodel.seeds import seed_of
 
 LOOKED_FOR = f"looked for {', '.join(SUFFIXES)}, not in folders inside it"
@@ -23,17 +23,24 @@ TEST_SHARE = 0.2
 LEAST = 2  # images that each class keeps for training if it has more than these
 
 
-def find(root: Path, folder: str, test_share: float = TEST_SHARE, strict: bool = True) -> Found:
+def find(
+    root: Path,
+    folder: str,
+    test_share: float = TEST_SHARE,
+    strict: bool = True,
+    pixels: bool = True,
+) -> Found:
     """The images in `root / folder`, or in a table there, split into training and test images.
 
     Without test images of its own, `hold_out` splits each class. Raises DataError for a file that
     is no table, and as layout.read and label_table.read do. If it is `strict`, that includes a
-    class without images and what is named like an image but cannot be read.
+    class without images and what is named like an image but cannot be read. Without `pixels`, the
+    files of a table need not be there (label_table.read).
     """
     if (root / folder).is_dir():
         found = layout.read(Directory(root, folder), strict)
     else:
-        found = label_table.read(root, _no_archive(root, folder), strict)
+        found = label_table.read(root, _no_archive(root, folder), strict, pixels)
     if strict:
         _check(root, folder, found)
     if found.test_folder is None:
@@ -87,11 +94,11 @@ def number_of_classes(root: Path, folder: str) -> int | None:
     return layout.number_of_classes(Directory(root, folder))
 
 
-def state(images: str | Path) -> str:
+def state(images: str | Path, pixels: bool = True) -> str:
     """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
 
-    `images`: a folder, or a table and the files that it names. No image is opened. Empty if it is
-    not there. Raises DataError as `find`.
+    `images`: a folder, or a table, with its content, and the files that it names. No image is
+    opened. Empty if it is not there. Raises DataError as `find`.
     """
     root, folder = place_of(images)
     digest = hashlib.sha256()
@@ -111,9 +118,9 @@ def state(images: str | Path) -> str:
     elif (root / folder).is_file():
         files = [folder]
         if folder.lower().endswith(label_table.SUFFIXES):
-            found = label_table.read(root, folder, strict=False)
+            found = label_table.read(root, folder, strict=False, pixels=pixels)
             files += found.files
-            note(*found.notes)
+            note(sha256(root / folder), *found.notes)
     else:
         return ""
     for file in sorted(files):

@@ -9,6 +9,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 from basemodel.data.directory import same_name
@@ -20,29 +21,39 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 FILES = ("file", "file_name", "filename", "path", "image")
 COLUMNS = f"`file` (or {', '.join(FILES[1:])}) and `label`, perhaps also `split` and `group`"
 
-Row = dict[str, str]
+NUMBER = "#"  # where a row has its place in the table, from 0
+
+Row = dict[str, Any]  # text, but for NUMBER
 
 
 class WrongColumns(DataError):
     """A table without a column for files or labels."""
 
 
-def read(root: Path, table: str, strict: bool) -> Found:
+def read(root: Path, table: str, strict: bool, pixels: bool = True) -> Found:
     """The labelled images of `root / table`, as paths relative to `root`.
 
     Rows without a label, without a file that is there, or repeated, are left out, with a line each
     in the notes; if it is `strict`, DataError is raised for them instead. It is always raised for
     what cannot be read as a table, wrong columns, unknown splits, and one file with two labels.
+
+    Without `pixels` no image will be opened: files need not be there, and without a column for them
+    rows are called row 1, row 2, …
     """
     name = printable(os.path.normpath(root / table), 200)
     rows = _rows(root / table, name)
     if not rows:
         raise DataError(f"{name}: has no rows")
     file = next((column for column in FILES if column in rows[0]), None)
+    if file is None and not pixels:
+        file = "file"
+        rows = [row | {file: f"row {number}"} for number, row in enumerate(rows, 1)]
     if file is None or "label" not in rows[0]:
         columns = printable(", ".join(map(str, rows[0])), 200)
         raise WrongColumns(f"{name}: needs the columns {COLUMNS}; it has {columns}")
-    found, left = Found(), []
+    found, left = Found(length=len(rows)), []
+    for number, row in enumerate(rows):
+        row[NUMBER] = number
     no_file = [number for number, row in enumerate(rows, 2) if not row[file]]
     if no_file:
         left.append(f"{counted(len(no_file), 'row')} without a file (row {no_file[0]} first)")
@@ -52,7 +63,10 @@ def read(root: Path, table: str, strict: bool) -> Found:
     rows, twice = _once(rows, file, name)
     left += _told("row", "repeated", twice)
     where = {row[file]: _place(root, os.path.dirname(table), row[file]) for row in rows}  # noqa: PTH120
-    left += _told("file", "not there", [given for given, place in where.items() if not place])
+    if pixels:
+        left += _told("file", "not there", [given for given, place in where.items() if not place])
+    else:
+        where = {given: place or given for given, place in where.items()}
     if left:
         if strict or not any(where.values()):
             raise DataError(f"{name}: {'; '.join(left)}")
@@ -71,6 +85,7 @@ def read(root: Path, table: str, strict: bool) -> Found:
         for row in of_split:
             place = where[row[file]]
             classes[same_name(row["label"])].append(place)
+            found.rows[place] = row[NUMBER]
             if row.get("group"):
                 found.groups[place] = row["group"]
         images = {label: sorted(classes[label]) for label in sorted(classes)}

@@ -22,7 +22,7 @@ class Found:
     there, or None if there is none; folders.find then holds images out. `skipped`: all other files
     in the folder but hidden ones, sorted. `notes`: how it was read where that is not plain, a line
     each; `problems`: what could not be read, a line each. `groups`: of files, from a table that
-    has them.
+    has them; `rows`: of files, their rows in a table, from 0, and `length`: how many it has.
     """
 
     train: Images = field(default_factory=dict)
@@ -32,6 +32,8 @@ class Found:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    length: int = 0
 
     @property
     def files(self) -> list[str]:

@@ -114,7 +114,9 @@ class _Ridge:
         h = scaled @ -self.z.T
         h -= 1 / len(h)
         h[np.diag_indices_from(h)] += 1
-        return partial(self._of_few, h, self.targets - self.targets.mean(axis=0) - scaled @ self.crossed)
+        return partial(
+            self._of_few, h, self.targets - self.targets.mean(axis=0) - scaled @ self.crossed
+        )
 
     def _of_few(self, h: np.ndarray, residuals: np.ndarray, *without: int) -> np.ndarray:
         held = np.concatenate([self.folds[f] for f in without])

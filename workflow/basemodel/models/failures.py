@@ -20,3 +20,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The remedy if there is no such name: those that may have been meant."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"did you mean {', '.join(near)}?" if near else "`snakemake rank_candidates` lists them"
+
+
+def told(error: Exception) -> str:
+    """An error that nobody expected, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -8,11 +8,10 @@ from PIL import Image
 from torch import Tensor
 
 from basemodel.data.decode import squared
-from basemodel.files import read_json
+from basemodel.files import read_json, sha256
 from basemodel.models import trained
 from basemodel.models.architectures import build
 from basemodel.models.failures import Unusable, nearest
-from basemodel.models.from_file import sha256
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
@@ -34,14 +33,21 @@ def load(name: str, models: str | Path, untrained: bool = False) -> Model:
         card = read_json(cards[0])
         torch.manual_seed(seed_of("untrained", f"base:{name}"))
         return _for_files(trained.whole(build(**card["network"]), card))
+    weights = weights_of(name, models)
+    model = trained.load(weights, weights.with_suffix(".json"))
+    model.facts |= {"weights": str(weights), "sha256": sha256(weights)}
+    return _for_files(model)
+
+
+def weights_of(name: str, models: str | Path) -> Path:
+    """Where its weights are. Raises Unusable if they are not there."""
+    path = Path(models, name)
     weights = path.with_name(f"{path.name}.safetensors")
     if not weights.is_file():
         known = sorted(file.stem for file in path.parent.glob("*.safetensors"))
         near = f"; {nearest(path.name, known)}" if known else ""
         raise Unusable(f"there is no base model {weights}{near}", TRAIN)
-    model = trained.load(weights, weights.with_suffix(".json"))
-    model.facts |= {"weights": str(weights), "sha256": sha256(weights)}
-    return _for_files(model)
+    return weights
 
 
 @dataclass(frozen=True)

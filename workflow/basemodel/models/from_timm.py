@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from basemodel.models import from_file
+from basemodel.files import sha256
+from basemodel.models import efficientnet_names, from_file
 from basemodel.models.failures import Unusable, nearest
 from basemodel.models.model import Forward, Model
 from basemodel.models.offline import REMEDY, offline
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 IMAGENET = 1000  # classes
 # Between these, timm's number of classes is the width of a space that images share with texts.
 MANY = 10_000
+LAST = ("head", "head.fc", "fc", "classifier")  # what authors call it
 NO_MAPS = "it gives no single featuremap: metrics of featuremaps are not computed"
 WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
 
@@ -34,10 +36,20 @@ def library() -> ModuleType:
     return timm
 
 
-def load(name: str, file: str = "", untrained: bool = False) -> Model:
-    """The model, with timm's weights, those of a file, or none.
+def check(name: str, file: str = "", key: str = "") -> None:
+    """Raise Unusable for what `load` would refuse, as far as it shows without the network."""
+    timm = library()
+    check_name(timm, name, weights=not file)
+    if file:
+        _fitted(timm, name, file, key)
+    elif cached(timm.models.get_pretrained_cfg(name)) is None:
+        raise Unusable("its weights are not on this machine", REMEDY)
 
-    Raises Unusable if timm has no such model or the weights are missing.
+
+def load(name: str, file: str = "", key: str = "", untrained: bool = False) -> Model:
+    """The model, with timm's weights, those of a file (under `key`, if it has several), or none.
+
+    Raises Unusable if timm has no such model, or the weights are missing or do not fit.
     """
     timm = library()
     if not untrained:
@@ -52,28 +64,29 @@ def load(name: str, file: str = "", untrained: bool = False) -> Model:
         "weights": None,
         "sha256": None,
     }
+    notes: list[str] = []
     if untrained:
         torch.manual_seed(seed_of("untrained", f"timm:{name.partition('.')[0]}"))
         module = timm.create_model(name)
     elif file:
-        module = _with_weights(timm, name, file)
-        facts |= {"weights": file, "sha256": from_file.sha256(file)}
+        module, classes, notes = _with_weights(timm, name, file, key)
+        facts |= {"weights": file, "sha256": sha256(file)}
     else:
         path = cached(config)
         if path is None:
             raise Unusable("its weights are not on this machine", REMEDY)
-        facts |= {"weights": str(path), "sha256": from_file.sha256(path)}
+        facts |= {"weights": str(path), "sha256": sha256(path)}
         # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
         with from_file.downloaded(path):
             module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     module = module.eval()
     of_model = timm.data.resolve_model_data_config(module)
-    classes = module.num_classes
-    if not file and IMAGENET != classes < MANY:
-        classes = 0
+    if not file:
+        classes = module.num_classes
+        if IMAGENET != classes < MANY:
+            classes = 0
     facts["source_classes"] = classes or None
-    notes: list[str] = []
     forward = _forward(module, bool(classes), notes)
     last = module.get_classifier()
     if isinstance(last, tuple):  # a distilled network has two
@@ -131,15 +144,74 @@ def checkpoint(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
 
 
-def _with_weights(timm: ModuleType, name: str, file: str) -> nn.Module:
-    """The network with the user's weights, which may tell apart any number of classes."""
-    state = from_file.read(file)
-    module = timm.create_model(name)
-    last = module.pretrained_cfg.get("classifier")
-    weight = state.get(f"{last}.weight") if isinstance(last, str) else None
-    if weight is not None and len(weight) != module.num_classes:
-        module = timm.create_model(name, num_classes=len(weight))
-    from_file.put(state, module, file, f"timm:{name}")
+def _with_weights(
+    timm: ModuleType, name: str, file: str, key: str
+) -> tuple[nn.Module, int, list[str]]:
+    """The network with the user's weights, how many classes these tell apart, and notes."""
+    found, notes = _fitted(timm, name, file, key)
+    if isinstance(found, nn.Module):
+        return found, found.num_classes, notes
+    classes = {"num_classes": found.classes} if found.classes else {}
+    module = timm.create_model(name, **classes)
+    from_file.put(found, module)
+    return module, found.classes, notes
+
+
+def _fitted(
+    timm: ModuleType, name: str, file: str, key: str
+) -> tuple[from_file.Fitted | nn.Module, list[str]]:
+    """The user's weights as timm names them; or a network with them, if timm converts them.
+
+    Raises Unusable if they do not fit.
+    """
+
+    def shapes(classes: int | None) -> dict[str, Tensor]:
+        with torch.device("meta"):
+            number = {} if classes is None else {"num_classes": classes}
+            return timm.create_model(name, **number).state_dict()
+
+    own = shapes(None)
+    heads = timm.models.get_pretrained_cfg(name).classifier or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    state, notes = from_file.stored(file, key, own)
+    state = efficientnet_names.renamed(state, own)
+    try:
+        fitted, fault = from_file.fit(state, shapes, heads, file, f"timm:{name}"), None
+    except Unusable as error:
+        fitted, fault = None, error
+    if fitted and fitted.exact:
+        return fitted, notes + fitted.notes
+    if module := _converted(timm, name, state, heads, file):
+        notes += [] if module.num_classes else [from_file.NO_CLASSES]
+        return module, [*notes, "read by timm's own conversion of other programs' weights"]
+    if fault:
+        raise fault
+    return fitted, notes + fitted.notes
+
+
+def _converted(
+    timm: ModuleType, name: str, state: dict[str, Tensor], heads: tuple[str, ...], file: str
+) -> nn.Module | None:
+    """The network, if timm's loading of pre-trained weights takes these, every one.
+
+    It renames what the authors of a model have named otherwise, and resizes position embeddings.
+    Raises Unusable if weights are not plain numbers.
+    """
+    weights = {
+        n: torch.empty(tensor.shape, device="meta")
+        for n, tensor in state.items()
+        if tensor.ndim and not n.endswith("index")  # of relative positions
+    }
+    from_file.check_kinds(state, weights, file)
+    last = [state[f"{head}.weight"] for head in (*heads, *LAST) if f"{head}.weight" in state]
+    classes = {"num_classes": len(last[0]) if last and last[0].ndim > 1 else 0}
+    # As if they were timm's own, of as many classes: it is strict then. This copies the weights.
+    overlay = {"state_dict": state, "label_offset": 0, **classes}
+    try:
+        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **classes)
+    except Exception:  # of its many conversions, none of which knows these weights
+        return None
+    module.pretrained_cfg.pop("state_dict", None)
     return module
 
 

@@ -1,14 +1,18 @@
 """torchvision's classifiers."""
 
+import re
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
 import torchvision
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.models.vision_transformer import interpolate_embeddings
 from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 from torchvision.transforms._presets import ImageClassification
 
+from basemodel.files import sha256
 from basemodel.models import from_file
 from basemodel.models.failures import Unusable, nearest
 from basemodel.models.model import Forward, Model
@@ -29,17 +33,26 @@ NODES = {
 }  # fmt: skip
 
 
-def load(model: str, file: str = "", untrained: bool = False) -> Model:
-    """The model, with torchvision's weights, those of a file, or none.
+def check(model: str, file: str = "", key: str = "") -> None:
+    """Raise Unusable for what `load` would refuse, as far as it shows without the network."""
+    offline()
+    chosen = weights_of(model)
+    if file:
+        _fitted(model, file, key)
+    elif not cached(chosen).is_file():
+        raise Unusable("its weights are not on this machine", REMEDY)
+
+
+def load(model: str, file: str = "", key: str = "", untrained: bool = False) -> Model:
+    """The model, with torchvision's weights, those of a file (under `key`, if it has several), or
+    none.
 
     A name may end in the name of its weights (resnet50.IMAGENET1K_V1); the default is
-    torchvision's. Raises Unusable if torchvision has no such model or the weights are missing.
+    torchvision's. Raises Unusable if torchvision has no such model, or the weights are missing or
+    do not fit.
     """
     offline()
-    known, name = names(), model.partition(".")[0]
-    if name not in known:
-        raise Unusable(f"torchvision has no model {name!r}", nearest(name, known))
-    chosen = weights_of(model)
+    name, chosen = model.partition(".")[0], weights_of(model)
     facts = {
         "licence": None,  # torchvision's code is BSD; it states no licence of weights
         "source_classes": len(chosen.meta["categories"]),
@@ -47,24 +60,26 @@ def load(model: str, file: str = "", untrained: bool = False) -> Model:
         "weights": None,
         "sha256": None,
     }
+    notes: list[str] = []
     if untrained:
         torch.manual_seed(seed_of("untrained", f"torchvision:{name}"))
         facts["imagenet_top1"] = None
         module = _build(name)
     elif file:
-        module, classes = _with_weights(model, name, file)
-        facts |= {"source_classes": classes, "imagenet_top1": None, "weights": file}
-        facts["sha256"] = from_file.sha256(file)
+        module, classes, notes = _with_weights(model, file, key)
+        facts |= {"source_classes": classes or None, "imagenet_top1": None, "weights": file}
+        facts["sha256"] = sha256(file)
     else:
         path = cached(chosen)
         if not path.is_file():
             raise Unusable("its weights are not on this machine", REMEDY)
-        facts |= {"weights": str(path), "sha256": from_file.sha256(path)}
+        facts |= {"weights": str(path), "sha256": sha256(path)}
         with from_file.downloaded(path):
             module = get_model(name, weights=chosen)
     last = _last_linear(module)
-    notes = [] if last else ["it has no fully connected layer: embeddings are means of featuremaps"]
-    forward = _forward(module.eval(), name, last, notes)
+    if last is None:
+        notes.append("it has no fully connected layer: embeddings are means of featuremaps")
+    forward = _forward(module.eval(), name, last, bool(facts["source_classes"]), notes)
     return Model(module, _preprocessing(chosen.transforms()), forward, last, facts, notes)
 
 
@@ -83,8 +98,10 @@ def names() -> list[str]:
 
 
 def weights_of(model: str) -> torchvision.models.WeightsEnum:
-    """The weights that are meant. Raises Unusable if the model has none of this name."""
+    """The weights that are meant. Raises Unusable if there is no such model or weights."""
     name, _, tag = model.partition(".")
+    if name not in (known := names()):
+        raise Unusable(f"torchvision has no model {name!r}", nearest(name, known))
     kinds = get_model_weights(name)
     if not tag:
         return kinds.DEFAULT
@@ -110,17 +127,40 @@ def _build(name: str, auxiliary: bool = False, **options: int) -> nn.Module:
     return get_model(name, **options)
 
 
-def _with_weights(model: str, name: str, file: str) -> tuple[nn.Module, int]:
-    """The network with the user's weights, and the number of classes that these tell apart."""
-    state = from_file.read(file)
-    auxiliary = any(key.lower().startswith("aux") for key in state)
-    module, classes = _build(name, auxiliary), IMAGENET
-    last = next(reversed([k for k in module.state_dict() if k.endswith("weight")]))
-    if last in state and state[last].ndim >= 2 and len(state[last]) != classes:
-        classes = len(state[last])
-        module = _build(name, auxiliary, num_classes=classes)
-    from_file.put(state, module, file, f"torchvision:{model}")
-    return module, classes
+def _with_weights(model: str, file: str, key: str) -> tuple[nn.Module, int, list[str]]:
+    """The network with the user's weights, how many classes these tell apart, and notes."""
+    fitted, notes, auxiliary = _fitted(model, file, key)
+    classes = {"num_classes": fitted.classes} if fitted.classes else {}
+    module = _build(model.partition(".")[0], auxiliary, **classes)
+    from_file.put(fitted, module)
+    return module, fitted.classes, notes
+
+
+def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str], bool]:
+    """The user's weights as torchvision names them, notes, and whether further classifiers are
+    among them. Raises Unusable if they do not fit."""
+    name, auxiliary = model.partition(".")[0], True
+
+    def network(classes: int | None) -> nn.Module:
+        with torch.device("meta"):
+            return _build(name, auxiliary, **({} if classes is None else {"num_classes": classes}))
+
+    own = network(None)
+    state, notes = from_file.stored(file, key, own.state_dict())
+    auxiliary = any(each.lower().startswith("aux") for each in state)
+    if name.startswith("densenet"):  # as it was saved with torch 0.3
+        old = re.compile(r"(denselayer\d+\.(norm|conv))\.(?=[12]\.)")
+        state = {old.sub(r"\1", each): tensor for each, tensor in state.items()}
+    where = "encoder.pos_embedding"  # of a vision transformer [1, 1 + positions, C]
+    there, wanted = state.get(where), own.state_dict().get(where)
+    if there is not None and wanted is not None and there.shape[1:2] != wanted.shape[1:2]:
+        state = interpolate_embeddings(own.image_size, own.patch_size, OrderedDict(state))
+        notes.append("its position embeddings are resized")
+    *_, last = (each for each in own.state_dict() if each.endswith("weight"))
+    heads = [last.removesuffix(".weight")]
+    shapes = lambda classes: network(classes).state_dict()  # noqa: E731
+    fitted = from_file.fit(state, shapes, heads, file, f"torchvision:{model}")
+    return fitted, notes + fitted.notes, auxiliary
 
 
 def _last_linear(module: nn.Module) -> nn.Linear | None:
@@ -138,7 +178,9 @@ def _node(module: nn.Module, name: str) -> nn.Module | None:
     return within[int(child)] if child.lstrip("-").isdigit() else within.get_submodule(child)
 
 
-def _forward(module: nn.Module, name: str, last: nn.Linear | None, notes: list[str]) -> Forward:
+def _forward(
+    module: nn.Module, name: str, last: nn.Linear | None, classes: bool, notes: list[str]
+) -> Forward:
     """One pass through the whole network; hooks keep what passes the two places."""
     seen: dict[str, Tensor] = {}
     node = _node(module, name)
@@ -159,7 +201,7 @@ def _forward(module: nn.Module, name: str, last: nn.Linear | None, notes: list[s
             embeddings = found["featuremaps"].mean((2, 3))
         if embeddings is not None:
             found["embeddings"] = embeddings.flatten(1)
-        return found | {"probabilities": logits.softmax(1)}
+        return found | ({"probabilities": logits.softmax(1)} if classes else {})
 
     return forward
 

@@ -13,9 +13,8 @@ from basemodel.compute import extract as compute
 from basemodel.compute.device import allocated_device, device_name
 from basemodel.compute.image_files import ImageFiles, kept_at
 from basemodel.compute.passing import Timed, batch_size, keep_freed_memory, out_of_memory
-from basemodel.files import temporary
+from basemodel.files import sha256, temporary
 from basemodel.models.failures import Unusable
-from basemodel.models.from_file import sha256
 from basemodel.models.load import load
 from basemodel.rank.names import Candidate
 from basemodel.run import versions
@@ -116,7 +115,7 @@ def of(candidate: Candidate) -> dict[str, Any]:
         "file": candidate.file or None,
         "architecture": candidate.architecture,
         "untrained": candidate.untrained,
-        "baseline": candidate.baseline.slug,
+        "baseline": candidate.baseline and candidate.baseline.slug,
         "failed": None,
         "remedy": None,
         "versions": _versions(candidate),

@@ -29,7 +29,8 @@ class Divided:
     """A user's images by class and split, as paths relative to `root`, in `folders.in_order`.
 
     Without labels there is one class, None. `given`: how many images there are in all. `problems`:
-    what the user should know, a line each. `groups`: of files, from a table that has them.
+    what the user should know, a line each. `groups`: of files, from a table that has them. `rows`:
+    of files, their rows in a table, from 0; `length`: the number of its rows, 0 of a folder.
     """
 
     root: Path
@@ -38,22 +39,25 @@ class Divided:
     given: int = 0
     problems: list[str] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    length: int = 0
 
     @property
     def labelled(self) -> bool:
         return None not in self.train
 
 
-def divide(images: str | Path) -> Divided:
+def divide(images: str | Path, pixels: bool = True) -> Divided:
     """Find the images of a folder or a table, and hold some out if they have no test split.
 
     With fewer than two classes, those of a folder are taken as unlabelled. Raises DataError if
-    there is no such folder, no image in it, or its layout is not clear (folders.find).
+    there is no such folder, no image in it, or its layout is not clear (folders.find). `pixels`: as
+    there.
     """
     root, folder = folders.place_of(images)
     if not (root / folder).exists():
         raise DataError(f"{root / folder}: there is no such folder; `images` names it")
-    found = folders.find(root, folder, strict=False)
+    found = folders.find(root, folder, strict=False, pixels=pixels)
     given = len(set(found.files))
     train, test = {}, {}
     problems = [*found.notes, *found.problems]
@@ -84,11 +88,16 @@ def divide(images: str | Path) -> Divided:
         for name in found.test
         if name not in found.train
     ]
-    return Divided(root, train, test, given, problems, found.groups)
+    rows, length = ({}, 0) if folder == "." else (found.rows, found.length)
+    return Divided(root, train, test, given, problems, found.groups, rows, length)
 
 
-def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[str, Any]:
+def choose(
+    images: str | Path, images_per_class: int, threads: int = 1, pixels: bool = True
+) -> dict[str, Any]:
     """Choose the images, decoding each to check it; what is no image is replaced by another.
+
+    Without `pixels`, as no candidate looks at them, none is decoded or need be there.
 
     Returns what images.json holds:
 
@@ -96,9 +105,10 @@ def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[
     * classes: their names, empty without labels;
     * probe: a list of {file, label, sha256, width, height}, class after class; labels are numbers,
       None without labels; from a table with groups also group, a text, where a row has one;
+      from any table row, its place there, from 0; without pixels neither sha256 nor sizes;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
       decoded yet: see `choose_tests`;
-    * counts: how many training images of each class there are;
+    * counts: how many training images of each class there are; rows: how many the table has;
     * use: how many images were given, and what became of them: probe, held_out, over_limit (of
       `limit` images of a class, or in all without labels), undecodable, left_out (of classes that
       are not used);
@@ -106,15 +116,16 @@ def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[
 
     Raises DataError if there are too few images.
     """
-    divided = divide(images)
+    divided = divide(images, pixels)
     root, problems = divided.root, divided.problems
     least = LEAST if divided.labelled else 1
     most = images_per_class * (1 if divided.labelled else UNLABELLED)
     classes, probe, test = [], [], []
     held_out = over = undecodable = 0
+    look = _look if pixels else lambda _: {}
     with ThreadPoolExecutor(threads) as pool:
         for name, files in divided.train.items():
-            good, bad = _good(root, files, most, pool.map)
+            good, bad = _good(root, files, most, pool.map, look)
             problems += bad
             if len(good) < least:
                 which = "" if name is None else f"class {printable(name)} is left out: "
@@ -133,6 +144,8 @@ def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[
     for row in (*probe, *test):
         if group := divided.groups.get(row["file"]):
             row["group"] = group
+    for row in probe if divided.length else ():
+        row["row"] = divided.rows[row["file"]]
     untested = [name for i, name in enumerate(classes) if not any(t["label"] == i for t in test)]
     if divided.labelled and untested:
         problems.append(f"no image to test on: {', '.join(map(printable, untested))}")
@@ -142,6 +155,7 @@ def choose(images: str | Path, images_per_class: int, threads: int = 1) -> dict[
         "folder": str(root.absolute()),
         "classes": [printable(name) for name in classes] if divided.labelled else [],
         "counts": [len(divided.train[name]) for name in classes],
+        "rows": divided.length,
         "use": {
             "given": divided.given,
             "limit": most,
@@ -166,7 +180,7 @@ def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
     with ThreadPoolExecutor(threads) as pool:
         for label in range(len(chosen["classes"])):
             rows = {row["file"]: row for row in chosen["test"] if row["label"] == label}
-            good, bad = _good(root, [*rows], TEST_MOST, pool.map)
+            good, bad = _good(root, [*rows], TEST_MOST, pool.map, _look)
             problems += bad
             test += [{**rows[facts["file"]], **facts} for facts in good]
     return {"test": test, "problems": problems}
@@ -187,14 +201,14 @@ def _unlabelled(root: Path, problems: list[str], classes: str) -> Divided:
 
 
 def _good(
-    root: Path, files: Sequence[str], most: int, each: Callable
+    root: Path, files: Sequence[str], most: int, each: Callable, look: Callable
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The first `most` images that can be decoded, sorted by name, and problems with others."""
     good, problems, start = [], [], 0
     while len(good) < most and start < len(files):
         part = files[start : start + most - len(good)]
         start += len(part)
-        for file, facts in zip(part, each(lambda file: _look(root / file), part), strict=True):
+        for file, facts in zip(part, each(lambda file: look(root / file), part), strict=True):
             if isinstance(facts, str):
                 problems.append(f"{printable(file)} is left out: {facts}")
             else:

@@ -14,7 +14,7 @@ from typing import Any
 from basemodel.compute.device import DeviceError
 from basemodel.data.listing import DataError
 from basemodel.files import DiskFull
-from basemodel.models.failures import Unusable
+from basemodel.models.failures import Unusable, told
 
 # Not the candidate's fault: the job fails, with the message.
 OURS = (DataError, DiskFull, DeviceError)
@@ -64,8 +64,7 @@ def _call(sender: Connection, function: Callable[..., Any], arguments: tuple) ->
         sender.send(("unusable", ("out of memory", MEMORY)))
     except Exception as error:
         traceback.print_exc()
-        said = str(error).strip().split("\n")[0]
-        sender.send(("unusable", (f"{type(error).__name__}: {said}", LOG)))
+        sender.send(("unusable", (told(error), LOG)))
 
 
 def _death(code: int | None) -> tuple[str, str]:

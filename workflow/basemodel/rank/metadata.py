@@ -17,10 +17,14 @@ def read(path: str | Path) -> dict[str, float]:
     """Top-1 accuracies, in percent, by timm's names. Raises DataError if the file has none."""
     path = Path(path).expanduser()
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; `rank.metadata` names it") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path}: is not a table (CSV); name timm's results-imagenet.csv"
+        ) from error
     if not rows or not set(COLUMNS) <= rows[0].keys():
         raise DataError(f"{path}: needs the columns {' and '.join(COLUMNS)}")
     try:

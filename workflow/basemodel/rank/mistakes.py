@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basemodel.data.decode import picture
+from basemodel.data.decode import Undecodable, picture
 from basemodel.files import printable
 from basemodel.rank.ranking_json import Confusion, HardImage
 
@@ -59,8 +59,12 @@ def confusion(chosen: Mapping[str, Any], predictions: Sequence[int], name: str) 
     }
 
 
-def _thumbnail(path: Path) -> str:
-    image = picture(path)
+def _thumbnail(path: Path) -> str | None:
+    """None if there is no image: embeddings need none."""
+    try:
+        image = picture(path)
+    except (OSError, Undecodable):
+        return None
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=70)

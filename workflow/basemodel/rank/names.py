@@ -8,21 +8,26 @@ import json
 import re
 import shlex
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from basemodel.files import printable
 from basemodel.models import catalog
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
 SOURCES = (*LIBRARIES, "base")
-KEYS = ("file", "architecture")
+KEYS = ("file", "architecture", "key")
+OF_EMBEDDINGS = ("embeddings", "name")
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
+LONGEST = 100  # letters of a name in file names, to which jobs add some
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
 FORMS = (
-    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, or "
-    "{file: WEIGHTS, architecture: timm:NAME}"
+    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, "
+    "{file: WEIGHTS, architecture: timm:NAME} or {embeddings: FILE.npy, name: NAME}"
 )
 
 
@@ -30,43 +35,52 @@ FORMS = (
 class Candidate:
     """A model that a user may start from, or the untrained baseline of one.
 
-    `source`: timm, torchvision, base (a model of this project) or file (weights of the user's).
+    `source`: timm, torchvision, base (a model of this project), file (weights of the user's) or
+    embeddings (an array of the user's, without any network).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
-    the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0.
-    `file`: path of the weights, as the user wrote it; else empty. `untrained`: the architecture
-    as its library initialises it.
+    the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0; of
+    embeddings, what the user calls them. `file`: path of the weights or embeddings, as the user
+    wrote it; else empty. `key`: which of the weights in it. `untrained`: the architecture as
+    its library initialises it.
     """
 
     source: str
     name: str
     file: str = ""
+    key: str = ""
     untrained: bool = False
 
     @property
     def architecture(self) -> str:
         """What all weights of one architecture share: timm:resnet18, base:resnet18."""
         source, name = self._model
+        if source == "embeddings":
+            return self.label
         return f"{source}:{re.split('/' if source == 'base' else '[.]', name)[0]}"
 
     @property
     def label(self) -> str:
-        """The name in tables and messages."""
-        label = f"{self.source}:{Path(self.file).stem if self.file else self.name}"
-        return f"untrained {label}" if self.untrained else label
+        """The name in messages; `labels` are those of all."""
+        label = f"{self.source}:{_stem(self.file) if self.source == 'file' else self.name}"
+        return printable(f"untrained {label}" if self.untrained else label)
 
     @property
     def slug(self) -> str:
         """The name in file names and wildcards: unique, and the same in every run."""
         if self.file:
-            content = f"{self.file}\x1f{self.name}".encode("utf-8", "surrogateescape")
-            stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", Path(self.file).stem)
-            return f"file-{stem}-{hashlib.sha256(content).hexdigest()[:8]}"
+            key = [self.key] if self.key else []
+            name = self.name if self.source == "embeddings" else _stem(self.file)
+            name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)[:LONGEST]
+            return f"{self.source}-{name}-{_digest([self.file, self.name, *key])}"
         slug = f"{self.source}-{self.name.replace('/', '-')}"
-        return f"untrained-{slug}" if self.untrained else slug
+        slug = f"untrained-{slug}" if self.untrained else slug
+        return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
     @property
-    def baseline(self) -> "Candidate":
-        """Its architecture untrained; a baseline is its own."""
+    def baseline(self) -> "Candidate | None":
+        """Its architecture untrained; a baseline is its own. Embeddings have none."""
+        if self.source == "embeddings":
+            return None
         source, name = self.architecture.split(":")
         return Candidate(source, name, untrained=True)
 
@@ -87,12 +101,21 @@ class Candidate:
             "library": self.library,
             "name": self.model,
             "file": self.file,
+            "key": self.key,
             "untrained": self.untrained,
         }
 
+    def weights(self, models: Path) -> Path | None:
+        """The file of its weights, if it is one that may change; `models`: of base models."""
+        if self.source == "base" and not self.untrained:
+            return models / f"{self.name}.safetensors"
+        return Path(self.file).expanduser() if self.file else None
+
     @property
     def _model(self) -> tuple[str, str]:
-        source, name = self.name.split(":") if self.file else (self.source, self.name)
+        if self.source != "file":
+            return self.source, self.name
+        source, name = self.name.split(":")
         return source, name
 
 
@@ -111,6 +134,11 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
                 f"candidates.{number}: {candidate.label} is there already, as candidate "
                 f"{found[candidate]}; remove one"
             )
+        if candidate.source == "embeddings" and candidate.label in {c.label for c in found}:
+            raise SettingsError(
+                f"candidates.{number}: {candidate.label} is the name of another one; "
+                "give each a `name` of its own"
+            )
         found[candidate] = number
     return list(found)
 
@@ -118,13 +146,14 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
 def with_baselines(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
     """All candidates by their slugs, followed by the untrained baseline of each architecture."""
     trained = list(candidates)
-    return {c.slug: c for c in [*trained, *(c.baseline for c in trained)]}
+    baselines = [baseline for c in trained if (baseline := c.baseline)]
+    return {c.slug: c for c in [*trained, *baselines]}
 
 
 def parse(setting: Any) -> Candidate:
     """One candidate as the user writes it. Raises SettingsError if it is malformed."""
     if isinstance(setting, dict):
-        return _of_file(setting)
+        return _of_embeddings(setting) if "embeddings" in setting else _of_file(setting)
     if not isinstance(setting, str):
         raise SettingsError(f"{setting!r} is not the name of a model; {FORMS}")
     source, colon, name = setting.partition(":")
@@ -157,16 +186,35 @@ def _base(setting: str, name: str) -> Candidate:
     return Candidate("base", name)
 
 
-def _of_file(setting: dict) -> Candidate:
+def _of_embeddings(setting: dict) -> Candidate:
+    _check_keys(setting, OF_EMBEDDINGS)
+    file = setting["embeddings"]
+    if not isinstance(file, str) or not file.lower().endswith(".npy"):
+        raise SettingsError(
+            f"embeddings: {file!r} does not end in .npy: numpy.save writes such a file"
+        )
+    name = setting.get("name", Path(file).stem)
+    if not isinstance(name, str) or not name.strip():
+        raise SettingsError(f"name: {name!r} is not text; write {{embeddings: {file}, name: mine}}")
+    return Candidate("embeddings", name, file)
+
+
+def _check_keys(setting: dict, known: Iterable[str]) -> None:
     for key in setting:
-        if key not in KEYS:
-            raise SettingsError(f"{key}: there is no such setting; {nearest(key, list(KEYS))}")
+        if key not in known:
+            raise SettingsError(
+                f"{key}: there is no such setting; {nearest(str(key), list(known))}"
+            )
+
+
+def _of_file(setting: dict) -> Candidate:
+    _check_keys(setting, KEYS)
     for key in KEYS:
-        if not isinstance(setting.get(key), str) or not setting[key]:
+        if key != "key" and not setting.get(key) or not isinstance(setting.get(key, ""), str):
             raise SettingsError(f"{key}: is missing or not text; {FORMS}")
     file = setting["file"]
-    if Path(file).suffix not in (".safetensors", ".pth", ".pt", ".bin"):
-        raise SettingsError(f"file: {file!r} does not end in .safetensors or .pth")
+    if not file.lower().endswith(ENDINGS):
+        raise SettingsError(f"file: {file!r} does not end in any of {', '.join(ENDINGS)}")
     try:
         model = parse(setting["architecture"])
     except SettingsError as error:
@@ -175,7 +223,50 @@ def _of_file(setting: dict) -> Candidate:
         raise SettingsError(
             f"architecture: {model.label}: a file of weights is for a model of timm or torchvision"
         )
-    return replace(model, source="file", name=model.label, file=file)
+    return replace(model, source="file", name=model.label, file=file, key=setting.get("key", ""))
+
+
+def labels(candidates: Iterable[Candidate]) -> dict[str, str]:
+    """What each is called in tables, by its slug: different names for different candidates.
+
+    A file is called by its name, without the ending; of several with one name its folder is added,
+    or the architecture and key, or both.
+    """
+    found = list(candidates)
+    told = {c.slug: c.label for c in found}
+    for longer in (_with_folder, _with_model, _with_both, _with_digest):
+        named = Counter(told.values())
+        told |= {c.slug: longer(c) for c in found if c.source == "file" and named[told[c.slug]] > 1}
+    return told
+
+
+def _with_folder(candidate: Candidate) -> str:
+    return printable(f"file:{Path(candidate.file).absolute().parent.name}/{_stem(candidate.file)}")
+
+
+def _with_model(candidate: Candidate) -> str:
+    return f"{candidate.label} ({_model_and_key(candidate)})"
+
+
+def _with_both(candidate: Candidate) -> str:
+    return f"{_with_folder(candidate)} ({_model_and_key(candidate)})"
+
+
+def _with_digest(candidate: Candidate) -> str:
+    return f"{candidate.label} {candidate.slug[-8:]}"
+
+
+def _model_and_key(candidate: Candidate) -> str:
+    return printable(", ".join(filter(None, [candidate.model, candidate.key])))
+
+
+def _stem(file: str) -> str:
+    return Path(file.removesuffix(".tar")).stem
+
+
+def _digest(parts: list[str]) -> str:
+    content = "\x1f".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def ranking_name(images: str, ranked: Path) -> str:

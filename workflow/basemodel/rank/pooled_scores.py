@@ -108,7 +108,8 @@ def _of_pair(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         first, second = scale(columns[:, None])[:, 0]
         mixed = (1 - published.ALPHA) * first + published.ALPHA * second
         pair = [None if np.isnan(value) else float(value) for value in mixed]
+    notes = [one.get("note") or NO_ZEROS for one in found[published.FIRST]]
     return [
-        {"value": value, "low": None, "high": None, "note": NO_ZEROS if value is None else None}
-        for value in pair
+        {"value": value, "low": None, "high": None, "note": note if value is None else None}
+        for value, note in zip(pair, notes, strict=True)
     ]

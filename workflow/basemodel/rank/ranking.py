@@ -27,6 +27,7 @@ COPIED = (  # from a card
     "slug", "architecture", "parameters", "multiply_adds", "images_per_second", "licence",
     "source_classes", "sha256", "notes",
 )  # fmt: skip
+SCORING = "the log of its scores has more; leave it out"  # what to do if these fail
 
 
 def ranking(
@@ -49,6 +50,10 @@ def ranking(
     accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
     on.
     """
+    cards = [
+        {**card, "failed": card["failed"] or of_card.get("failed")}
+        for card, of_card in zip(cards, scored, strict=True)
+    ]
     pairs = zip(cards, scored, strict=True)
     used = [(card, of_card) for card, of_card in pairs if not card["failed"]]
     cards_used, scored_used = [card for card, _ in used], [of_card for _, of_card in used]
@@ -56,7 +61,7 @@ def ranking(
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
     untrained = [card["untrained"] for card in cards_used]
-    names_shown = [printable(card["candidate"]) for card in cards_used]
+    names_shown = [printable(card["candidate"], 300) for card in cards_used]
     architectures = [card["architecture"] for card in cards_used]
     trained = [i for i, baseline in enumerate(untrained) if not baseline]
 
@@ -132,9 +137,9 @@ def _failures(cards: Sequence[Mapping[str, Any]]) -> list[Failure]:
     used = {card["architecture"] for card in cards if not card["untrained"] and not card["failed"]}
     return [
         {
-            "name": printable(card["candidate"]),
+            "name": printable(card["candidate"], 300),
             "reason": printable(card["failed"], 1000),
-            "remedy": printable(card["remedy"], 1000),
+            "remedy": printable(card["remedy"] or SCORING, 1000),
         }
         for card in cards
         if card["failed"] and (not card["untrained"] or card["architecture"] in used)
@@ -146,7 +151,7 @@ def _row(
 ) -> RankedCandidate:
     known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
     return {
-        "name": printable(card["candidate"]),
+        "name": printable(card["candidate"], 300),
         **{key: card[key] for key in COPIED},
         "baseline": card["untrained"],
         "rank": None,
@@ -156,7 +161,7 @@ def _row(
         },
         "possible_best": None,
         "behind": None,
-        "side": card["input"][-1],
+        "side": card["input"] and card["input"][-1],
         "imagenet": None if known is None else known / 100,
     }
 
@@ -217,11 +222,12 @@ def _score(name: str, trusted: tuple[str, str]) -> Score:
 
 
 def _static(candidates: Sequence[RankedCandidate]) -> StaticOrder:
-    """By ImageNet accuracy if all have one, else by size."""
+    """By ImageNet accuracy if all have one, else by size; only those that are networks."""
+    networks = [candidate for candidate in candidates if candidate["parameters"] is not None]
     by = "parameters"
-    if candidates and all(candidate["imagenet"] is not None for candidate in candidates):
+    if networks and all(candidate["imagenet"] is not None for candidate in networks):
         by = "imagenet"
-    ordered = sorted(candidates, key=lambda candidate: -candidate[by])
+    ordered = sorted(networks, key=lambda candidate: -candidate[by])
     return {"by": by, "slugs": [candidate["slug"] for candidate in ordered]}
 
 
@@ -233,7 +239,9 @@ def _agreement(candidates: Sequence[RankedCandidate], measured: Mapping[str, Any
         column = [candidate["scores"][name]["value"] for candidate in candidates]
         if any(value is not None for value in column):
             columns[name] = np.array([np.nan if v is None else sign * v for v in column])
-    columns["parameters"] = np.array([float(c["parameters"]) for c in candidates])
+    sizes = [np.nan if c["parameters"] is None else float(c["parameters"]) for c in candidates]
+    if not np.isnan(sizes).all():
+        columns["parameters"] = np.array(sizes)
     rho = [[_rho(first, second) for second in columns.values()] for first in columns.values()]
     return {"scores": list(columns), "rho": rho}
 
@@ -250,10 +258,10 @@ def _timing(cards: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, An
     """Seconds of all jobs together, and the share of them that networks computed."""
     seconds = sum(card["seconds"]["all"] for card in cards) + sum(s["seconds"] for s in scored)
     network = sum(card["seconds"]["network"] for card in cards)
-    devices = sorted({card["device"] for card in cards})
+    devices = sorted({card["device"] for card in cards if card["device"]})
     return {
         "seconds": seconds,
-        "in_networks": network / seconds if seconds else None,
+        "in_networks": network / seconds if devices else None,
         "device": ", ".join(devices),
-        "threads": max((card["threads"] for card in cards), default=None),
+        "threads": max((card["threads"] for card in cards if card["threads"]), default=None),
     }

@@ -41,7 +41,7 @@ class RankedCandidate(TypedDict):
     parameters: int | None
     multiply_adds: int | None
     images_per_second: float | None
-    side: int
+    side: int | None  # None, as all of these, of embeddings without a network
     licence: str | None
     imagenet: float | None  # accuracy
     source_classes: int | None
@@ -103,7 +103,7 @@ class Images(TypedDict):
 
 class StaticOrder(TypedDict):
     by: Literal["parameters", "imagenet"]
-    slugs: list[str]  # best first
+    slugs: list[str]  # best first; without candidates whose size is not known
 
 
 class Agreement(TypedDict):
@@ -118,7 +118,7 @@ class HardImage(TypedDict):
     label: str
     predicted: list[tuple[str, int]]  # class, and the number of candidates that predict it
     candidates: int
-    thumbnail: str  # a data URL
+    thumbnail: str | None  # a data URL; None if there is no such image
 
 
 class Confusion(TypedDict):
@@ -152,7 +152,7 @@ class Verified(TypedDict):
 class Timing(TypedDict):
     seconds: float  # of all jobs together
     in_networks: float | None  # the share of them that networks computed
-    device: str
+    device: str  # empty if there was no network
     threads: int | None
 
 

@@ -1,11 +1,13 @@
 """What is computed from one candidate's arrays: metrics, and predictions for held-out images."""
 
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from basemodel import metrics
+from basemodel.models.failures import told
 from basemodel.seeds import seed_of
 
 PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the classes of held-out images
@@ -13,9 +15,9 @@ NEED_ZEROS = ("S5", "S6")
 HALVES = 10  # random half-samples of the images, without replacement
 MISSING = {
     "labels": "needs labelled images",
-    "featuremaps": "the model gives no single featuremap",
-    "embeddings": "the model gives no embeddings",
-    "probabilities": "the model predicts no source classes",
+    "featuremaps": "there is no single featuremap",
+    "embeddings": "there are no embeddings",
+    "probabilities": "no source classes are predicted",
     "card": "known of this project's base models only",
 }
 NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
@@ -42,7 +44,7 @@ def scored(
             right = np.array(predicted[name]) == given["labels"]
             found[name] = {"terms": {"value": float(right.mean())}, "halves": []}
         else:
-            found[name] = _score(name, given, seed)
+            found[name] = _score_or_note(name, given, seed)
     return found
 
 
@@ -73,6 +75,14 @@ def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
             rows.append(of_class[: len(of_class) // 2 + extra])
         found.append(np.sort(np.concatenate(rows)))
     return found
+
+
+def _score_or_note(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
+    try:
+        return _score(name, given, seed)
+    except Exception as error:
+        traceback.print_exc()
+        return {"note": f"it failed: {told(error)}"}
 
 
 def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A score is worth its cost if its first choice is about as good, once fine-tuned,
 others. The best of all candidates is not known: only a few are fine-tuned.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,20 @@ def compare_shortlist(
     k: int,
     by: str = "linear probe",
     static_by: str = "parameters",
+    fixed: Mapping[str, str] | None = None,
 ) -> Verified:
     """Compare the shortlist by accuracy on the test images, as ranking.json has it under `verify`.
 
     `order`: slugs, best first by the score, whose name is `by`; `static`: the first by the static
     order, whose name is `static_by`, or None. `results`: one per candidate and seed, in any order;
-    those of candidates that are not on the shortlist are ignored.
+    those of candidates that are not on the shortlist are ignored. `fixed`: names by slug of
+    those in the order that cannot be fine-tuned, as they are embeddings; the next ones are instead.
 
     A candidate that failed with any seed is not compared. Raises ValueError if a candidate of the
     shortlist has no results, or if the numbers of test images or of seeds are not the same for all.
     """
-    wanted = shortlist(order, static, k)
+    fixed = fixed or {}
+    wanted = shortlist([slug for slug in order if slug not in fixed], static, k)
     grouped = {slug: _of(slug, results) for slug in wanted}
     titles = {slug: _chosen_as(slug, order, static, by, static_by) for slug in wanted}
     rows = [_row(slug, titles[slug], grouped[slug]) for slug in wanted]
@@ -61,7 +65,10 @@ def compare_shortlist(
             correct[rival["slug"]], correct[first["slug"]], f"{rival['slug']} {first['slug']}"
         )
     seeds = len(grouped[first["slug"]])
-    return {"rows": rows, **found, "sentence": _sentence(rows, found, titles, static, seeds)}
+    sentence = _sentence(rows, found, titles, static, seeds)
+    if left_out := [fixed[slug] for slug in order[:k] if slug in fixed]:
+        sentence += f" Left out, as embeddings cannot be fine-tuned: {', '.join(left_out)}."
+    return {"rows": rows, **found, "sentence": sentence}
 
 
 def interval(one: np.ndarray, other: np.ndarray, name: str = "") -> tuple[float, float]:
