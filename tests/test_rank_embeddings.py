@@ -114,7 +114,7 @@ def test_without_image_files(tmp_path, table):
     first, second = found["candidates"]
     assert [first["name"], second["name"]] == ["embeddings:mine", "embeddings:worse"]
     assert first["parameters"] is first["side"] is first["images_per_second"] is None
-    assert found["controls"] == found["static_order"]["slugs"] == []
+    assert found["baselines"] == found["static_order"]["slugs"] == []
     assert "parameters" not in found["agreement"]["scores"]
     known = {name for name, score in first["scores"].items() if score["value"] is not None}
     assert known == {"LinearProbe", "kNN", "LogME"}
@@ -140,7 +140,7 @@ def test_beside_a_network_on_images(tmp_path, pictures):
     ]
     chosen, cards, found = answer(tmp_path, pictures, named)
     assert [card["failed"] for card in cards.values()] == [None] * 3
-    assert [one["name"] for one in found["controls"]] == ["untrained timm:test_resnet"]
+    assert [one["name"] for one in found["baselines"]] == ["untrained timm:test_resnet"]
     assert 1 not in {image["row"] for image in chosen["probe"]}  # cannot be decoded
     for image in chosen["probe"]:
         assert image["file"] == f"{image['row']}.png" and image["sha256"]
