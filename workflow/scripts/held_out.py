@@ -33,6 +33,7 @@ folds, optimism = evaluate(
     np.load(snakemake.input.curves),
     settings["metrics"],
     scores.names,
+    scores.policies,
     settings["bootstrap"],
     settings["seed"],
 )
