@@ -14,19 +14,20 @@ within,       in one ranking; 2 with 7 models, as in smoke.yaml. Cells share hal
 regret        through their source tasks, or none. A metric's quality is the same for all targets,
               or varies. The truth is the mean over all such experiments, of other targets and other
               models but this size. (The ρ of few models is on average nearer to 0 than that of
-              many: 0.94 for 0.97 in kinds of 10 and 20.)
+              many: 0.95 for 0.97 in kinds of 10 and 20.)
 
 An interval without ends (NaN) counts as a miss. With S simulations a coverage of 95 % has a
 standard error of 22 / √S points: 1.1 of 400.
 
-Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean ...]
+Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean|regret ...]
 """
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from basemodel.metrics import sign
@@ -42,12 +43,13 @@ from basemodel.statistics.bootstrap import (
 from basemodel.statistics.ceiling import INTERVAL_HALVES, ceiling, halves, reliability
 from basemodel.statistics.correlation import rho_of
 from basemodel.statistics.pools import Pools
-from basemodel.statistics.regret import RANDOM, mean_regret_table, regret_table
+from basemodel.statistics.regret import mean_regret_table
 from basemodel.statistics.spearman import spearman
 
+PARTS = ("rho", "ceiling", "mean", "regret")
 RESAMPLES = 200
-TRUTHS = 2000  # experiments whose mean regret is the truth
 SIZES = {20: (5, 5, 5, 5), 60: (10, 20, 10, 20), 180: (10, 20, 10, 20)}
+DESIGNS = ((8, SIZES[60], False), (8, SIZES[60], True), (2, (5, 2), False))
 LEVELS = np.array([-1, 0.5, 0.6, -0.4])  # of the kinds' means, in standard deviations
 QUALITIES = {"S1": 0.5, "S3": 0.9, "LogME": 0.95, "LEEP": 0.98}  # r of four metrics
 
@@ -212,62 +214,68 @@ def regrets(pools: Pools, metric: str) -> np.ndarray:
     return 100 * (pools.accuracy.max(axis=1) - pools.accuracy[np.arange(len(chosen)), chosen])
 
 
-def means(
-    simulations: int,
-    targets: int,
-    sizes: tuple[int, ...],
-    share: float,
-    spread: float,
-    pooled: bool,
-) -> Found:
-    """Mean ρ, mean ρ within kinds, and mean regret, of each metric."""
-    rng = np.random.default_rng([targets, sum(sizes), int(10 * share), int(10 * spread), pooled])
-    design = (kinds(sizes), targets, 3, share, spread, pooled)
+def mean_rho(simulations: int, rng: np.random.Generator, *design: object) -> Found:
+    """Mean ρ and mean ρ within kinds of each metric; design: of `experiment`."""
     true = defaultdict(list)
-    for number in range(TRUTHS):
+    for _ in range(400):
         pools = experiment(rng, *design)
         for metric, r in QUALITIES.items():
-            true[f"regret, r {r}"].append(regrets(pools, metric).mean())
-            if number % 5 == 0:  # they vary less
-                values = pools.metrics[metric], pools.accuracy
-                of_kinds = [
-                    spearman(*(value[:, pools.policies == kind] for value in values))
-                    for kind in np.unique(pools.policies)
-                    if (pools.policies == kind).sum() >= MIN_MODELS
-                ]
-                true[f"mean rho, r {r}"].append(spearman(*values).mean())
-                true[f"mean within, r {r}"].append(np.mean(of_kinds))
-    truths = {claim: float(np.mean(values)) for claim, values in true.items()}
-
-    found = {claim: defaultdict(list) for claim in truths}
+            values = pools.metrics[metric], pools.accuracy
+            of_kinds = [
+                spearman(*(value[:, pools.policies == kind] for value in values))
+                for kind in np.unique(pools.policies)
+                if (pools.policies == kind).sum() >= MIN_MODELS
+            ]
+            true[f"mean rho, r {r}"].append(spearman(*values).mean())
+            true[f"mean within, r {r}"].append(np.mean(of_kinds))
+    found = {claim: defaultdict(list) for claim in true}
     for seed in range(simulations):
         pools = experiment(rng, *design)
         counts = pools.resample(RESAMPLES, seed)
-        table = regret_table(pools)
-        costs = mean_regret_table(table, pools, counts).set_index("metric").drop(RANDOM)
-        rows = comparison.mean_table(
-            pools, rho_of(pools, counts), comparison.rho_within_of(pools, counts)
-        ).set_index("metric")
+        resampled = rho_of(pools, counts), comparison.rho_within_of(pools, counts)
+        rows = comparison.mean_table(pools, *resampled).set_index("metric")
         for metric, r in QUALITIES.items():
             for claim, ends in (
-                (f"regret, r {r}", costs.loc[metric, ["regret_1_low", "regret_1_high"]]),
-                (f"mean rho, r {r}", rows.loc[metric, ["low", "high"]]),
-                (f"mean within, r {r}", rows.loc[metric, ["within_low", "within_high"]]),
+                (f"mean rho, r {r}", ["low", "high"]),
+                (f"mean within, r {r}", ["within_low", "within_high"]),
             ):
-                found[claim]["now"].append((*ends, truths[claim]))
-            claim, of_pools = f"regret, r {r}", regrets(pools, metric)
-            of_targets = of_pools.reshape(-1, targets).mean(axis=0)
+                found[claim]["now"].append((*rows.loc[metric, ends], np.mean(true[claim])))
+    return found
+
+
+def mean_regret(simulations: int, rng: np.random.Generator, *design: object) -> Found:
+    """Mean regret of each metric's first choice; design: of `experiment`."""
+    targets, true = design[1], defaultdict(list)
+    for _ in range(2000):
+        pools = experiment(rng, *design)
+        for metric in QUALITIES:
+            true[metric].append(regrets(pools, metric).mean())
+    found = {f"regret, r {r}": defaultdict(list) for r in QUALITIES.values()}
+    for seed in range(simulations):
+        pools = experiment(rng, *design)
+        table = pd.concat(
+            pd.DataFrame({"metric": metric, "regret_1": regrets(pools, metric)})
+            for metric in QUALITIES
+        )  # the column of regret.regret_table
+        now = mean_regret_table(table, pools, pools.resample(RESAMPLES, seed)).set_index("metric")
+        for (metric, of_pools), claim in zip(
+            table.groupby("metric", sort=False), found, strict=True
+        ):
+            truth = np.mean(true[metric])
+            ends = now.loc[metric, ["regret_1_low", "regret_1_high"]]
+            found[claim]["now"].append((*ends, truth))
+            of_targets = of_pools["regret_1"].to_numpy().reshape(-1, targets).mean(axis=0)
             error = stats.sem(of_targets)
             half = stats.t.ppf(0.975, targets - 1) * error if error > 0 else np.nan
             ends = np.clip(of_targets.mean() + np.array([-half, half]), 0, 100)
-            found[claim]["before"].append((*ends, truths[claim]))
+            found[claim]["before"].append((*ends, truth))
     return found
 
 
 # All ----------------------------------------------------------------------------------------
 
 
-def claims(simulations: int, parts: list[str]) -> Iterator[tuple[str, Found]]:
+def claims(simulations: int, parts: Sequence[str]) -> Iterator[tuple[str, Found]]:
     """The design of each experiment, and what its intervals covered."""
     if "rho" in parts:
         for size in SIZES:
@@ -281,18 +289,18 @@ def claims(simulations: int, parts: list[str]) -> Iterator[tuple[str, Found]]:
                 for apart in (0, 1):
                     name = f"{seeds} seeds, spread {spread}, kinds {'apart' if apart else 'alike'}"
                     yield name, ceilings(simulations, seeds, spread, apart)
-    if "mean" in parts:
-        for targets, sizes, pooled in (
-            (8, SIZES[60], False),
-            (8, SIZES[60], True),
-            (2, (5, 2), False),
-        ):
+    for part, of_part in (("mean", mean_rho), ("regret", mean_regret)):
+        if part not in parts:
+            continue
+        for targets, sizes, pooled in DESIGNS:
             for share, spread in ((0, 0), (0, 0.4), (0.5, 0), (0.5, 0.4)):
                 name = (
                     f"{targets} targets, {sum(sizes)} tasks, {'pooled, ' if pooled else ''}"
                     f"share {share}, spread {spread}"
                 )
-                yield name, means(simulations, targets, sizes, share, spread, pooled)
+                rng = np.random.default_rng(list(name.encode()))
+                design = (kinds(sizes), targets, 3, share, spread, pooled)
+                yield name, of_part(simulations, rng, *design)
 
 
 def row(found: dict[str, list[tuple[float, float, float]]], what: str) -> dict[str, float]:
@@ -309,11 +317,11 @@ def row(found: dict[str, list[tuple[float, float, float]]], what: str) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=["rho", "ceiling", "mean", []])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--simulations", type=int, default=400)
     options = parser.parse_args()
     print(f"{'':52}{'before: covers, width':>26}{'now: covers (below, above), width':>40}")
-    for design, found in claims(options.simulations, options.parts or ["rho", "ceiling", "mean"]):
+    for design, found in claims(options.simulations, options.parts or PARTS):
         print(design)
         for claim, of_claim in found.items():
             now = row(of_claim, "now")
