@@ -68,6 +68,9 @@ if CUT_ARCHITECTURES and CUT_METRICS:
 
 for name, (tables, drawn, named) in FIGURES.items():
     file = PATTERNS.get(name, name)
+    caption = f"workflow/report/{name}.rst"
+    if not Path(workflow.basedir, caption).is_file():  # otherwise only --report would miss it
+        raise SystemExit(f"{caption}: is missing: write the caption of {name} there")
 
     rule:
         name:
@@ -77,7 +80,7 @@ for name, (tables, drawn, named) in FIGURES.items():
         output:
             svg=report(
                 f"<results>/figures/{file}.svg",
-                caption=f"../report/{name}.rst",
+                caption=f"../../{caption}",
                 category="Figures",
             ),
             pdf=f"<results>/figures/{file}.pdf",

@@ -98,7 +98,7 @@ rule rank_candidate:
     params:
         code=fingerprint("rank_candidate.py"),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             weights=weights_of(wildcards),
             failures=failures_of(wildcards),
             dtype=config["probe"]["dtype"],
@@ -165,7 +165,7 @@ rule rank_finetune:
     params:
         code=fingerprint("rank_finetune.py"),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             tuning=RANK_TUNING,
             seed=int(wildcards.seed),
         ),

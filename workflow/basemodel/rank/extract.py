@@ -116,7 +116,7 @@ def of(candidate: Candidate) -> dict[str, Any]:
         "file": candidate.file or None,
         "architecture": candidate.architecture,
         "untrained": candidate.untrained,
-        "control": candidate.control.slug,
+        "baseline": candidate.baseline.slug,
         "failed": None,
         "remedy": None,
         "versions": _versions(candidate),
