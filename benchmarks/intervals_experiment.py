@@ -48,6 +48,7 @@ from basemodel.statistics.spearman import spearman
 
 PARTS = ("rho", "ceiling", "mean", "regret")
 RESAMPLES = 200
+TRUTHS = 2000  # experiments whose mean is the truth; a fifth for ρ, a hundredth for ceilings
 SIZES = {20: (5, 5, 5, 5), 60: (10, 20, 10, 20), 180: (10, 20, 10, 20)}
 DESIGNS = ((8, SIZES[60], False), (8, SIZES[60], True), (2, (5, 2), False))
 LEVELS = np.array([-1, 0.5, 0.6, -0.4])  # of the kinds' means, in standard deviations
@@ -138,7 +139,7 @@ def ceilings(simulations: int, seeds: int, spread: float, apart: float) -> Found
     rng = np.random.default_rng([seeds, int(1000 * spread), int(apart)])
     kind = kinds(SIZES[60])
     true = defaultdict(list)
-    for _ in range(20):
+    for _ in range(TRUTHS // 100):
         many = kinds((250, 500, 250, 500))
         correct, worth = answers(rng, many, seeds, spread, apart)
         accuracy = correct[0].mean(axis=1)
@@ -217,7 +218,7 @@ def regrets(pools: Pools, metric: str) -> np.ndarray:
 def mean_rho(simulations: int, rng: np.random.Generator, *design: object) -> Found:
     """Mean ρ and mean ρ within kinds of each metric; design: of `experiment`."""
     true = defaultdict(list)
-    for _ in range(400):
+    for _ in range(TRUTHS // 5):
         pools = experiment(rng, *design)
         for metric, r in QUALITIES.items():
             values = pools.metrics[metric], pools.accuracy
@@ -246,7 +247,7 @@ def mean_rho(simulations: int, rng: np.random.Generator, *design: object) -> Fou
 def mean_regret(simulations: int, rng: np.random.Generator, *design: object) -> Found:
     """Mean regret of each metric's first choice; design: of `experiment`."""
     targets, true = design[1], defaultdict(list)
-    for _ in range(2000):
+    for _ in range(TRUTHS):
         pools = experiment(rng, *design)
         for metric in QUALITIES:
             true[metric].append(regrets(pools, metric).mean())

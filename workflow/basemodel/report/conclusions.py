@@ -30,8 +30,8 @@ def too_few(mean_rho: pd.DataFrame, correlation: pd.DataFrame) -> Iterator[str]:
     found = "is unknown" if np.isinf(width) else f"is {width:.1f} wide, of 2 that are possible"
     yield from wrap(
         f"TOO FEW TO CONCLUDE ANYTHING: base models of an architecture: {models}; targets: "
-        f"{targets}. The 95 % interval of a mean rho {found} (the median over metrics). The numbers "
-        "below show that the workflow works, not which metric does.",
+        f"{targets}. The 95 % interval of a mean rho {found} (the median over metrics). The "
+        "numbers below show that the workflow works, not which metric does.",
         WIDTH,
     )
     yield ""

@@ -195,9 +195,9 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
         return
     singles = pairs[pairs["second"] == ""]
     single = singles.sort_values("mean_rho", ascending=False, kind="stable").iloc[0]
-    yield "Pair and alpha were chosen on the cells that they are reported on, and so look better than"
-    yield "on a new target: what is left there is said below. The variance is that of the population"
-    yield "of cells."
+    yield "Pair and alpha were chosen on the cells that they are reported on, and so look better"
+    yield "than on a new target: what is left there is said below. The variance is that of the"
+    yield "population of cells."
     yield ""
     yield f"{'':22}{'this experiment':38}published"
     theirs = _pair(PUBLISHED, titles={})

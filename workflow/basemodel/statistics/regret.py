@@ -96,8 +96,9 @@ def mean_regret_table(table: pd.DataFrame, pools: Pools, counts: np.ndarray) -> 
 
     If a metric took the best in all of T targets, it might still miss it in a share of up to
     1 − 0.025^(1/T) of others (Clopper and Pearson, Biometrika 26, 1934). No interval ends earlier
-    than if each such miss cost the distance of the best model from the next accuracy below. The
-    ends are NaN where nothing varies otherwise.
+    than if each such miss cost the distance of the best model from the next accuracy below. Where
+    targets have equal regrets by chance, nothing is known of how they vary, and the interval is all
+    that is possible.
     """
     values = {**pools.metrics, RANDOM: np.zeros_like(pools.accuracy)}
     next_best = _next_best(pools.accuracy)
@@ -137,7 +138,9 @@ def _mean_loss(
         return mean, 0.0, step * missed
     if mean >= most:
         return mean, most * (1 - missed), most
-    return mean, low, float(np.maximum(high, step * missed))
+    if np.isnan(low):  # equal by rounding
+        return mean, 0.0, most
+    return mean, low, max(high, step * missed)
 
 
 def _resampled(
