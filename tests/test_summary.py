@@ -114,12 +114,11 @@ def test_table_of_rho():
     arguments = tables()
     correlation = arguments[3]
     correlation["rho"] = [0.7, -0.7, 0.6994, np.nan, -0.81, 0.2] * 2
-    correlation["low"] = [-0.1, -0.9, 0.01, np.nan, -0.9, np.nan] * 2
-    correlation["high"] = [0.9, -0.01, 0.9, np.nan, 0.1, np.nan] * 2
+    correlation["p_value"] = [0.053, 0.04, 0.049, np.nan, 0.06, 0.6] * 2
     lines = lines_of(*arguments)
     n = "Each rho is over the base models of one architecture: n = 8. A dash: it is undefined."
     section = lines[lines.index(n) :]
-    assert section[1].startswith("* marks a rho whose 95 % interval excludes 0")
+    assert section[1].startswith("* marks one that differs significantly from 0")
     assert fields(section, "AlexNet", "Oxford", "Flowers-102") == ["0.700", "-0.700*", "0.699*"]
     assert fields(section, "VGG16", "Describable", "Textures") == ["-", "-0.810", "0.200"]
     assert "|rho| >= 0.7: 6 of 10, 2 more being undefined" in section

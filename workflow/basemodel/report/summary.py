@@ -17,6 +17,7 @@ SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 
 TARGET_RATIO = 3  # mean fine-tuned accuracy ≥ 3 × chance
 TARGET_SPAN = 0.10  # best minus worst fine-tuned accuracy ≥ 10 points
 
+SIGNIFICANT = 0.05  # p of a ρ
 METRICS_A_ROW = 8  # in the table of ρ, within 100 columns
 PUBLISHED = {  # as a row of the pairs
     "first": published.FIRST,
@@ -151,7 +152,7 @@ def _correlations(
     yield "Metrics of which smaller is better are negated, as in the published Figure 2."
     n = correlation["n"].max()
     yield f"Each rho is over the base models of one architecture: n = {n}. A dash: it is undefined."
-    yield "* marks a rho whose 95 % interval excludes 0, as by chance one in 20 does."
+    yield "* marks one that differs significantly from 0 (p < 0.05), as by chance one in 20 does."
     metrics = list(dict.fromkeys(correlation["metric"]))
     table = correlation.set_index(["architecture", "target", "metric"])
     cells = list(dict.fromkeys(table.index.droplevel("metric")))
@@ -182,7 +183,7 @@ def _correlations(
 def _rho(row: pd.Series) -> str:
     if pd.isna(row["rho"]):
         return f"{'-':>7} "
-    return f"{row['rho']:7.3f}{'*' if row['low'] > 0 or row['high'] < 0 else ' '}"
+    return f"{row['rho']:7.3f}{'*' if row['p_value'] < SIGNIFICANT else ' '}"
 
 
 def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
