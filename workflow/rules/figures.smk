@@ -91,7 +91,12 @@ for name, (tables, drawn, named) in FIGURES.items():
         conda:
             "../../envs/environment.yaml"
         params:
-            code=fingerprint("figure.py", f"basemodel.report.figures.{name}", *module_names(named)),
+            code=fingerprint(
+                "figure.py",
+                f"basemodel.report.figures.{name}",
+                *module_names(named),
+                *ARCHITECTURE_MODULES,
+            ),
             settings=ordered(figure=name, dpi=config["figures"]["dpi"], **drawn),
         script:
             "../scripts/figure.py"

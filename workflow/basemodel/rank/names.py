@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basemodel.models.catalog import ARCHITECTURES
+from basemodel.models import catalog
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
@@ -144,10 +144,10 @@ def parse(setting: Any) -> Candidate:
 
 def _base(setting: str, name: str) -> Candidate:
     architecture, _, task = name.partition("/")
-    if architecture not in ARCHITECTURES:
+    if architecture not in catalog.available():
         raise SettingsError(
             f"{setting!r}: this project has no architecture {architecture!r}; "
-            f"{nearest(architecture, list(ARCHITECTURES))}"
+            f"{nearest(architecture, catalog.available())}"
         )
     if not NAME.fullmatch(task):
         raise SettingsError(f"{setting!r}: write base:ARCHITECTURE/SOURCE_TASK")
