@@ -12,23 +12,45 @@ from basemodel.statistics.bootstrap import (
     resample,
     resampled_rho,
     resampled_rho_within,
+    within_bounds,
 )
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.spearman import spearman
 
 
-def test_resamples_are_of_all_source_tasks_and_follow_from_the_seed():
-    counts = resample(7, 50, 3)
-    assert counts.shape == (51, 7) and (counts.sum(axis=1) == 7).all() and counts.max() > 1
+def one_kind(tasks):
+    return np.zeros(tasks)
+
+
+def test_resamples_keep_the_number_of_each_kind_and_follow_from_the_seed():
+    kinds = np.array(list("abbabbbc"))
+    counts = resample(kinds, 50, 3)
+    assert counts.shape == (51, 8) and counts.max() > 1
+    for kind, number in (("a", 2), ("b", 5), ("c", 1)):
+        np.testing.assert_allclose(counts[:, kinds == kind].sum(axis=1), number)
     assert (counts[0] == 1).all()  # the estimate
-    np.testing.assert_array_equal(resample(7, 50, 3), counts)
-    assert (resample(7, 50, 4) != counts).any()
-    assert abs(resample(5, 4000, 0).mean(axis=0) - 1).max() < 0.06  # each task equally often
+    assert (counts[:, kinds == "c"] == 1).all()  # the only one of its kind
+    np.testing.assert_array_equal(resample(kinds, 50, 3), counts)
+    assert (resample(kinds, 50, 4) != counts).any()
+    assert abs(resample(kinds, 4000, 0).mean(axis=0) - 1).max() < 0.06  # each task equally often
 
 
-def repeated(x, y, counts):
+def test_the_variance_of_a_mean_over_resamples_is_unbiased_in_small_kinds():
+    kinds, values = np.array(list("aaabb")), np.array([1.0, 4, 5, 0, 1])
+    means = resample(kinds, 40_000, 0)[1:] @ values / 5
+    of_kinds = [values[kinds == kind] for kind in "ab"]
+    expected = sum(len(v) * v.var(ddof=1) for v in of_kinds) / 5**2
+    assert means.var() == pytest.approx(expected, rel=0.03)
+
+
+def times(counts):
+    """How often each of n models of one kind is taken, if n − 1 are, each counted n / (n − 1)."""
+    n = counts.shape[1]
+    return np.rint(counts * (n - 1) / n).astype(int)
+
+
+def repeated(x, y, times):
     """ρ by scipy among models that are there as often as they are taken; NaN if constant."""
-    times = counts.astype(int)
     x, y = np.repeat(x, times), np.repeat(y, times)
     constant = len(set(x)) < 2 or len(set(y)) < 2
     return np.nan if constant else stats.spearmanr(x, y).statistic
@@ -40,10 +62,10 @@ small = arrays(np.float64, (2, 9), elements=st.sampled_from([-2.0, 0.0, 1.0, 3.5
 @settings(max_examples=60, deadline=None)
 @given(small, st.integers(0, 10**6))
 def test_a_resample_is_scipys_rho_of_repeated_models(pair, seed):
-    counts = resample(9, 5, seed)
+    counts = resample(one_kind(9), 5, seed)
     x, y = pair
     finite = [np.where(np.isinf(v), 9.0, v) for v in pair]  # scipy knows no infinite ranks
-    expected = [repeated(*finite, row) for row in counts]
+    expected = [repeated(*finite, row) for row in times(counts)]
     np.testing.assert_allclose(resampled_rho(x, y, counts), expected, atol=1e-12)
 
 
@@ -65,8 +87,9 @@ def test_within_policies_is_the_mean_of_scipys():
     rng = np.random.default_rng(1)
     policies = np.array(list("aaaaabbbbbbcc"))  # two models of policy c have no ρ worth averaging
     x, y = rng.integers(0, 5, (2, 13)).astype(float)
-    counts = resample(13, 40, 1)
-    for row, found in zip(counts, resampled_rho_within(x, y, policies, counts), strict=True):
+    counts = resample(one_kind(13), 40, 1)
+    rho = resampled_rho_within(x, y, policies, counts)
+    for row, found in zip(times(counts), rho, strict=True):
         of_policies = [repeated(*(v[policies == k] for v in (x, y, row))) for k in "ab"]
         assert found == pytest.approx(np.nanmean(of_policies), abs=1e-12)
     assert np.isnan(resampled_rho_within(x[-2:], y[-2:], policies[-2:], counts[:, -2:])).all()
@@ -84,12 +107,23 @@ def test_within_policies_is_blind_to_differences_between_them():
 # The interval of one ρ ----------------------------------------------------------------------
 
 
-def test_an_interval_is_percentiles_of_defined_resamples():
-    resampled = np.stack([np.linspace(-1, 1, 1001), np.full(1001, np.nan), np.ones(1001)])
+def test_an_interval_is_fishers_with_the_standard_error_of_defined_resamples():
+    resampled = np.stack([np.linspace(0.5, 0.9, 1001), np.full(1001, np.nan), np.ones(1001)])
     resampled[0, 500] = np.nan
-    np.testing.assert_allclose(interval(resampled)[:, 0], [-0.95, 0.95], atol=0.003)
+    resampled[:, 0] = [0.8, 0.8, 1]  # the estimate
+    error = np.nanstd(resampled[0, 1:], ddof=1)
+    expected = np.tanh(np.arctanh(0.8) + np.array([-1.96, 1.96]) * error / (1 - 0.8**2))
+    np.testing.assert_allclose(interval(resampled)[:, 0], expected, atol=1e-4)
     assert np.isnan(interval(resampled)[:, 1:]).all()  # nothing defined; nothing varies
-    assert np.isnan(interval(np.empty((4, 0)))).all()
+    assert np.isnan(interval(np.ones((4, 1)))).all()
+
+
+def test_an_interval_within_bounds_is_longer_on_the_side_away_from_the_near_one():
+    low, high = within_bounds(1.0, 0.8, (0, 100))
+    assert 0 < low < 1 < high < 100 and high - 1 > 1 - low
+    assert np.log([low, high]) == pytest.approx([-0.8, 0.8], abs=0.02)  # nearly the logarithm
+    np.testing.assert_allclose(within_bounds(50.0, 0.1, (0, 100)), [49.9, 50.1], atol=1e-4)
+    assert np.isnan(within_bounds(0.0, 1.0, (0, 100))).all()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +144,7 @@ def test_intervals_cover_the_true_rho(n, rho, levels):
     truth = stats.spearmanr(*sample(10**5)).statistic if levels else rho
     covered = 0
     for seed in range(300):
-        low, high = interval(resampled_rho(*sample(n), resample(n, 300, seed)[1:]))
+        low, high = interval(resampled_rho(*sample(n), resample(one_kind(n), 300, seed)))
         covered += low <= truth <= high
     assert 0.92 <= covered / 300 <= 0.98
 
@@ -125,8 +159,11 @@ def test_targets_alone_by_the_t_interval_of_their_means():
     mean, low, high = mean_interval(values, targets)
     expected = stats.ttest_1samp(of_targets, 0).confidence_interval(0.95)
     assert mean == pytest.approx(np.mean(of_targets))
-    assert (low, high) == pytest.approx((expected.low, expected.high))
-    assert mean_interval(values, targets, bounds=(0, 0.6))[1:] == (0, 0.6)
+    half = (expected.high - expected.low) / 2
+    z = np.arctanh(mean) + np.array([-half, half]) / (1 - mean**2)
+    assert (low, high) == pytest.approx(tuple(np.tanh(z)))
+    wide = mean_interval(values, targets, bounds=(-1000, 1000))[1:]
+    assert wide == pytest.approx((expected.low, expected.high), rel=0.01)
 
 
 def test_undefined_cells_are_left_out():
@@ -139,13 +176,14 @@ def test_undefined_cells_are_left_out():
 def test_noise_that_targets_share_adds_and_their_own_does_not():
     rng = np.random.default_rng(3)
     values, targets = np.array([0.1, 0.5, 0.6]), list("abc")
-    half = np.diff(mean_interval(values, targets)[1:])[0] / 2
+    wide = (-1000, 1000)  # far away
+    half = np.diff(mean_interval(values, targets, bounds=wide)[1:])[0] / 2
     common = np.tile(rng.normal(0, 0.2, 5000), (3, 1))
-    _, low, high = mean_interval(values, targets, common)
+    _, low, high = mean_interval(values, targets, common, wide)
     t = stats.t.ppf(0.975, 2)
-    assert (high - low) / 2 == pytest.approx(np.hypot(half, t * common[0].std(ddof=1)))
+    assert (high - low) / 2 == pytest.approx(np.hypot(half, t * common[0].std(ddof=1)), rel=1e-4)
     own = rng.normal(0, 0.2, (3, 200_000))  # the spread of the targets contains it
-    _, low, high = mean_interval(values, targets, own)
+    _, low, high = mean_interval(values, targets, own, wide)
     assert (high - low) / 2 == pytest.approx(half, rel=0.02)
 
 
@@ -159,9 +197,9 @@ def test_one_target_has_the_interval_of_its_source_tasks():
 
 def test_a_mean_of_correlations_stays_below_one():
     values, targets = np.array([0.99, 0.8, 0.999]), list("abc")
-    _, low, high = mean_interval(values, targets, correlations=True)
-    assert -1 < low < values.mean() < high < 1 < mean_interval(values, targets)[2]
-    assert np.isnan(mean_interval(np.ones(3), targets, correlations=True)[1:]).all()
+    _, low, high = mean_interval(values, targets)
+    assert -1 < low < values.mean() < high < 1
+    assert np.isnan(mean_interval(np.ones(3), targets)[1:]).all()
 
 
 @pytest.mark.parametrize(("mean", "spread"), [(0.6, 0.15), (0.6, 0.0), (0.85, 0.05)])
@@ -178,14 +216,12 @@ def test_intervals_cover_the_mean_over_targets_and_differences(mean, spread):
     covered = np.zeros(2)
     simulations = 120
     for seed in range(simulations):
-        counts = resample(n, 100, seed)
+        counts = resample(one_kind(n), 100, seed)
         accuracy, rho = shared(), []
         for _ in range(2):  # two metrics, equally good
             r = np.clip(rng.normal(mean, spread, 8), -0.97, 0.97)[targets][:, None]
             rho.append(resampled_rho(r * accuracy + np.sqrt(1 - r**2) * shared(), accuracy, counts))
-        for k, (values, true, is_rho) in enumerate(
-            [(rho[0], truth, True), (rho[0] - rho[1], 0, False)]
-        ):
-            _, low, high = mean_interval(values[:, 0], targets, values[:, 1:], correlations=is_rho)
+        for k, (values, true, most) in enumerate([(rho[0], truth, 1), (rho[0] - rho[1], 0, 2)]):
+            _, low, high = mean_interval(values[:, 0], targets, values[:, 1:], (-most, most))
             covered[k] += low <= true <= high
     assert (covered / simulations >= 0.91).all()  # near 95 %, with a standard error of 2 %

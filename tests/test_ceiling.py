@@ -59,12 +59,13 @@ def test_reliability_is_scipys_rho_stepped_up(seeds):
 
 def test_without_noise_the_ceiling_is_one_and_with_noise_alone_near_zero():
     right = np.arange(40)[None, None] < np.arange(10, 34)[None, :, None]
-    counts = resample(24, 50, 0)
+    policies = np.repeat(["a", "b"], 12)
+    counts = resample(policies, 50, 0)
     clear = np.tile(np.repeat(right, 50, axis=2), (2, 1, 1))  # 2,000 images
-    found = ceiling(clear, np.repeat(["a", "b"], 12), counts, 0)
+    found = ceiling(clear, policies, counts, 0)
     assert found["between_seeds"] == pytest.approx(1) and found["ceiling"] > 0.99
     noise = np.random.default_rng(2).random((2, 60, 500)) < 0.7
-    found = ceiling(noise, KINDS, resample(60, 200, 0), 0)
+    found = ceiling(noise, KINDS, resample(KINDS, 200, 0), 0)
     assert found["reliability"] < 0.2 and found["low"] == 0
 
 
@@ -76,7 +77,7 @@ def test_a_metric_that_knows_the_truth_reaches_it_on_average(seeds, spread, of_t
     found, reached = [], []
     for seed in range(40):
         correct, worth = answers(rng, seeds, 400, spread, of_training)
-        found.append(ceiling(correct, KINDS, resample(60, 2, seed), seed)["ceiling"])
+        found.append(ceiling(correct, KINDS, resample(KINDS, 2, seed), seed)["ceiling"])
         reached.append(float(spearman(worth, correct[0].mean(axis=1))))
     assert np.mean(found) == pytest.approx(np.mean(reached), abs=0.025)  # a standard error: 0.008
 
@@ -84,7 +85,7 @@ def test_a_metric_that_knows_the_truth_reaches_it_on_average(seeds, spread, of_t
 def test_with_one_seed_the_noise_of_training_counts_as_worth():
     rng = np.random.default_rng(5)
     correct, worth = answers(rng, 2, 1000, 0.03, 0.03)
-    counts = resample(60, 100, 0)
+    counts = resample(KINDS, 100, 0)
     two, one = (ceiling(c, KINDS, counts, 0) for c in (correct, correct[:1]))
     assert (two["seeds"], one["seeds"]) == (2, 1) and np.isnan(one["between_seeds"])
     assert one["ceiling"] > two["ceiling"] + 0.1
@@ -94,9 +95,11 @@ def test_with_one_seed_the_noise_of_training_counts_as_worth():
 
 
 def test_too_few_models_have_none():
-    found = ceiling(np.eye(2, 8, dtype=bool)[None], np.array(["a", "b"]), resample(2, 9, 0), 0)
+    kinds = np.array(["a", "b"])
+    found = ceiling(np.eye(2, 8, dtype=bool)[None], kinds, resample(kinds, 9, 0), 0)
     assert np.isnan([found["ceiling"], found["ceiling_within"], found["low"]]).all()
-    nothing = ceiling(np.ones((2, 5, 1), bool), np.array(list("aaaaa")), resample(5, 0, 0), 0)
+    kinds = np.array(list("aaaaa"))
+    nothing = ceiling(np.ones((2, 5, 1), bool), kinds, resample(kinds, 0, 0), 0)
     assert np.isnan([nothing["ceiling"], nothing["between_seeds"], nothing["high"]]).all()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from basemodel.report.conclusions import conclusions
+from basemodel.report.conclusions import conclusions, held_out, too_few
 
 PAPER = ["S1", "S3"]
 ONE, SEVERAL = "one architecture", "all architectures"
@@ -36,7 +36,7 @@ def comparison(scopes=(ONE, SEVERAL)) -> dict[str, pd.DataFrame]:
         columns=["scope", "first", "second", "difference", "low", "high"],
     )
     mean_regret = pd.DataFrame(
-        [(scope, m, 2.5, -0.5, 5.5) for scope in scopes for m in [*means, "random"]],
+        [(scope, m, 2.5, 0.5, 5.5) for scope in scopes for m in [*means, "random"]],
         columns=["scope", "metric", "regret_1", "regret_1_low", "regret_1_high"],
     )
     ceiling = pd.DataFrame(
@@ -64,7 +64,9 @@ def comparison(scopes=(ONE, SEVERAL)) -> dict[str, pd.DataFrame]:
 
 
 def text(**changed) -> str:
-    lines = list(conclusions(*(comparison() | changed).values(), PAPER))
+    tables = comparison() | changed
+    optimism = tables.pop("optimism")
+    lines = [*conclusions(*tables.values(), PAPER), *held_out(optimism)]
     assert all(len(line) <= 100 for line in lines)
     return " ".join(" ".join(lines).split())
 
@@ -80,19 +82,22 @@ def test_what_is_real_and_what_is_not():
 
 
 def test_the_table_is_ordered_and_ends_with_chance_and_the_ceiling():
-    lines = list(conclusions(*comparison().values(), PAPER))
-    start = lines.index("Over the base models of one architecture, the mean over cells:")
+    tables = comparison()
+    del tables["optimism"]
+    lines = list(conclusions(*tables.values(), PAPER))
+    of = "mean over 2 cells of 2 targets"
+    start = lines.index(f"Over the base models of one architecture, {of}:")
     names = [line.split()[0] for line in lines[start + 2 : start + 8]]
     assert names == ["LogME", "S3", "S1", "source_accuracy", "random", "ceiling"]
     row = " ".join(lines[start + 2].split())
-    assert row == "LogME 0.80 (0.70 to 0.90) 0.40 (0.20 to 0.60) 0.90 2.5 (0.0 to 5.5)"
+    assert row == "LogME 0.80 (0.70 to 0.90) 0.40 (0.20 to 0.60) 0.90 2.5 (0.5 to 5.5)"
     assert lines[start + 7].split() == ["ceiling", "0.92", "0.80"]  # means over defined cells
     assert [line for line in lines if line.startswith("ceiling")][1].split()[1:] == ["0.98", "0.97"]
 
 
 def test_the_pair_in_sample_and_held_out():
     assert (
-        "The pair of section 3 is better than its better half by 0.01 (-0.01 to 0.03) on the cells "
+        "The pair is better than its better half by 0.01 (-0.01 to 0.03) on the cells "
         "that it was chosen on. Chosen without one target and judged on it, the gain is 0.00 "
         "(-0.02 to 0.02), and the mean rho of the pair 0.83 (0.70 to 0.90): an optimism of 0.01 "
         "(-0.03 to 0.05)."
@@ -116,3 +121,17 @@ def test_what_is_undefined_is_not_claimed(what):
     else:
         tables["optimism"].loc[:, "in_sample":] = np.nan
         assert "No pair was chosen" in text(**tables)
+
+
+def test_too_few_to_conclude_anything_follows_from_the_widths():
+    correlation = pd.DataFrame({"target": ["a", "b"], "n": [7, 7]})
+    mean_rho = comparison()["mean_rho"]
+    assert list(too_few(mean_rho, correlation)) == []  # intervals of 0.2
+    wide = mean_rho.assign(low=-0.9, high=0.8)
+    said = " ".join(too_few(wide, correlation))
+    assert said.startswith(
+        "TOO FEW TO CONCLUDE ANYTHING: base models of an architecture: 7; targets: 2. The 95 % "
+        "interval of a mean rho is 1.7 wide"
+    )
+    unknown = mean_rho.assign(low=np.nan, high=np.nan)
+    assert "interval of a mean rho is unknown" in " ".join(too_few(unknown, correlation))

@@ -29,7 +29,8 @@ def made(seed, skill=0.0, cells=6, models=30, metrics=3):
 
 def evaluated(scaled, accuracy, cells=CELLS, names=NAMES, resamples=50):
     found = curves(scaled, accuracy, ALPHAS)
-    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, resamples, 0)
+    kinds = np.zeros(accuracy.shape[1])
+    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, kinds, resamples, 0)
 
 
 @pytest.mark.parametrize("seed", range(4))

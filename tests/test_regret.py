@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pools import Pools
 from basemodel.statistics.regret import mean_regret_table, regret, regret_table
 
@@ -100,11 +99,67 @@ def test_tables_have_a_random_choice_and_means_over_targets():
     table = regret_table(pools())
     assert list(table["metric"][:3]) == ["S1", "S2", "random"] and len(table) == 12
     assert (table.loc[table["metric"] == "S1", "regret_1"] == 0).all()
-    means = mean_regret_table(table).set_index("metric")
-    chosen = table[table["metric"] == "random"]
-    expected = mean_interval(chosen["regret_1"].to_numpy(), chosen["target"], bounds=(0, 100))
-    columns = ["regret_1", "regret_1_low", "regret_1_high"]
-    np.testing.assert_allclose(means.loc["random", columns].astype(float), expected)
+    counts = pools().resample(100, 0)
+    means = mean_regret_table(table, pools(), counts).set_index("metric")
     assert means.loc["S1", "regret_1"] < means.loc["random", "regret_1"]
     assert means.loc["random", "regret_1"] < means.loc["S2", "regret_1"]
-    assert (means["hit_1_high"].dropna() <= 1).all() and isinstance(means, pd.DataFrame)
+    random = table[table["metric"] == "random"]
+    assert means.loc["random", "hit_3"] == pytest.approx(random["hit_3"].mean())
+    for name in ("regret_1", "regret_5", "relative", "hit_1", "hit_5"):
+        value, low, high = (means[f"{name}{end}"] for end in ("", "_low", "_high"))
+        assert ((low <= value) & (value <= high)).all()  # every answer has an interval
+    assert isinstance(means, pd.DataFrame) and set(means["scope"]) == {"one architecture"}
+
+
+def mean_regrets(accuracy, metric, targets):
+    """mean_regret_table's row of one metric; accuracy, metric: [targets, models]."""
+    found = Pools(
+        scope="one architecture",
+        names=[("x", f"t{t}") for t in range(targets)],
+        subsets=[str(n) for n in range(accuracy.shape[1])],
+        policies=np.repeat(["p", "q"], accuracy.shape[1] // 2),
+        accuracy=accuracy,
+        columns={"S1": {"value": metric}},
+    )
+    counts = found.resample(100, 0)
+    return mean_regret_table(regret_table(found), found, counts).set_index("metric").loc["S1"]
+
+
+@pytest.mark.parametrize("targets", [2, 8])
+def test_without_any_regret_a_miss_in_other_targets_is_still_possible(targets):
+    rng = np.random.default_rng(0)
+    accuracy = np.sort(rng.random((targets, 12)), axis=1)
+    row = mean_regrets(accuracy, accuracy, targets)
+    missed = 1 - 0.025 ** (1 / targets)  # scipy's exact interval of 0 in so many
+    exact = stats.binomtest(0, targets).proportion_ci(0.95, "exact")
+    assert exact.high == pytest.approx(missed)
+    gap = 100 * (accuracy[:, -1] - accuracy[:, -2]).mean()
+    assert (row["regret_1"], row["regret_1_low"]) == (0, 0)
+    assert row["regret_1_high"] == pytest.approx(missed * gap)
+    assert (row["hit_1"], row["hit_1_high"]) == (1, 1)
+    assert row["hit_1_low"] == pytest.approx(1 - missed)
+    assert row["relative"] == 1 and 0 < row["relative_low"] < 1
+    always = mean_regrets(accuracy, -accuracy, targets)
+    assert (always["hit_1"], always["hit_1_low"]) == (0, 0)
+    assert always["hit_1_high"] == pytest.approx(missed)
+
+
+def test_the_interval_of_a_regret_is_longer_above_and_never_below_zero():
+    rng = np.random.default_rng(1)
+    accuracy = rng.random((8, 12))
+    row = mean_regrets(accuracy, accuracy + rng.normal(0, 0.1, accuracy.shape), 8)
+    assert 0 < row["regret_1_low"] < row["regret_1"] < row["regret_1_high"] < 100
+    assert row["regret_1_high"] - row["regret_1"] > row["regret_1"] - row["regret_1_low"]
+
+
+def test_two_equal_regrets_say_nothing_of_how_they_vary():
+    accuracy = np.tile([0.5, 0.6, 0.7, 0.75, 0.2, 0.3], (2, 1))
+    row = mean_regrets(accuracy, np.tile([0.0, 0, 9, 0, 0, 0], (2, 1)), 2)
+    assert row["regret_1"] == pytest.approx(5)
+    assert 0 <= row["regret_1_low"] < 0.1 and row["regret_1_high"] > 99
+
+
+def test_one_target_says_nothing_of_others():
+    accuracy = np.arange(12.0)[None] / 20
+    row = mean_regrets(accuracy, accuracy, 1)
+    assert row["regret_1"] == 0 and np.isnan([row["regret_1_low"], row["regret_1_high"]]).all()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import jobs
-from basemodel.report.conclusions import conclusions
+from basemodel.report.conclusions import conclusions, held_out, too_few
 from basemodel.report.summary import summarise
 from basemodel.run.versions import COLUMNS
 from basemodel.statistics.pairs import alpha_grid, scale, search
@@ -17,7 +17,9 @@ from test_correlation import correlations
 ARCHITECTURES = ["alexnet", "vgg16"]
 TARGETS = ["flowers", "dtd"]
 METRICS = ["S1", "S5", "S6"]
+TOO_FEW, LEFT = ["(too few)", ""], ["(what is left held out)"]
 BELIEVED = ["(which metric to believe)"]
+LINES = (TOO_FEW, LEFT, BELIEVED)
 
 
 def tables(source=0.5, spread=0.3):
@@ -65,7 +67,7 @@ def tables(source=0.5, spread=0.3):
 
 
 def lines_of(*arguments, comparable=False, why="glyphs are not ImageNet") -> list[str]:
-    text = summarise(*arguments, BELIEVED, comparable=comparable, why=why)
+    text = summarise(*arguments, *LINES, comparable=comparable, why=why)
     assert text.endswith("\n")
     lines = text[:-1].split("\n")
     assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
@@ -112,11 +114,13 @@ def test_table_of_rho():
     arguments = tables()
     correlation = arguments[3]
     correlation["rho"] = [0.7, -0.7, 0.6994, np.nan, -0.81, 0.2] * 2
+    correlation["p_value"] = [0.053, 0.04, 0.049, np.nan, 0.06, 0.6] * 2
     lines = lines_of(*arguments)
-    start = lines.index("* marks |rho| of at least 0.7; a dash, a rho that is undefined.")
-    section = lines[start:]
-    assert fields(section, "AlexNet", "Oxford", "Flowers-102") == ["0.700*", "-0.700*", "0.699"]
-    assert fields(section, "VGG16", "Describable", "Textures") == ["-", "-0.810*", "0.200"]
+    n = "Each rho is over the base models of one architecture: n = 8. A dash: it is undefined."
+    section = lines[lines.index(n) :]
+    assert section[1].startswith("* marks one that differs significantly from 0")
+    assert fields(section, "AlexNet", "Oxford", "Flowers-102") == ["0.700", "-0.700*", "0.699*"]
+    assert fields(section, "VGG16", "Describable", "Textures") == ["-", "-0.810", "0.200"]
     assert "|rho| >= 0.7: 6 of 10, 2 more being undefined" in section
     assert "S1 2, S5 4, S6 0" in section
     assert not any("published sign" in line for line in lines)
@@ -164,7 +168,7 @@ def test_mixed_versions_have_a_section_and_unmixed_ones_none():
     plain = lines_of(*tables())
     assert not any("VERSIONS" in line for line in plain)
     mixed = ["numpy 2.3.1: 1 data sets", "numpy 2.4.6: " + "180 base models, " * 8]
-    text = summarise(*tables(), BELIEVED, comparable=False, why="", mixed_versions=mixed)
+    text = summarise(*tables(), *LINES, comparable=False, why="", mixed_versions=mixed)
     lines = text.splitlines()
     start = lines.index("5. MADE WITH SEVERAL VERSIONS OF PACKAGES")
     assert lines[:start] == plain[:start] and lines[-1] == plain[-1].removesuffix(
@@ -208,5 +212,9 @@ def test_script(tmp_path):
         params={"comparable": False, "why": "glyphs are not ImageNet", "metrics": ["S1", "S3"]},
     )
     text = (tmp_path / "summary.txt").read_text(encoding="utf-8")
+    assert list(too_few(compared["mean_rho"], arguments[3])) == []
+    left = "\n".join(held_out(compared.pop("optimism")))
     believed = "\n".join(line.rstrip() for line in conclusions(*compared.values(), ["S1", "S3"]))
-    assert text.replace(believed, BELIEVED[0]).split("\n")[:-1] == lines_of(*arguments)
+    assert left in text and believed in text
+    text = text.replace(left, LEFT[0]).replace(believed, BELIEVED[0])
+    assert [*TOO_FEW, *text.split("\n")[:-1]] == lines_of(*arguments)

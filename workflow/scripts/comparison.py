@@ -33,7 +33,7 @@ settings = snakemake.params.settings
 files = snakemake.input
 scores = read_cells(files.fine_tuning, files.base_models, files.metrics, settings["cells"])
 
-tables = {"rho": [], "mean_rho": [], "differences": [], "regret": []}
+tables = {"rho": [], "mean_rho": [], "differences": [], "regret": [], "mean_regret": []}
 for pools in (scores, across_architectures(scores)):
     if pools is None:  # one architecture only
         continue
@@ -42,9 +42,10 @@ for pools in (scores, across_architectures(scores)):
     tables["rho"].append(rho_table(pools, rho, within))
     tables["mean_rho"].append(mean_table(pools, rho, within))
     tables["differences"].append(difference_table(pools, rho))
-    tables["regret"].append(regret_table(pools))
+    regret = regret_table(pools)
+    tables["regret"].append(regret)
+    tables["mean_regret"].append(mean_regret_table(regret, pools, counts))
 found = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-found["mean_regret"] = mean_regret_table(found["regret"])
 
 write_csv(snakemake.output.scores, scores_table(scores))
 for name, table in found.items():

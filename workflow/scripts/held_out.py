@@ -27,6 +27,7 @@ folds, optimism = evaluate(
     np.load(files.curves),
     list(scores.metrics),
     scores.names,
+    scores.policies,
     settings["bootstrap"],
     settings["seed"],
 )

@@ -12,7 +12,7 @@ output: txt
 """
 
 from basemodel.files import write_text
-from basemodel.report.conclusions import conclusions
+from basemodel.report.conclusions import conclusions, held_out, too_few
 from basemodel.report.summary import summarise
 from basemodel.run.provenance import verify
 from basemodel.run.versions import mixed, read
@@ -21,11 +21,14 @@ from basemodel.tables import read_csv
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 
-tables = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
-compared = ("mean_rho", "differences", "mean_regret", "ceiling", "optimism")
+tables = {name: read_csv(path) for name, path in snakemake.input.items() if name != "versions"}
+names = ("base_models", "fine_tuning", "targets", "correlation", "pairs")
+compared = ("mean_rho", "differences", "mean_regret", "ceiling")
 text = summarise(
-    *(read_csv(snakemake.input.get(name)) for name in tables),
-    conclusions(*(read_csv(snakemake.input.get(name)) for name in compared), settings["metrics"]),
+    *(tables[name] for name in names),
+    too_few(tables["mean_rho"], tables["correlation"]),
+    held_out(tables["optimism"]),
+    conclusions(*(tables[name] for name in compared), settings["metrics"]),
     comparable=settings["comparable"],
     why=settings["why"],
     mixed_versions=mixed(read(snakemake.input.versions)),

@@ -12,9 +12,29 @@ from basemodel.statistics.scopes import ALL, ONE, SCOPES, SEVERAL
 
 WIDTH = 100
 OVER = {
-    ONE: "Over the base models of one architecture, the mean over cells",
-    SEVERAL: "Over all base models of a target in one ranking, the mean over targets",
+    ONE: "Over the base models of one architecture, mean over {cells} cells of {targets} targets",
+    SEVERAL: "Over all base models of a target in one ranking, mean over {targets} targets",
 }
+TOO_WIDE = 1  # half of −1 to 1: such an interval does not tell a useless metric from a perfect one
+
+
+def too_few(mean_rho: pd.DataFrame, correlation: pd.DataFrame) -> Iterator[str]:
+    """Lines that say so if half of the intervals of mean ρ are too wide, or there are none.
+
+    mean_rho: of scripts/comparison.py; correlation: of scripts/correlation.py.
+    """
+    width = (mean_rho["high"] - mean_rho["low"]).fillna(np.inf).median()
+    if width <= TOO_WIDE:
+        return
+    models, targets = correlation["n"].max(), correlation["target"].nunique()
+    found = "is unknown" if np.isinf(width) else f"is {width:.1f} wide, of 2 that are possible"
+    yield from wrap(
+        f"TOO FEW TO CONCLUDE ANYTHING: base models of an architecture: {models}; targets: "
+        f"{targets}. The 95 % interval of a mean rho {found} (the median over metrics). The "
+        "numbers below show that the workflow works, not which metric does.",
+        WIDTH,
+    )
+    yield ""
 
 
 def conclusions(
@@ -22,13 +42,12 @@ def conclusions(
     differences: pd.DataFrame,
     mean_regret: pd.DataFrame,
     ceiling: pd.DataFrame,
-    optimism: pd.DataFrame,
     paper: Collection[str],
 ) -> Iterator[str]:
     """Lines of text, at most 100 columns wide.
 
     mean_rho, differences, mean_regret: of scripts/comparison.py; ceiling: of scripts/ceiling.py;
-    optimism: of scripts/held_out.py; paper: the metrics of the pairs.
+    paper: the metrics of the pairs.
     """
     yield from wrap(
         "In brackets are 95 % intervals: other source tasks and other targets might have been "
@@ -40,13 +59,12 @@ def conclusions(
     )
     for scope in SCOPES:
         if scope in set(mean_rho["scope"]):
+            pooled = ceiling[(ceiling["architecture"] == ALL) == (scope == SEVERAL)]
             yield ""
-            yield f"{OVER[scope]}:"
-            pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
+            targets = pooled["target"].nunique()
+            yield OVER[scope].format(cells=len(pooled), targets=targets) + ":"
             compared = [t[t["scope"] == scope] for t in (mean_rho, differences, mean_regret)]
-            yield from _scope(*compared, ceiling[pooled], paper)
-    yield ""
-    yield from _pair(optimism)
+            yield from _scope(*compared, pooled, paper)
 
 
 def _scope(
@@ -96,15 +114,16 @@ def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]
     return text.strip()
 
 
-def _pair(optimism: pd.DataFrame) -> Iterator[str]:
+def held_out(optimism: pd.DataFrame) -> Iterator[str]:
+    """What is left of the best pair where it was not chosen; optimism: of scripts/held_out.py."""
     rows = optimism.set_index(["left_out", "what"])
     if optimism.empty or optimism["in_sample"].isna().all():
         yield "No pair was chosen, so there is nothing to hold out."
         return
     gain = rows.loc[("target", "gain")]
     text = (
-        "The pair of section 3 is better than its better half by "
-        f"{_named(gain, 'in_sample')} on the cells that it was chosen on. "
+        f"The pair is better than its better half by {_named(gain, 'in_sample')} on the cells that "
+        "it was chosen on. "
     )
     for left_out in dict.fromkeys(optimism["left_out"]):
         gain, pair = rows.loc[(left_out, "gain")], rows.loc[(left_out, "pair")]
@@ -140,4 +159,4 @@ def _points(row: pd.Series) -> str:
     value, low, high = row["regret_1"], row["regret_1_low"], row["regret_1_high"]
     if np.isnan(low):
         return f"{value:.1f}"
-    return f"{value:.1f} ({max(low, 0):.1f} to {high:.1f})"
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"

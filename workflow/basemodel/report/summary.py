@@ -17,6 +17,7 @@ SOURCE_RATIO, SOURCE_CAP = 5, 0.60  # median source accuracy ≥ the smaller of 
 TARGET_RATIO = 3  # mean fine-tuned accuracy ≥ 3 × chance
 TARGET_SPAN = 0.10  # best minus worst fine-tuned accuracy ≥ 10 points
 
+SIGNIFICANT = 0.05  # p of a ρ
 METRICS_A_ROW = 8  # in the table of ρ, within 100 columns
 PUBLISHED = {  # as a row of the pairs
     "first": published.FIRST,
@@ -40,6 +41,8 @@ def summarise(
     targets: pd.DataFrame,
     correlation: pd.DataFrame,
     pairs: pd.DataFrame,
+    too_few: Iterable[str],
+    held_out: Iterable[str],
     conclusions: Iterable[str],
     comparable: bool,
     why: str,
@@ -49,10 +52,10 @@ def summarise(
 
     base_models: architecture, policy, classes, test_accuracy; fine_tuning: architecture, target,
     accuracy; targets: target, title, classes; correlation: from correlation.correlation_table;
-    pairs: from pairs.search; conclusions: the lines of conclusions.conclusions. Accuracies are
-    fractions. `comparable`: whether source, targets and settings are the paper's; `why` gives the
-    reason. `mixed_versions`: from versions.mixed; the section on versions is left out if it is
-    empty.
+    pairs: from pairs.search; too_few, held_out, conclusions: the lines of report/conclusions.py, at
+    the head of the page, of the best pair, and of all metrics. Accuracies are fractions.
+    `comparable`: whether source, targets and settings are the paper's; `why` gives the reason.
+    `mixed_versions`: from versions.mixed; the section on versions is left out if it is empty.
     Raises ValueError, naming the row, if an accuracy is missing or not a fraction.
     """
     keys = ["architecture", "target", "subset"]
@@ -72,12 +75,16 @@ def summarise(
         "SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY": _correlations(
             correlation, titles, comparable
         ),
-        "THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second": _best_pair(pairs, titles),
+        "THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second": [
+            *_best_pair(pairs, titles),
+            "",
+            *held_out,
+        ],
         "WHICH METRIC TO BELIEVE, AND HOW FAR": conclusions,
     }  # fmt: skip
     if mixed_versions:
         sections["MADE WITH SEVERAL VERSIONS OF PACKAGES"] = _mixed(mixed_versions)
-    lines = []
+    lines = [*too_few]
     for number, (title, content) in enumerate(sections.items(), start=1):
         lines += [f"{number}. {title}", "", *content, ""]
     comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}: {why}"
@@ -143,17 +150,19 @@ def _correlations(
     correlation: pd.DataFrame, titles: dict[str, str], comparable: bool
 ) -> Iterator[str]:
     yield "Metrics of which smaller is better are negated, as in the published Figure 2."
-    yield f"* marks |rho| of at least {HIGH}; a dash, a rho that is undefined."
+    n = correlation["n"].max()
+    yield f"Each rho is over the base models of one architecture: n = {n}. A dash: it is undefined."
+    yield "* marks one that differs significantly from 0 (p < 0.05), as by chance one in 20 does."
     metrics = list(dict.fromkeys(correlation["metric"]))
-    rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
-    cells = list(dict.fromkeys(rho.index.droplevel("metric")))
+    table = correlation.set_index(["architecture", "target", "metric"])
+    cells = list(dict.fromkeys(table.index.droplevel("metric")))
     for start in range(0, len(metrics), METRICS_A_ROW):
         row = metrics[start : start + METRICS_A_ROW]
         yield ""
         yield f"{'architecture':14}{'target':22}" + "".join(f"{m[:7]:>7} " for m in row)
         for architecture, target in cells:
             yield f"{architecture_title(architecture):14}{titles[target][:21]:22}" + "".join(
-                _rho(rho[architecture, target, metric]) for metric in row
+                _rho(table.loc[(architecture, target, metric)]) for metric in row
             )
         for architecture in dict.fromkeys(architecture for architecture, _ in cells):
             signs = published.SIGNS.get(architecture, {}) if comparable else {}
@@ -171,8 +180,10 @@ def _correlations(
     yield from wrap(", ".join(f"{metric} {high[metric]}" for metric in metrics), 100)
 
 
-def _rho(value: float) -> str:
-    return f"{'-':>7} " if pd.isna(value) else f"{value:7.3f}{'*' if abs(value) >= HIGH else ' '}"
+def _rho(row: pd.Series) -> str:
+    if pd.isna(row["rho"]):
+        return f"{'-':>7} "
+    return f"{row['rho']:7.3f}{'*' if row['p_value'] < SIGNIFICANT else ' '}"
 
 
 def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
@@ -185,13 +196,15 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
         return
     singles = pairs[pairs["second"] == ""]
     single = singles.sort_values("mean_rho", ascending=False, kind="stable").iloc[0]
+    yield "Pair and alpha were chosen on the cells that they are reported on, and so look better"
+    yield "than on a new target: what is left there is said below. The variance is that of the"
+    yield "population of cells."
+    yield ""
     yield f"{'':22}{'this experiment':38}published"
     theirs = _pair(PUBLISHED, titles={})
     for label, here in _pair(best, titles).items():
         yield f"{label:22}{here:38}{theirs[label]}"
     yield ""
-    yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells"
-    yield "that they are reported on, and so look better than they would on a new target."
     yield f"Best single metric: {single['first']}, mean rho {single['mean_rho']:.4f}"
 
 

@@ -31,7 +31,7 @@ def ceiling_table(
     subsets = list(dict.fromkeys(base_models["subset"]))
     policy = dict(zip(base_models["subset"], base_models["policy"], strict=True))
     policies = np.array([policy[subset] for subset in subsets])
-    counts = resample(len(subsets), resamples, seed)
+    counts = resample(policies, resamples, seed)
     correct = {}
     for record in fine_tunings:
         name = (record["architecture"], record["target"], record["subset"])

@@ -60,7 +60,7 @@ def mean_table(pools: Pools, rho: Resampled, within: Resampled) -> pd.DataFrame:
             (("mean_rho", *RHO[1:]), rho[metric]),
             (("mean_within", *WITHIN[1:]), within[metric]),
         ):
-            three = mean_interval(found[:, 0], pools.targets, found[:, 1:], correlations=True)
+            three = mean_interval(found[:, 0], pools.targets, found[:, 1:])
             row |= dict(zip(names, three, strict=True))
         row["stability"] = float(mean_of_defined(spearman(*pools.halves(metric))))
         rows.append(row | {"cells": int(np.isfinite(rho[metric][:, 0]).sum())})

@@ -48,7 +48,7 @@ def correlation_table(pools: Pools, rho: Resampled) -> pd.DataFrame:
 
 def with_interval(name: str, low: str, high: str, resampled: np.ndarray) -> dict[str, np.ndarray]:
     """Three columns: the estimate, and the ends of its interval; resampled: [pools, 1 + n]."""
-    ends = interval(resampled[:, 1:])
+    ends = interval(resampled)
     return dict(zip((name, low, high), (resampled[:, 0], *ends), strict=True))
 
 

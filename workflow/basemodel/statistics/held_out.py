@@ -61,6 +61,7 @@ def evaluate(
     curves: np.ndarray,
     metrics: Sequence[str],
     cells: Sequence[tuple[str, str]],
+    policies: np.ndarray,
     resamples: int,
     seed: object,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -68,7 +69,7 @@ def evaluate(
 
     scaled: metrics as the pairs were made of them (pairs.scale), [metrics, cells, models];
     accuracy: [cells, models]; alphas: [alphas]; curves: [pairs, alphas, cells] from pairs.curves;
-    cells: (architecture, target) of each; resamples, seed: of bootstrap.resample.
+    cells: (architecture, target) of each; policies, resamples, seed: of bootstrap.resample.
 
     Folds, one row for each target and each architecture that is left out (none if there is only
     one): left_out ("target" or "architecture"), name; first, second, alpha, the pair chosen on the
@@ -82,7 +83,7 @@ def evaluate(
     that leaves it out; optimism, in_sample minus held_out. Each with a 95 % interval, _low and
     _high (means.mean_interval): choices stay as they are in the resamples, which are paired.
     """
-    counts = resample(accuracy.shape[1], resamples, seed)
+    counts = resample(policies, resamples, seed)
     singles = resampled_rho(scaled, accuracy[None], counts)
     targets = np.array([target for _, target in cells])
     halves = list(combinations(range(len(metrics)), 2))
@@ -150,8 +151,8 @@ def _optimism(
             ("held_out", outside),
             ("optimism", inside - outside),
         ):
-            is_rho = what != "gain" and name != "optimism"  # else a difference
-            found = mean_interval(values[:, 0], targets, values[:, 1:], (-2, 2), is_rho)
+            bounds = (-2, 2) if what == "gain" or name == "optimism" else (-1, 1)
+            found = mean_interval(values[:, 0], targets, values[:, 1:], bounds)
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
         rows.append(row)
     return rows

@@ -55,7 +55,7 @@ class Pools:
         A source task is resampled with all its architectures.
         """
         copies = self.accuracy.shape[1] // len(self.subsets)
-        return np.tile(resample(len(self.subsets), resamples, seed), copies)
+        return np.tile(resample(self.policies[: len(self.subsets)], resamples, seed), copies)
 
     def _oriented(self, metric: str, column: str) -> np.ndarray:
         undefined = np.full(self.accuracy.shape, np.nan)
