@@ -86,6 +86,7 @@ rule rank_check:
     output:
         f"{RANKED}/checked.json",
     priority: 3
+    handover: True
     conda:
         "../../envs/environment.yaml"
     resources:
