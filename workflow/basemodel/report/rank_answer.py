@@ -31,7 +31,8 @@ def terminal(ranking: Ranking) -> str:
         *_clipped(" ".join(words.sentences(ranking)), 5),
     ]
     if ranking["labelled"] and len(candidates) > 1:
-        head += _clipped(words.COVERAGE, 2)
+        legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
+        head += _clipped(legend + words.COVERAGE, 2)
     least = min(len(candidates), ROWS) + 2
     for room in FAILURE:  # reasons are whole, if there is room
         tail = _tail(ranking, room)

@@ -11,8 +11,8 @@ from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Ran
 NAMED = 3  # candidates that a sentence names before it counts the rest
 LETTERS = "", "k", "M", "G", "T"
 COVERAGE = (
-    "= may be the best as well. 95\u00a0% intervals are for new images of these classes, not for "
-    "the outcome of fine-tuning (`snakemake rank_verify`)."
+    "95\u00a0% intervals are for new images of these classes, not for the outcome of fine-tuning "
+    "(`snakemake rank_verify`)."
 )
 TOO_FEW = 0.2  # if only larger differences are shown, the images are too few
 NO_LABELS = (
