@@ -14,12 +14,30 @@ computes as well. Then it compares each metric of the same maps in float32 and i
 random, rectified and sparse like those of networks; --dump names a real file of featuremaps for
 the second table.
 
+Two other questions, each instead of these tables:
+
+* --growth: how seconds of CPU and peak memory of the later metrics grow with N images and D
+  features, as exponents between two sizes, and what they are at `--size` N D K;
+* --against REVISION: seconds of CPU of all metrics at the default experiment's sizes, halves
+  included, with the code here and with that of another commit, alternately in one run, and the
+  largest relative difference between their values.
+
 Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE LABELS]
+       OMP_NUM_THREADS=1 python benchmarks/metrics.py --growth [--size 20000 2048 1000]
+       OMP_NUM_THREADS=1 python benchmarks/metrics.py --against main
 """
 
 import argparse
+import io
 import itertools
+import json
+import math
+import multiprocessing
+import os
+import resource
+import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import tracemalloc
@@ -40,6 +58,12 @@ LATER = [
     name
     for name in metrics.available()
     if name not in NAMES and not {"featuremaps", "card"} & set(metrics.inputs(name))
+]
+# Images, features, classes and featuremaps of some of the default experiment's targets and networks
+DEFAULT = [
+    (n, features, n // 10, maps)
+    for n in (100, 240)
+    for features, maps in ((1024, (64, 4, 4)), (512, (64, 4, 4)), (96, (96, 4, 4)))
 ]
 FEW = 20  # images that plain loops go through; S4's, with its 130,816 pairs an image, one
 
@@ -210,6 +234,118 @@ def differences(maps, labels):
         print(f"{name:6} {exact:15.8g} {half:15.8g}  {abs(half - exact) / abs(exact):9.2g}")
 
 
+def made_up(n, features, classes, sources, maps=()):
+    """Inputs of every metric; of featuremaps, with `maps` as their shape."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), -(-n // classes))[:n]
+    given = {"labels": labels, "probabilities": np.empty((n, sources), "f4")}
+    for name, shape in (("embeddings", (features,)), ("featuremaps", maps)):
+        centres = 0.5 * rng.standard_normal((classes, *shape), dtype="f4")
+        given[name] = np.empty((n, *shape), "f4")
+        for row, label in zip(given[name], labels, strict=True):
+            row[...] = np.maximum(centres[label] + rng.standard_normal(shape, dtype="f4"), 0)
+    for row in given["probabilities"]:
+        np.exp(2 * rng.standard_normal(sources, dtype="f4"), out=row)
+        row /= row.sum()
+    return given
+
+
+def cost(name, n, features, classes, sources=SOURCE_CLASSES):
+    """Seconds of CPU and peak bytes beyond the inputs; NaN where a metric is not applicable."""
+    given = made_up(n, features, classes, sources if "probabilities" in metrics.inputs(name) else 1)
+    metrics.compute(name, made_up(20, 8, 2, 3))
+    before, began = _peak(), time.process_time()
+    try:
+        metrics.compute(name, given)
+    except metrics.NotApplicable:
+        return math.nan, math.nan
+    return time.process_time() - began, _peak() - before
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def growth(size):
+    """Print exponents of time and memory, and both at `size`."""
+    base, longer, wider = (4000, 500, 100), (8000, 500, 100), (4000, 1000, 100)
+    print(f"exponents from {base} to {longer} and {wider}: images, features, classes; and {size}")
+    print("metric        N: seconds memory  D: seconds memory   seconds     GB")
+    # A process each, whose peak is that of one metric at one size
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for name in LATER:
+            first, second, third, large = (
+                pool.apply(cost, (name, *shape)) for shape in (base, longer, wider, size)
+            )
+            n, d = (np.log2(np.array(larger) / first) for larger in (second, third))
+            print(
+                f"{name:12} {n[0]:11.1f} {n[1]:6.1f} {d[0]:11.1f} {d[1]:6.1f} "
+                f"{large[0]:9.1f} {large[1] / 1e9:6.2f}",
+                flush=True,
+            )
+
+
+def default_run(ways, rounds=5):
+    """Seconds of CPU and values of each metric at DEFAULT, halves included, as JSON.
+
+    ways: folders with the package basemodel; a process each, which take turns.
+    """
+    seconds, values = {}, {}
+    for way in [*ways] * rounds:
+        answer = subprocess.run(
+            [sys.executable, __file__, "--once"], env=os.environ | {"PYTHONPATH": str(way)},
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name, (spent, found) in json.loads(answer).items():
+            seconds.setdefault(name, {}).setdefault(way, []).append(spent)
+            values.setdefault(name, {})[way] = found
+    return seconds, values
+
+
+def once():
+    """Print the seconds and values of every metric, the second time that it is computed."""
+    results = {}
+    for shape in DEFAULT:
+        given = made_up(*shape[:3], SOURCE_CLASSES, shape[3])
+        parts = [{what: array[rows] for what, array in given.items()}
+                 for rows in (slice(None), slice(0, None, 2), slice(1, None, 2))]  # fmt: skip
+        for name in metrics.available():
+            if metrics.inputs(name) == ("card",):
+                continue
+            for _ in range(2):
+                began = time.process_time()
+                found = [metrics.compute(name, part) for part in parts]
+                spent = time.process_time() - began
+            before = results.setdefault(name, (0, []))
+            results[name] = (before[0] + spent, before[1] + found)
+    print(json.dumps(results))
+
+
+def against(revision):
+    """Print the seconds of each metric here and at another commit."""
+    root = Path(__file__).parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", revision, "workflow/basemodel"], cwd=root,
+                                 check=True, capture_output=True).stdout  # fmt: skip
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        here, there = root / "workflow", Path(folder, "workflow")
+        seconds, values = default_run((here, there))
+    shared = {name: [1000 * min(by[way]) for way in (here, there)]
+              for name, by in seconds.items() if len(by) == 2}  # fmt: skip
+    print(f"metric          here  {revision}  ratio  difference   (ms; {len(DEFAULT)} sizes)")
+    for name in sorted(shared, key=lambda name: -shared[name][1]):
+        off = max(
+            abs(a[term] - b[term]) / (abs(b[term]) or 1)
+            for a, b in zip(values[name][here], values[name][there], strict=True)
+            for term in set(a) & set(b)
+        )
+        ours, theirs = shared[name]
+        print(f"{name:12} {ours:7.1f} {theirs:7.1f} {ours / theirs:6.2f} {off:9.1g}")
+    ours, theirs = np.sum(list(shared.values()), axis=0)
+    print(f"{'sum':12} {ours:7.1f} {theirs:7.1f} {ours / theirs:6.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architectures", nargs="+", default=list(SHAPES), choices=list(SHAPES))
@@ -217,7 +353,17 @@ def main() -> None:
     parser.add_argument("--folder", help="where the files are written; a temporary folder")
     parser.add_argument("--rates", help="a file to keep the rates in, for `snakemake plan`")
     parser.add_argument("--dump", nargs=2, metavar=("FILE", "LABELS"), help="float16 of these only")
+    parser.add_argument("--growth", action="store_true", help="exponents of time and memory")
+    parser.add_argument("--size", nargs=3, type=int, default=(20000, 2048, 1000), metavar="N")
+    parser.add_argument("--against", metavar="REVISION", help="the metrics of another commit")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.growth:
+        return growth(tuple(options.size))
+    if options.against:
+        return against(options.against)
+    if options.once:
+        return once()
     if options.dump:
         file, labels = options.dump
         differences(np.load(file, mmap_mode="r"), np.load(labels))

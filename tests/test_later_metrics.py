@@ -8,12 +8,13 @@ import pytest
 from scipy import special, stats
 from sklearn.covariance import LedoitWolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import NearestNeighbors
 
-from basemodel.metrics import _mixture
-from basemodel.metrics._embeddings import centred, principal_components
+from basemodel.metrics import LinearProbe, _mixture, kNN
+from basemodel.metrics._embeddings import centred, one_hot, principal_components
 from later_metrics import data, terms, value
 
 FEW = (80, 200, 5)  # images, features, classes: N < D
@@ -188,18 +189,77 @@ def test_knn_votes_of_scikit_learns_neighbours(case):
     assert value("kNN", given) == right / len(y)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_linear_probe_is_scikit_learns_ridge_classifier(case):
+@pytest.mark.parametrize("case", [*CASES, (90, 80, 4)])
+def test_linear_probe_is_scikit_learns_ridge_with_a_nested_choice_of_its_penalty(case):
     given = data(*case)
     x, y = given["embeddings"], given["labels"]
-    penalty = ((x - x.mean(axis=0)) ** 2).sum() / len(x)
+    targets = one_hot(y, case[2])
+    unit = ((x - x.mean(axis=0)) ** 2).sum() / len(x)
     fold = np.array([(y[:i] == y[i]).sum() % 5 for i in range(len(y))])
-    right = 0
+    expected = np.empty(len(y), int)
     for f in range(5):
-        model = RidgeClassifier(alpha=penalty).fit(x[fold != f], y[fold != f])
-        right += (model.predict(x[fold == f]) == y[fold == f]).sum()
-    assert 0.3 < right / len(y) < 0.95
-    assert value("LinearProbe", given) == right / len(y)
+        rest = fold != f
+        search = GridSearchCV(
+            Ridge(), {"alpha": [unit * 10.0**e for e in range(-3, 1)]},
+            scoring=squared_error, cv=PredefinedSplit(fold[rest]),
+        ).fit(x[rest], targets[rest])  # fmt: skip
+        expected[~rest] = search.predict(x[~rest]).argmax(axis=1)
+    assert 0.3 < (expected == y).mean() < 0.95
+    assert (LinearProbe.predict(x, y) == expected).all()
+    assert value("LinearProbe", given) == (expected == y).mean()
+
+
+def squared_error(model, x, targets):
+    """Summed, not averaged: folds count by their images."""
+    return -((model.predict(x) - targets) ** 2).sum()
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (60, 20)])
+def test_the_probe_predicts_a_fold_without_its_labels(shape):
+    """Neither the classifier nor its penalty may know them."""
+    n, features = shape
+    x = data(n, features, 4)["embeddings"]
+    y = np.arange(n) % 4
+    before = LinearProbe.predict(x, y)
+    rng = np.random.default_rng(0)
+    for f in range(5):
+        other = y.copy()
+        for start in range(4 * f, n, 20):  # four images, one of each class: of fold f
+            other[start : start + 4] = rng.permutation(4)
+        here = np.arange(n) // 4 % 5 == f
+        assert (LinearProbe.predict(x, other)[here] == before[here]).all()
+
+
+@pytest.mark.parametrize("metric", [LinearProbe, kNN])
+def test_images_of_one_group_do_not_predict_each_other(metric):
+    """Fifty animals in six nearly equal images each, of which the classes say nothing."""
+    rng = np.random.default_rng(0)
+    animal = np.repeat(np.arange(50), 6)[rng.permutation(300)]
+    x = rng.normal(size=(50, 90))[animal] + 0.01 * rng.normal(size=(300, 90))
+    y = animal % 2
+    assert (metric.predict(x, y) == y).mean() > 0.95
+    assert (metric.predict(x, y, animal) == y).mean() < 0.7
+
+
+@pytest.mark.parametrize("metric", [LinearProbe, kNN])
+def test_groups_of_one_image_change_nothing(metric):
+    given = data(*UNEQUAL)
+    x, y = given["embeddings"], given["labels"]
+    alone = np.random.default_rng(0).permutation(len(y))
+    assert (metric.predict(x, y, alone) == metric.predict(x, y)).all()
+    assert (metric.predict(x, y, np.zeros(len(y), int)) == -1).all()
+    with pytest.raises(ValueError, match="need as many"):
+        metric.predict(x, y, alone[1:])
+
+
+def test_groups_stay_in_one_fold_and_classes_are_spread_over_folds():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 60, 300)
+    y = np.where(rng.random(300) < 0.9, groups % 3, rng.integers(0, 3, 300))
+    fold = LinearProbe._folds(y, np.unique(groups, return_inverse=True)[1])
+    assert all(len(set(fold[groups == g])) == 1 for g in groups)
+    counts = np.array([np.bincount(y[fold == f], minlength=3) for f in range(5)])
+    assert counts.min() > 10 and counts.max() < 30
 
 
 def test_the_mixture_is_a_fixed_point_of_scikit_learns():

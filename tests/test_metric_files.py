@@ -241,6 +241,12 @@ def test_a_half_that_is_too_small_is_nan(name, tmp_path):
     assert table[["value_even", "value_odd"]].isna().all(axis=None)
 
 
+def test_a_metric_that_cannot_take_so_many_images_is_nan(tmp_path, monkeypatch):
+    monkeypatch.setattr("basemodel.metrics.PARC.MOST_IMAGES", 40)
+    table = run_on_dumps(tmp_path, "PARC", dumps(n=60))
+    assert table["value"].isna().all() and table[["value_even", "value_odd"]].notna().all(axis=None)
+
+
 def test_one_image_has_no_halves(tmp_path):
     model = {what: array[:1] for what, array in dumps(count=1)[0].items()}
     table = run_on_dumps(tmp_path, "LEEP", [model])
@@ -261,7 +267,15 @@ def test_metrics_only_import_numpy_and_this_package():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):
                 assert node.module.startswith(
-                    ("basemodel", "collections", "pathlib", "types", "typing")
+                    (
+                        "basemodel",
+                        "collections",
+                        "functools",
+                        "itertools",
+                        "pathlib",
+                        "types",
+                        "typing",
+                    )
                 )
             elif isinstance(node, ast.Import):
                 assert {alias.name for alias in node.names} <= {"ast", "importlib", "math", "numpy"}

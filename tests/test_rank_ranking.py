@@ -8,7 +8,7 @@ from PIL import Image
 
 import jobs
 from basemodel.files import read_json, write_json
-from basemodel.metrics import LinearProbe, kNN
+from basemodel.metrics import PARC, LinearProbe, kNN
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.names import parse, ranking_name
 from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
@@ -77,9 +77,10 @@ def experiment(labelled=True, zeros=True, models=MODELS):
         given = arrays(strength, seed, zeros)
         if not labelled:
             del given["labels"]
+        predicted = predictions(given)
         found = {
-            "scores": scored(given, METRICS, 0),
-            "predictions": predictions(given),
+            "scores": scored(given, METRICS, 0, predicted),
+            "predictions": predicted,
             "seconds": 0.5,
         }
         scores.append(found)
@@ -229,23 +230,33 @@ def test_agreement_is_spearmans_rho_over_candidates(tmp_path):
 
 def test_scores_are_the_metrics_and_their_halves():
     given = arrays(1.0, 0)
-    found = scored(given, METRICS, 0)
+    found = scored(given, METRICS, 0, {})
     assert (
         found["LogME"]["terms"]["value"]
-        > scored(arrays(0.1, 0), ["LogME"], 0)["LogME"]["terms"]["value"]
+        > scored(arrays(0.1, 0), ["LogME"], 0, {})["LogME"]["terms"]["value"]
     )
     assert len(found["LogME"]["halves"]) == HALVES and found["S3"]["halves"] == []
     assert "value" not in found["NCTI"]["terms"]  # scaled when all are known
     del given["probabilities"]
-    assert scored(given, ["LEEP"], 0)["LEEP"] == {"note": "the model predicts no source classes"}
+    none = {"note": "the model predicts no source classes"}
+    assert scored(given, ["LEEP"], 0, {})["LEEP"] == none
+
+
+def test_a_metric_that_cannot_take_so_many_images_says_so(monkeypatch):
+    monkeypatch.setattr(PARC, "MOST_IMAGES", 5)
+    found = scored(arrays(1.0, 0), ["PARC"], 0, {})["PARC"]
+    assert found == {"note": "PARC: not applicable to more than 5 images"}
 
 
 def test_predictions_are_those_of_the_metrics():
     given = arrays(1.0, 0)
     found = predictions(given)
+    scores = scored(given, ["LinearProbe", "kNN"], 0, found)
     for module in (LinearProbe, kNN):
-        right = np.mean(np.array(found[module.__name__.split(".")[-1]]) == LABELS)
+        name = module.__name__.split(".")[-1]
+        right = np.mean(np.array(found[name]) == LABELS)
         assert right == module.compute(given["embeddings"], LABELS)["value"]
+        assert scores[name] == {"terms": {"value": right}, "halves": []}
 
 
 @pytest.mark.parametrize("sizes", [[6, 6], [5, 7, 2], [2, 2, 3]])

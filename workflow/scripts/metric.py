@@ -8,7 +8,7 @@ wildcards: metric
 output:   csv with one row per network: the column, value, what else the metric returns, and with
           halves: value_even and value_odd, the values on every second probe image, from the first
           and from the second on. Probe images are in the order of their classes, so each half has
-          half of every class. NaN where a half is too small.
+          half of every class. NaN where a half is too small, or there are too many images.
 """
 
 import numpy as np
@@ -24,6 +24,14 @@ HALVES = {"value_even": slice(0, None, 2), "value_odd": slice(1, None, 2)}
 
 def load(what, path):
     return read_json(path) if what == "card" else np.load(path, mmap_mode="r")
+
+
+def compute(name, given):
+    try:
+        return metrics.compute(name, given)
+    except metrics.NotApplicable as error:
+        print(error)
+        return {"value": np.nan}
 
 
 def half(given, part):
@@ -49,9 +57,9 @@ for _, *paths in zip(rows, *files, strict=True):
     given = {what: load(what, path) for what, path in zip(wanted, paths, strict=True)}
     given["labels"] = labels
     try:
-        whole.append(metrics.compute(name, given))
+        whole.append(compute(name, given))
         for column, part in parts.items() if len(labels) > 1 else ():
-            of_parts[column].append(metrics.compute(name, half(given, part)))
+            of_parts[column].append(compute(name, half(given, part)))
     except ValueError as error:
         raise ValueError(f"{', '.join(map(str, paths))}: {error}") from error
 

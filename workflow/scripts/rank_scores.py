@@ -26,7 +26,7 @@ if not card["failed"]:
     if None not in labels:
         given["labels"] = np.array(labels)
     settings = snakemake.params.settings
-    found["scores"] = scored(given, settings["metrics"], settings["seed"])
     found["predictions"] = predictions(given)
+    found["scores"] = scored(given, settings["metrics"], settings["seed"], found["predictions"])
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

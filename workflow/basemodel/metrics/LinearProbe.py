@@ -1,10 +1,19 @@
 """Linear probe: the accuracy of a linear classifier of the embeddings, by cross-validation."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
 
 import numpy as np
 
-from basemodel.metrics._embeddings import centred, check, one_hot
+from basemodel.metrics._embeddings import (
+    centred,
+    check,
+    numbered,
+    one_hot,
+    principal_components,
+)
 
 LABEL = "probe"
 NAME = "accuracy of a linear probe"
@@ -13,60 +22,133 @@ INPUTS = ("embeddings", "labels")
 COMPARES_ARCHITECTURES = True
 
 FOLDS = 5
+# Of the mean squared distance of an image from the mean image. The first, if no choice is possible
+PENALTIES = (1, 0.1, 0.01, 0.001)
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, 0 to 1, of ridge regression on one-hot labels, over 5 folds of the probe images.
 
     A baseline without a paper of its own. min_{W,b} Σ_i |y_i − Wᵀx_i − b|² + c |W|²; the class with
-    the largest output is predicted. **Choice**: c is the mean squared distance of an image from the
-    mean image, so that the scale of the embeddings does not matter. Ridge regression, not logistic,
-    because one inverse gives the exact result for all folds. The i-th image of each class is in
-    fold i mod 5.
+    the largest output is predicted. c is one of PENALTIES times the mean squared distance of an
+    image from the mean image, so that the scale of the embeddings does not matter. For each fold
+    the one is taken that has the least squared error on the other four, each predicted from the
+    remaining three: neither W nor c have seen the labels of the images that are predicted.
+    **Choice**: ridge regression, not logistic, because its results without a fold, or two, follow
+    from one decomposition of all images. The i-th image of each class is in fold i mod 5.
 
-    embeddings: float [N, D]; labels: int64 [N]. All is done with N × N matrices. A class of one
-    image is unknown to the classifier that is tested on it. Constant embeddings: predicted is the
-    most frequent class of the other folds, the smallest label if tied. One class: NaN. Raises
-    ValueError for NaN, infinity, or labels that do not fit.
+    embeddings: float [N, D]; labels: int64 [N]. The largest matrices are as large as the
+    embeddings, or as the smaller of N × N and D × D for each penalty. A class of one image is
+    unknown to the classifier that is tested on it. Constant embeddings: predicted is the most
+    frequent class of the other folds, the smallest label if tied. One class: NaN. Raises ValueError
+    for NaN, infinity, or labels that do not fit.
 
     Compares architectures: it is an accuracy.
     """
-    return {"value": _accuracy(predict(embeddings, labels), labels)}
+    predicted = predict(embeddings, labels)
+    return {"value": math.nan if predicted is None else float((predicted == labels).mean())}
 
 
-def predict(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+def predict(
+    embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
+) -> np.ndarray | None:
     """Labels predicted by the classifier that has not seen the image, int64 [N].
 
+    groups: int64 [N], such as the animal that an image shows: images of one group are in one fold.
     None if there is one class only. A prediction is -1 where all images are in one fold.
     """
     x, y, classes = check(LABEL, embeddings, labels)
-    n = len(x)
     if classes == 1:
         return None
-    x = centred(x)
-    gram = x @ x.T
-    penalty = float(np.trace(gram)) / n or 1.0
-    # W = Xᵀ A with (G + cI) A + 1bᵀ = Y and 1ᵀ A = 0. Without a fold's images the outputs for them
-    # are Y_f − H_ff⁻¹ (H Y)_f, H being the upper left block of the inverse of this system.
-    inverse = np.linalg.inv(gram + penalty * np.eye(n))
-    sums = inverse.sum(axis=0)
-    block = inverse - np.outer(sums, sums) / sums.sum()
+    n = len(x)
+    fold = _folds(y, None if groups is None else numbered(LABEL, labels, groups)[0])
+    folds = [np.flatnonzero(fold == f) for f in range(FOLDS)]
     targets = one_hot(y, classes)
-    residuals = block @ targets
-    fold = _position_in_class(y) % FOLDS
+    ridge = _Ridge(centred(x), targets, folds)
+    squared = np.zeros((FOLDS, len(PENALTIES)))  # errors outside of each fold
+    for number, penalty in enumerate(PENALTIES):
+        outputs = ridge.with_penalty(penalty)
+        for f, g in combinations(range(FOLDS), 2):
+            if 0 < len(folds[f]) + len(folds[g]) < n:
+                off = outputs(f, g) - targets[np.concatenate([folds[f], folds[g]])]
+                squares = np.einsum("nk,nk->n", off, off)
+                squared[f, number] += squares[len(folds[f]) :].sum()
+                squared[g, number] += squares[: len(folds[f])].sum()
+    best = np.round(squared / n, 9).argmin(axis=1)
     predicted = np.full(n, -1)
-    for f in range(FOLDS):
-        held = np.flatnonzero(fold == f)
-        if len(held) in (0, n):
-            continue
-        output = targets[held] - np.linalg.solve(block[np.ix_(held, held)], residuals[held])
-        # Rounded, so that outputs that are equal but for rounding give the smallest label
-        predicted[held] = np.unique(labels)[np.round(output, 9).argmax(axis=1)]
+    for number in np.unique(best):
+        outputs = ridge.with_penalty(PENALTIES[number])
+        for f in np.flatnonzero(best == number):
+            if 0 < len(folds[f]) < n:
+                # Rounded, so that outputs that are equal but for rounding give the smallest label
+                predicted[folds[f]] = np.unique(labels)[np.round(outputs(f), 9).argmax(axis=1)]
     return predicted
 
 
-def _accuracy(predicted: np.ndarray | None, labels: np.ndarray) -> float:
-    return math.nan if predicted is None else float((predicted == labels).mean())
+class _Ridge:
+    """Ridge regression on the images outside of some folds.
+
+    With N images, principal coordinates Z and Zᵀ Z = diag(s), all images give the residuals
+    R = H Y with H = I − 11ᵀ/N − Z diag(1/(s+c)) Zᵀ. Without the images h the outputs for them are
+    Y_h − H_hh⁻¹ R_h. Where h are more than the coordinates, the normal equations of the other
+    images are solved instead, whose sums are those of all less those of h.
+    """
+
+    def __init__(self, x: np.ndarray, targets: np.ndarray, folds: list[np.ndarray]) -> None:
+        """x: centred, float64 [N, D]; targets: float64 [N, K]; folds: the images of each."""
+        self.z, variance = principal_components(x)
+        self.targets, self.folds = targets, folds
+        self.sums = len(x) * variance
+        self.unit = float(variance.sum()) or 1.0
+        self.crossed = self.z.T @ targets
+        self.few = 2 * max(map(len, folds)) <= len(variance)
+        if not self.few:
+            self.of_folds = [(self.z[h].T @ self.z[h], self.z[h].T @ targets[h]) for h in folds]
+
+    def with_penalty(self, penalty: float) -> Callable[..., np.ndarray]:
+        """A function of numbers of folds: the outputs for their images, float64 [n, K]."""
+        c = penalty * self.unit
+        if not self.few:
+            return partial(self._of_many, c)
+        scaled = self.z / (self.sums + c)
+        h = scaled @ -self.z.T
+        h -= 1 / len(h)
+        h[np.diag_indices_from(h)] += 1
+        residuals = self.targets - self.targets.mean(axis=0) - scaled @ self.crossed
+        return partial(self._of_few, h, residuals)
+
+    def _of_few(self, h: np.ndarray, residuals: np.ndarray, *without: int) -> np.ndarray:
+        held = np.concatenate([self.folds[f] for f in without])
+        return self.targets[held] - np.linalg.solve(h[held[:, None], held], residuals[held])
+
+    def _of_many(self, c: float, *without: int) -> np.ndarray:
+        held = np.concatenate([self.folds[f] for f in without])
+        rest = len(self.z) - len(held)
+        mean = -self.z[held].sum(axis=0) / rest
+        share = (self.targets.sum(axis=0) - self.targets[held].sum(axis=0)) / rest
+        inner = np.diag(self.sums + c) - rest * np.outer(mean, mean)
+        crossed = self.crossed - rest * np.outer(mean, share)
+        for f in without:
+            inner -= self.of_folds[f][0]
+            crossed -= self.of_folds[f][1]
+        return (self.z[held] - mean) @ np.linalg.solve(inner, crossed) + share
+
+
+def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """The fold of each image, int64 [N]: of the i-th image of each class, i mod 5.
+
+    Groups are numbered 0, 1, …; each goes, in the order of their first images, to the fold that has
+    fewest images of its classes so far. For groups of one image this is the same.
+    """
+    if groups is None:
+        return _position_in_class(y) % FOLDS
+    fold, counts = np.empty(len(y), int), np.zeros((FOLDS, y.max() + 1), int)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    for images in sorted(members, key=lambda images: images[0]):
+        fold[images] = counts[:, y[images]].sum(axis=1).argmin()
+        np.add.at(counts[fold[images[0]]], y[images], 1)
+    return fold
 
 
 def _position_in_class(y: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from basemodel.metrics import NotApplicable
 from basemodel.metrics._embeddings import check, row_blocks
 
 LABEL = "PARC"
@@ -11,6 +12,8 @@ NAME = "pairwise annotation representation comparison"
 LARGER_IS_BETTER = True
 INPUTS = ("embeddings", "labels")
 COMPARES_ARCHITECTURES = True
+
+MOST_IMAGES = 22_000  # 242 million pairs, 1.9 GB
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -24,11 +27,14 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     Distances that are equal up to rounding share their rank. N < D changes nothing. An image whose
     embedding is constant over the features has correlation 0 with the others. A class of one image
     has no pairs within. One class, one image a class, or constant embeddings: NaN. Raises
-    ValueError for NaN, infinity, or labels that do not fit.
+    ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for more images than
+    MOST_IMAGES.
 
     Compares architectures: it only uses ranks of correlations, which have no unit.
     """
     unit, y, _ = check(LABEL, embeddings, labels)
+    if len(unit) > MOST_IMAGES:
+        raise NotApplicable(f"{LABEL}: not applicable to more than {MOST_IMAGES:,} images")
     constant = unit.max(axis=1) == unit.min(axis=1)
     unit -= unit.mean(axis=1, keepdims=True)
     unit[constant] = 0

@@ -36,15 +36,16 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     squares = float(np.vdot(z, z))
     if squares == 0:
         return {"value": 0.0}
-    unit = squares / len(z)
-    value = _rate(inner_products(z), len(z), unit)
+    z /= math.sqrt(squares / len(z))
+    value = _rate(z)
     for images in classes_by_size(y):
-        for of_class in images:
-            value -= len(of_class) / len(z) * _rate(inner_products(z[of_class]), len(of_class), unit)
+        value -= images.shape[1] / len(z) * _rate(z[images])
     return {"value": value}
 
 
-def _rate(inner: np.ndarray, n: int, unit: float) -> float:
-    """½ log det(I + G/(n ε²)) by Cholesky; G: inner products of n images, divided by `unit`."""
-    root = np.linalg.cholesky(np.eye(len(inner)) + inner / (n * unit * DISTORTION))
-    return float(np.log(np.diagonal(root)).sum())
+def _rate(z: np.ndarray) -> float:
+    """½ log det(I + ZᵀZ/(n ε²)) by Cholesky, the sum over one class or several [..., n, D]."""
+    inner = inner_products(z)
+    inner /= z.shape[-2] * DISTORTION
+    inner += np.eye(inner.shape[-1])
+    return float(np.log(np.diagonal(np.linalg.cholesky(inner), axis1=-2, axis2=-1)).sum())

@@ -6,7 +6,7 @@ A metric module `NAME.py` has
 * LARGER_IS_BETTER: whether a larger value promises a higher accuracy;
 * INPUTS: what it is computed from, any of INPUTS below, in the order of compute's arguments;
 * compute(...) -> dict[str, float], whose first key is "value". Where a value is undefined, such as
-  that of a single class, it is NaN.
+  that of a single class, it is NaN. It may raise NotApplicable for too many images.
 
 It may also have
 
@@ -42,6 +42,10 @@ INPUTS = (
 )
 FOLDER = Path(__file__).parent
 PAPER, LATER, STATIC = "the paper's metrics", "later metrics", "static baselines"  # families
+
+
+class NotApplicable(ValueError):
+    """Raised by a metric that would take too long, or too much memory, on so many images."""
 
 
 def available() -> list[str]:

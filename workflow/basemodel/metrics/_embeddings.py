@@ -99,8 +99,12 @@ def centred(x: np.ndarray) -> np.ndarray:
 
 
 def inner_products(x: np.ndarray) -> np.ndarray:
-    """X Xᵀ [N, N] or Xᵀ X [D, D], whichever is smaller: both have the same positive eigenvalues."""
-    return x @ x.T if len(x) <= x.shape[1] else x.T @ x
+    """X Xᵀ [N, N] or Xᵀ X [D, D], whichever is smaller: both have the same positive eigenvalues.
+
+    x: [N, D], or several such matrices [..., N, D].
+    """
+    turned = x.swapaxes(-1, -2)
+    return x @ turned if x.shape[-2] <= x.shape[-1] else turned @ x
 
 
 def classes_by_size(y: np.ndarray) -> Iterator[np.ndarray]:
