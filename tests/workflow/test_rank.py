@@ -14,6 +14,7 @@ from projects import Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
 BAD = "timm:no_such_model"
+RANK = {"images_per_class": 6, "verify": 1, "seeds": 2, "epochs": 1, "trainable": "last"}
 
 
 def overlay(project, named, **more):
@@ -21,7 +22,7 @@ def overlay(project, named, **more):
     settings = {
         "images": str(project.folder / "beetles"),
         "candidates": named,
-        "rank": {"images_per_class": 6, "verify": 1, "seeds": 2, "epochs": 1, "trainable": "last"},
+        "rank": RANK,
     } | more
     file.write_text(json.dumps(settings))
     return (str(file),)
@@ -70,16 +71,17 @@ def would_run(project, candidates, *targets, **more):
 
 def test_only_what_failed_is_tried_again(ranked):
     project, _ = ranked
-    again = {"rank_candidate": 2, "rank_scores": 2, "rank_report": 1}  # and its twin
+    # And its baseline.
+    again = {"rank_check": 1, "rank_candidate": 2, "rank_scores": 2, "rank_report": 1}
     assert would_run(project, [*TRAINED, BAD], "rank") == again
-    assert would_run(project, TRAINED, "rank") == {"rank_report": 1}
+    assert would_run(project, TRAINED, "rank") == {"rank_check": 1, "rank_report": 1}
 
 
 def test_a_new_candidate_costs_its_own_jobs(ranked):
     project, _ = ranked
     more = [*TRAINED, "base:vgg16/class5-1"]
     assert would_run(project, more, "rank") == {
-        "rank_candidate": 2, "rank_scores": 2, "rank_report": 1
+        "rank_check": 1, "rank_candidate": 2, "rank_scores": 2, "rank_report": 1
     }  # fmt: skip
 
 
@@ -89,7 +91,9 @@ def test_a_metric_passes_no_image_through_a_network(ranked):
     text = file.read_text()
     try:
         file.write_text(f"{text}\nUNUSED = 1\n")
-        assert would_run(project, TRAINED, "rank") == {"rank_scores": 5, "rank_report": 1}
+        assert would_run(project, TRAINED, "rank") == {
+            "rank_check": 1, "rank_scores": 5, "rank_report": 1
+        }  # fmt: skip
     finally:
         file.write_text(text)
 
@@ -132,6 +136,39 @@ def test_embeddings_alone_and_replaced_by_others_of_the_same_size_and_time(ranke
     }  # fmt: skip
     run = project.snakemake("-n", "--", "rank_verify", overlay=overlay(project, named, **alone))
     assert "config: candidates: embeddings cannot be fine-tuned" in run.stdout + run.stderr
+
+
+def test_weights_of_the_same_size_and_time_are_noticed(ranked):
+    project, _ = ranked
+    weights = project.results / "models" / "alexnet" / "class5-2.safetensors"
+    content, before = weights.read_bytes(), weights.stat()
+    weights.write_bytes(content[:-4] + bytes(4))
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert would_run(project, TRAINED, "rank") == {
+        "rank_check": 1, "rank_candidate": 1, "rank_scores": 1, "rank_report": 1
+    }  # fmt: skip
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert would_run(project, TRAINED, "rank") == {}
+
+
+def test_a_table_of_accuracies_of_the_same_size_and_time_is_noticed(ranked):
+    project, _ = ranked
+    table = project.folder / "table.csv"
+
+    def jobs(content):
+        table.write_text(content)
+        os.utime(table, ns=(10**18, 10**18))
+        return would_run(project, TRAINED, "rank", rank={"metadata": str(table)} | RANK)
+
+    first = jobs("model,top1\na,70.1\n")
+    assert first == {"rank_check": 1, "rank_report": 1}
+    run = project.snakemake(
+        "--", "rank", overlay=overlay(project, TRAINED, rank={"metadata": str(table)} | RANK)
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert jobs("model,top1\na,70.1\n") == {}
+    assert jobs("model,top1\na,70.2\n") == first
 
 
 def test_verifying_fine_tunes_the_shortlist(ranked):

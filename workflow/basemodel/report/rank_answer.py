@@ -10,6 +10,7 @@ from basemodel.rank.ranking_json import Failure, RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
+ROWS, FAILURE = 4, (6, 5, 4, 3, 2, 1)  # at least of the table, if possible; lines of a failure
 LONGEST = 48  # columns of a name in a sentence
 NAME, SCORE, LICENCE = 34, 22, 11  # columns of the table
 
@@ -30,7 +31,11 @@ def terminal(ranking: Ranking) -> str:
         *_clipped(" ".join(words.sentences(ranking)), 5),
         *_clipped(words.COVERAGE, 2) * _has_intervals(ranking),
     ]
-    tail = _tail(ranking)
+    least = min(len(candidates), ROWS) + 2
+    for room in FAILURE:  # reasons are whole, if there is room
+        tail = _tail(ranking, room)
+        if len(head) + least + len(tail) <= LINES:
+            break
     rows = _table(ranking, LINES - len(head) - len(tail))
     return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
 
@@ -79,7 +84,8 @@ def _columns(cells: list[str]) -> str:
     )
 
 
-def _tail(ranking: Ranking) -> list[str]:
+def _tail(ranking: Ranking, room: int) -> list[str]:
+    """`room`: lines for each failure."""
     lines = []
     untrusted = [score["label"] for score in ranking["scores"] if score["trust"] == "untrusted"]
     if untrusted:
@@ -88,7 +94,6 @@ def _tail(ranking: Ranking) -> list[str]:
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
-    room = 1 if verified else 2
     lines += [line for each in shown for line in _clipped(_failure(each), room)]
     if len(failures) > len(shown):
         lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
