@@ -107,7 +107,7 @@ def choose(
       None without labels; from a table with groups also group, a text, where a row has one;
       from any table row, its place there, from 0; without pixels neither sha256 nor sizes;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
-      decoded yet: see `tests`;
+      decoded yet: see `choose_tests`;
     * counts: how many training images of each class there are; rows: how many the table has;
     * use: how many images were given, and what became of them: probe, held_out, over_limit (of
       `limit` images of a class, or in all without labels), undecodable, left_out (of classes that
@@ -171,7 +171,7 @@ def choose(
     }
 
 
-def tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
+def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
     """The images to test on: of those held out the first TEST_MOST of each class that decode.
 
     `chosen`: what `choose` returns. Returns test, as its probe is, and problems, a line each.
