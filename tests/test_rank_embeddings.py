@@ -16,7 +16,7 @@ from basemodel.models.failures import Unusable
 from basemodel.rank.check import fault
 from basemodel.rank.embeddings import read
 from basemodel.rank.images import choose
-from basemodel.rank.names import candidates, parse, with_controls
+from basemodel.rank.names import candidates, parse, with_baselines
 from basemodel.rank.ranking import ranking
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
@@ -62,7 +62,7 @@ def pictures(tmp_path, table):
 
 def answer(folder, table, named):
     """images.json, the cards and the ranking, by way of the rules' scripts."""
-    everyone = with_controls(candidates(named))
+    everyone = with_baselines(candidates(named))
     images = folder / "images.json"
     pixels = any(one.source != "embeddings" for one in everyone.values())
     params = {"images": str(table), "state": "", "images_per_class": 10, "pixels": pixels}
@@ -113,7 +113,7 @@ def test_without_image_files(tmp_path, table):
     first, second = found["candidates"]
     assert [first["name"], second["name"]] == ["embeddings:mine", "embeddings:worse"]
     assert first["parameters"] is first["side"] is first["images_per_second"] is None
-    assert found["controls"] == found["static_order"]["slugs"] == []
+    assert found["baselines"] == found["static_order"]["slugs"] == []
     assert "parameters" not in found["agreement"]["scores"]
     known = {name for name, score in first["scores"].items() if score["value"] is not None}
     assert known == {"LinearProbe", "kNN", "LogME"}
@@ -139,7 +139,7 @@ def test_beside_a_network_on_images(tmp_path, pictures):
     ]
     chosen, cards, found = answer(tmp_path, pictures, named)
     assert [card["failed"] for card in cards.values()] == [None] * 3
-    assert [one["name"] for one in found["controls"]] == ["untrained timm:test_resnet"]
+    assert [one["name"] for one in found["baselines"]] == ["untrained timm:test_resnet"]
     assert 1 not in {image["row"] for image in chosen["probe"]}  # cannot be decoded
     for image in chosen["probe"]:
         assert image["file"] == f"{image['row']}.png" and image["sha256"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from basemodel.files import printable
-from basemodel.models.catalog import ARCHITECTURES
+from basemodel.models import catalog
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
@@ -33,7 +33,7 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that a user may start from, or the untrained twin of one.
+    """A model that a user may start from, or the untrained baseline of one.
 
     `source`: timm, torchvision, base (a model of this project), file (weights of the user's) or
     embeddings (an array of the user's, without any network).
@@ -77,8 +77,8 @@ class Candidate:
         return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
     @property
-    def control(self) -> "Candidate | None":
-        """The untrained twin of its architecture; a twin is its own. Embeddings have none."""
+    def baseline(self) -> "Candidate | None":
+        """Its architecture untrained; a baseline is its own, and embeddings have none."""
         if self.source == "embeddings":
             return None
         source, name = self.architecture.split(":")
@@ -143,11 +143,11 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
     return list(found)
 
 
-def with_controls(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
-    """All candidates by their slugs, followed by the untrained twin of each architecture."""
+def with_baselines(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
+    """All candidates by their slugs, followed by the untrained baseline of each architecture."""
     trained = list(candidates)
-    twins = [twin for c in trained if (twin := c.control)]
-    return {c.slug: c for c in [*trained, *twins]}
+    baselines = [baseline for c in trained if (baseline := c.baseline)]
+    return {c.slug: c for c in [*trained, *baselines]}
 
 
 def parse(setting: Any) -> Candidate:
@@ -176,10 +176,10 @@ def parse(setting: Any) -> Candidate:
 
 def _base(setting: str, name: str) -> Candidate:
     architecture, _, task = name.partition("/")
-    if architecture not in ARCHITECTURES:
+    if architecture not in catalog.available():
         raise SettingsError(
             f"{setting!r}: this project has no architecture {architecture!r}; "
-            f"{nearest(architecture, list(ARCHITECTURES))}"
+            f"{nearest(architecture, catalog.available())}"
         )
     if not NAME.fullmatch(task):
         raise SettingsError(f"{setting!r}: write base:ARCHITECTURE/SOURCE_TASK")
