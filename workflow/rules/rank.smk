@@ -91,7 +91,7 @@ rule rank_check:
     resources:
         **COMMAND,
     params:
-        code=fingerprint("rank_check.py"),
+        code=code_for("rank_check.py", *catalog.available()),
         settings=check_settings,
     script:
         "../scripts/rank_check.py"
