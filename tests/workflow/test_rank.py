@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 import miniatures
@@ -113,6 +114,30 @@ def test_changed_images_are_ranked_again(ranked):
     assert would_run(project, TRAINED, "rank") == {}
 
 
+def test_embeddings_alone_and_replaced_by_others_of_the_same_size_and_time(ranked):
+    project, _ = ranked
+    (project.folder / "labels.csv").write_text("label\n" + "ant\nbee\n" * 20)
+    values = np.random.default_rng(0).normal(size=(40, 5)) + [[0], [3]] * 20
+    for name in "ef":
+        np.save(project.folder / f"{name}.npy", values)
+    named = [{"embeddings": "e.npy", "name": "mine"}, {"embeddings": "f.npy"}]
+    alone = {"images": "labels.csv"}
+    run = project.snakemake("--", "rank", overlay=overlay(project, named, **alone))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Start from embeddings:mine" in run.stdout + run.stderr
+    assert would_run(project, named, "rank", **alone) == {}
+    file = project.folder / "e.npy"
+    before = file.stat()
+    np.save(file, values[::-1])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert would_run(project, named, "rank", **alone) == {
+        "rank_check": 1, "rank_candidate": 1, "rank_scores": 1, "rank_report": 1
+    }  # fmt: skip
+    run = project.snakemake("-n", "--", "rank_verify", overlay=overlay(project, named, **alone))
+    assert "config: candidates: embeddings cannot be fine-tuned" in run.stdout + run.stderr
+
+
 def test_weights_of_the_same_size_and_time_are_noticed(ranked):
     project, _ = ranked
     weights = project.results / "models" / "alexnet" / "class5-2.safetensors"
@@ -168,6 +193,7 @@ def test_fewer_than_two_candidates_are_an_error(ranked):
     [
         ({"images": None}, "config: images: names no folder; add --config images=FOLDER"),
         ({"images": "/nowhere"}, "config: images: there is no /nowhere; write where it is"),
+        ({"candidates": [{"embeddings": "e.npy"}]}, "embeddings are rows of a table of labels"),
         ({"candidates": ["resnet18"]}, "config: candidates.0: 'resnet18' does not say where"),
         ({"rank": {"by": "LogME"}}, "config: rank.by: 'LogME' is not one of"),
     ],

@@ -154,7 +154,7 @@ def _static(ranking: Ranking) -> dict[str, Any] | None:
 def _hard(ranking: Ranking) -> list[dict[str, Any]]:
     found = []
     for image in ranking.get("hard_images") or []:
-        picture = image["thumbnail"] if PICTURE.fullmatch(image["thumbnail"]) else None
+        picture = image["thumbnail"] if PICTURE.fullmatch(image["thumbnail"] or "") else None
         predicted = words.listed([f"{label} ({n})" for label, n in image["predicted"]])
         found.append({**image, "thumbnail": picture, "predicted": predicted})
     return found
