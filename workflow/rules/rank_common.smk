@@ -72,7 +72,8 @@ def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
     state = folders.state(config["images"]) if workflow.is_main_process else ""
     place = str(Path(config["images"]).expanduser())
-    return ordered(images=place, state=state, images_per_class=RANK["images_per_class"])
+    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies")}
+    return ordered(images=place, state=state, **chosen)
 
 
 def images_to_verify(wildcards):

@@ -1,6 +1,7 @@
 """Choose the images that candidates are compared on, and check that they can be decoded.
 
-settings: images: the user's folder or table; state: data.folders.state of it; images_per_class
+settings: images: the user's folder or table; state: data.folders.state of it; images_per_class;
+        near_copies: report or group
 output: images.json, see rank.images.choose
 """
 
@@ -14,7 +15,12 @@ from basemodel.run.provenance import verify
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 try:
-    chosen = choose(settings["images"], settings["images_per_class"], snakemake.threads)
+    chosen = choose(
+        settings["images"],
+        settings["images_per_class"],
+        settings["near_copies"],
+        snakemake.threads,
+    )
 except DataError as error:
     raise SystemExit(f"images: {shown(str(error))}") from None
 # In ASCII, so that names that are not UTF-8 can be written, and read back as they are.
