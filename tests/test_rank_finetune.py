@@ -21,7 +21,7 @@ from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import tuning
-from basemodel.rank.images import choose, tests
+from basemodel.rank.images import choose, choose_tests
 from basemodel.rank.names import parse
 from basemodel.rank.tuning import tune
 from basemodel.training import finetuning
@@ -52,7 +52,7 @@ def chosen(tmp_path_factory):
             pixels[:, :, channel] += 90
             Image.fromarray(pixels).save(folder / f"{number}.png")
     found = choose(root, images_per_class=PER_CLASS)
-    return found | tests(found)
+    return found | choose_tests(found)
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
 """Of the images that are held out, find those to test fine-tuned candidates on.
 
 input:  images: images.json of rank_images.py
-output: json: test and problems, see rank.images.tests
+output: json: test and problems, see rank.images.choose_tests
 """
 
 import json
 
 from basemodel.files import read_json, write_text
-from basemodel.rank.images import tests
+from basemodel.rank.images import choose_tests
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-found = tests(read_json(snakemake.input.images), snakemake.threads)
+found = choose_tests(read_json(snakemake.input.images), snakemake.threads)
 write_text(snakemake.output[0], json.dumps(found, indent=1) + "\n")  # in ASCII, as images.json
 for problem in found["problems"]:
     print(problem)

@@ -112,7 +112,7 @@ def choose(
       labels are numbers, None without labels; pixels: copies.pixels; looks: its perceptual hash;
       of images in a group also group, a text;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
-      decoded yet: see `tests`;
+      decoded yet: see `choose_tests`;
     * counts: how many different training images of each class there are;
     * copies: lists of files with equal pixels; near_copies;
     * use: how many images were given, and what became of them: probe, held_out, over_limit (of
@@ -208,7 +208,7 @@ def choose(
     }
 
 
-def tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
+def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
     """The images to test on: of those held out the first TEST_MOST of each class that decode.
 
     Copies of probe images are left out, also near ones if these are grouped, and so are copies of
