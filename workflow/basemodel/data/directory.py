@@ -11,7 +11,8 @@ from basemodel.data.listing import DataError
 from basemodel.files import printable
 
 SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"
+    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm",
+    ".avif", ".heic", ".heif",
 )  # fmt: skip
 MOST_ELSEWHERE = 10_000  # files other than images that links may lead to
 

@@ -1,14 +1,15 @@
-"""Which of a user's images are copies of others: of equal bytes, equal pixels, or nearly equal."""
+"""Which of a user's images are copies of others: of equal bytes, equal pixels, or nearly equal.
+
+Every job imports this module: ImageHash and SciPy, which take half a second, only where they serve.
+"""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import imagehash
 import numpy as np
 from PIL import Image
-from scipy import sparse
 
 END = 4096  # bytes at the end of a file, compared before all of it
 NEAR = 4  # of 64 bits of the perceptual hash that differ at most
@@ -45,6 +46,8 @@ def perceptual_hash(image: Image.Image) -> str:
 
     ImageHash's phash: which of the lowest frequencies of the grey image are above their median.
     """
+    import imagehash
+
     return str(imagehash.phash(image))
 
 
@@ -54,6 +57,8 @@ def near(hashes: Sequence[str]) -> list[list[int]]:
     In a set, every image has another from whose perceptual hash its own differs in at most NEAR
     bits.
     """
+    from scipy import sparse
+
     given = np.array([int(each, 16) for each in hashes], np.uint64)
     bits, number = np.unique(given, return_inverse=True)
     found, rows = [], max(1, BLOCK // max(1, len(bits)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from basemodel.data import folders
-from basemodel.data.decode import Undecodable, picture
+from basemodel.data.decode import Undecodable, picture, shallow
 from basemodel.data.directory import SUFFIXES, Directory
 from basemodel.data.listing import DataError, say_skipped
 from basemodel.data.splits import counted, examples
@@ -108,9 +108,9 @@ def choose(
 
     * images: the absolute path of what the user named; folder: what files are relative to;
     * classes: their names, empty without labels;
-    * probe: a list of {file, label, sha256, pixels, looks, width, height}, class after class;
-      labels are numbers, None without labels; pixels: copies.pixels; looks: its perceptual hash;
-      of images in a group also group, a text;
+    * probe: a list of {file, label, sha256, pixels, looks, bits, width, height}, class after
+      class; labels are numbers, None without labels; pixels: copies.pixels; looks: its perceptual
+      hash; bits: decode.shallow; of images in a group also group, a text;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
       decoded yet: see `choose_tests`;
     * counts: how many different training images of each class there are;
@@ -194,6 +194,12 @@ def choose(
     use["left_out"] = 2 * divided.given + most - sum(use.values())
     if alike:
         problems.append(_told_alike(alike, near_copies))
+    if dark := [row for row in probe if row["bits"]]:
+        problems.append(
+            f"{counted(len(dark), 'image')} ({examples(printable(row['file']) for row in dark)}) "
+            f"nearly black: looks like {max(row['bits'] for row in dark)}-bit values in 16 bits; "
+            "scale them, or if they are TIFF files, set MaxSampleValue"
+        )
     return {
         "images": str(Path(images).expanduser().absolute()),
         "folder": str(root.absolute()),
@@ -385,6 +391,7 @@ def _look(path: Path) -> dict[str, Any] | str:
     except OSError as error:
         return error.strerror or str(error)
     return {
+        "bits": shallow(image),
         "sha256": sha256,
         "pixels": copies.pixels(image),
         "looks": copies.perceptual_hash(image),
