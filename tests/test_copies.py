@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import jobs
+from basemodel import metrics
 from basemodel.data.folders import hold_out
 from basemodel.data.listing import DataError
+from basemodel.files import read_json, write_json
 from basemodel.rank.copies import joined, near, perceptual_hash
 from basemodel.rank.images import choose, choose_tests, divide
 from basemodel.rank.scores import halves, predictions
@@ -226,6 +229,40 @@ def test_halves_keep_groups_together_and_are_as_before_without():
         assert inside.sum() == len(half) and 0 < len(half) < 20
     for one, other in zip(halves(labels, 20, 0), halves(labels, 20, 0, np.arange(20)), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_scores_are_of_predictions_from_other_groups(tmp_path):
+    """Pairs of near copies: each is the other's nearest neighbour, and the classes are noise."""
+    rng = np.random.default_rng(0)
+    pairs = np.repeat(rng.normal(size=(20, 8)), 2, axis=0) + rng.normal(size=(40, 8)) / 100
+    labels = np.repeat([0, 1], 20)
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays/embeddings.npy", pairs.astype(np.float32))
+    rows = [{"file": f"{i}", "label": int(labels[i]), "group": f"{i // 2}"} for i in range(40)]
+    write_json(tmp_path / "images.json", {"probe": rows})
+    write_json(tmp_path / "card.json", {"slug": "a", "failed": None, "arrays": ["embeddings"]})
+    inputs = {"card": "card.json", "arrays": "arrays", "images": "images.json"}
+    jobs.run(
+        "rank_scores.py",
+        input={name: tmp_path / file for name, file in inputs.items()},
+        output=[tmp_path / "scores.json"],
+        params={"metrics": ["LinearProbe", "kNN", "LogME"], "seed": 0},
+    )
+    found = read_json(tmp_path / "scores.json")
+    groups = np.arange(40) // 2
+    for name in ("LinearProbe", "kNN"):
+        expected = metrics.load(name).predict(pairs.astype(np.float32), labels, groups)
+        assert found["predictions"][name] == expected.tolist()
+        assert found["scores"][name]["terms"]["value"] == np.mean(expected == labels) < 0.8
+    assert len(found["scores"]["LogME"]["halves"]) > 1
+
+
+def test_few_bits_in_sixteen_are_told(tmp_path):
+    make(tmp_path, {"a": 5, "b": 5})
+    deep = np.random.default_rng(0).integers(0, 4096, (16, 16), dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "a/deep.tif")
+    told = " ".join(choose(tmp_path, 30)["problems"])
+    assert "1 image (a/deep.tif) nearly black: looks like 12-bit values in 16 bits" in told
 
 
 def test_groups_are_held_out_as_images_are():

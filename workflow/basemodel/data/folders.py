@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from basemodel.data import label_table, layout
-from basemodel.data.directory import SUFFIXES, Directory
+from basemodel.data.directory import HEIC, SUFFIXES, Directory
 from basemodel.data.listing import DataError
 from basemodel.data.splits import Found, Images, counted, examples
 from basemodel.files import printable, shown
 from basemodel.seeds import seed_of
 
 LOOKED_FOR = f"looked for {', '.join(SUFFIXES)}, not in folders inside it"
+if not HEIC:
+    LOOKED_FOR += "; for .heic install pillow-heif"
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 TEST_SHARE = 0.2
 LEAST = 2  # images that each class keeps for training if it has more than these
