@@ -233,7 +233,6 @@ def test_twelve_bits_that_are_stored_as_twelve(tmp_path):
     (tmp_path / "a.tif").write_bytes(head + b"".join(entries) + bytes(4) + b"\x80\x08\x00" * 600)
     with Image.open(tmp_path / "a.tif") as image:
         assert image.mode == "I;16" and image.getpixel((0, 0)) == 2048
-    assert_colour(seen(tmp_path / "a.tif")[:, ::2], (128,) * 3, 128)
     assert seen(tmp_path / "a.tif", 30).max() == 128
 
 

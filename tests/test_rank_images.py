@@ -13,7 +13,6 @@ from basemodel.data.listing import DataError
 from basemodel.rank.images import choose, divide
 from noise import noise
 
-
 PARAMS = {"state": "", "images_per_class": 5, "near_copies": "report"}
 
 

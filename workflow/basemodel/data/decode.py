@@ -1,7 +1,6 @@
 """Decode one image file, of any format and colour mode, as it is or to a square of pixels."""
 
 import contextlib
-import importlib
 import io
 import stat
 import zlib
@@ -18,7 +17,9 @@ if features.check("avif"):
     FORMATS.append("AVIF")
     del NEEDED[".avif"]
 with contextlib.suppress(ImportError):  # photographs of iPhones, if the user has installed it
-    importlib.import_module("pillow_heif").register_heif_opener()
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
     FORMATS.append("HEIF")
     del NEEDED[".heic"], NEEDED[".heif"]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -93,7 +94,7 @@ def shallow(image: Image.Image) -> int | None:
 def _decoded(file: str | Path | io.BytesIO) -> tuple[Image.Image, Image.Transpose | None]:
     try:
         with Image.open(file, formats=FORMATS) as image:
-            deep = ";16" in str([tile[3] for tile in getattr(image, "tile", [])])
+            deep = image.format in ("PNG", "TIFF") and ";16" in str([of[3] for of in image.tile])
             image.load()  # this turns a TIFF upright by itself and removes the tag
             pixels = _rgb(image)
             pixels.info.pop(DEPTH, None)

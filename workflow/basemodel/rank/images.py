@@ -7,7 +7,7 @@ pixels one is used, and none if they have different labels, as nobody knows whic
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,23 +129,7 @@ def choose(
     parts = divided.train, divided.test
     labels = {file: name for part in parts for name in part for file in part[name]}
     tested = {file for of in divided.test.values() for file in of} if divided.own_test else set()
-    order = sorted(labels, key=lambda file: (file in tested, file))  # of copies the first is used
-    good: dict[str | None, list[dict[str, Any]]] = {}
-    bad: dict[str | None, list[str]] = {}
-    rest = {}
-    with ThreadPoolExecutor(threads) as pool:
-        equal = {
-            group[0]: group
-            for group in copies.equal_files(root, order, pool.map)
-            if isinstance(_look(root / group[0]), dict)  # if not, all are told as undecodable
-        }
-        _leave_out(divided, equal, labels)
-        seen: dict[str, str] = {}
-        for name, files in divided.train.items():
-            good[name], bad[name], again = _good(root, files, most, pool.map, seen)
-            rest[name] = len(files) - len(good[name]) - len(bad[name]) - len(again)
-            for first, file in again:
-                equal.setdefault(first, [first]).append(file)
+    good, bad, rest, equal = _look_at(divided, labels, tested, most, threads)
     unsure = _unsure(equal.values(), labels)
     good = {name: [row for row in of if row["file"] not in unsure] for name, of in good.items()}
     rows = [row for of in good.values() for row in of]
@@ -251,6 +235,38 @@ def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
             "of each other with one label, the first is)"
         )
     return {"test": test, "problems": problems}
+
+
+def _look_at(
+    divided: Divided,
+    labels: Mapping[str, str | None],
+    tested: Container[str],
+    most: int,
+    threads: int,
+) -> tuple[dict, dict, dict[str | None, int], dict[str, list[str]]]:
+    """Decode at most `most` different images of each class, and leave copies out of all.
+
+    Returns by class the facts of the images, problems with others, and how many were not looked at;
+    and the copies, by the first of each.
+    """
+    root = divided.root
+    good, bad, rest = {}, {}, {}
+    order = sorted(labels, key=lambda file: (file in tested, file))  # of copies the first is used
+    with ThreadPoolExecutor(threads) as pool:
+        same = copies.equal_files(root, order, pool.map)
+        looks = pool.map(lambda of: _look(root / of[0]), same)
+        # What cannot be decoded is told as such.
+        equal = {
+            of[0]: of for of, facts in zip(same, looks, strict=True) if isinstance(facts, dict)
+        }
+        _leave_out(divided, equal, labels)
+        seen: dict[str, str] = {}
+        for name, files in divided.train.items():
+            good[name], bad[name], again = _good(root, files, most, pool.map, seen)
+            rest[name] = len(files) - len(good[name]) - len(bad[name]) - len(again)
+            for first, file in again:
+                equal.setdefault(first, [first]).append(file)
+    return good, bad, rest, equal
 
 
 def _keep_enough(train: folders.Images, test: folders.Images, groups: Mapping[str, str]) -> None:
