@@ -46,7 +46,7 @@ MODELS = [
 
 USE = {
     "given": 283, "limit": 65, "probe": 208, "held_out": 52, "over_limit": 22, "undecodable": 1,
-    "left_out": 0,
+    "copies": 0, "two_labels": 0, "left_out": 0,
 }  # fmt: skip
 
 

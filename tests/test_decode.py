@@ -3,13 +3,14 @@
 import os
 import struct
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from PIL import EpsImagePlugin, Image
+from PIL import EpsImagePlugin, Image, features
 from torchvision import transforms
 
-from basemodel.data.decode import Undecodable, square
+from basemodel.data.decode import Undecodable, picture, shallow, square
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 60, 210)
 
@@ -103,11 +104,13 @@ def test_sixteen_bit_grey_of_the_other_byte_order(tmp_path):
     assert_colour(seen(tmp_path / "grey.tif"), (100, 100, 100), 0)
 
 
-def test_sixteen_bit_colour(tmp_path):
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+def chunk(kind, data, wrong=0):
+    """A chunk of a PNG file."""
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body) ^ wrong)
 
+
+def test_sixteen_bit_colour(tmp_path):
     row = b"\0" + np.tile(np.array([51400, 7710, 10280], ">u2"), 40).tobytes()
     (tmp_path / "a.png").write_bytes(
         b"\x89PNG\r\n\x1a\n"
@@ -201,3 +204,107 @@ def test_files_that_are_no_images_are_told_from_files_that_cannot_be_read(tmp_pa
 def test_damaged_metadata_spoils_no_image(tmp_path):
     flat("RGB", RED).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f broken")
     assert_colour(seen(tmp_path / "a.jpg"), RED, 3)
+
+
+@pytest.mark.parametrize(
+    ("tags", "deep", "expected"),
+    [
+        ({281: 4095}, 4095, 255),  # MaxSampleValue
+        ({281: 3187}, 2048, 128),  # the largest there is, of 12 bits
+        ({341: 1023}, 1023, 255),  # SMaxSampleValue
+        ({281: 4095}, 25700, 100),  # the file is wrong
+        ({281: 65535}, 25700, 100),
+    ],
+)
+def test_grey_is_scaled_by_the_depth_that_a_tiff_says(tmp_path, tags, deep, expected):
+    pixels = Image.fromarray(np.full((30, 40), deep, np.uint16))
+    pixels.save(tmp_path / "a.tif", tiffinfo=tags)
+    assert_colour(seen(tmp_path / "a.tif"), (expected,) * 3, 0)
+    assert shallow(picture(tmp_path / "a.tif")) is None
+
+
+def test_twelve_bits_that_are_stored_as_twelve(tmp_path):
+    """Two values in three bytes."""
+    tags = {256: 40, 257: 30, 258: 12, 259: 1, 262: 1, 273: 0, 277: 1, 278: 30, 279: 1800}
+    entries = [struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items()]
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries[5] = struct.pack("<HHIHH", 273, 3, 1, start, 0)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    (tmp_path / "a.tif").write_bytes(head + b"".join(entries) + bytes(4) + b"\x80\x08\x00" * 600)
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.mode == "I;16" and image.getpixel((0, 0)) == 2048
+    assert seen(tmp_path / "a.tif", 30).max() == 128
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+@pytest.mark.parametrize(("deep", "bits"), [(4095, 12), (300, 9), (4096, None), (0, None)])
+def test_few_bits_in_sixteen_are_noticed(tmp_path, name, deep, bits):
+    Image.fromarray(np.full((30, 40), deep, np.uint16)).save(tmp_path / name)
+    assert shallow(picture(tmp_path / name)) == bits
+    assert_colour(seen(tmp_path / name), (round(deep * 255 / 65535),) * 3, 0)
+
+
+def test_few_bits_of_colours_are_noticed(tmp_path):
+    row = b"\0" + np.tile(np.array([4000, 100, 0], ">u2"), 40).tobytes()
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 30, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(row * 30))
+        + chunk(b"IEND", b"")
+    )
+    assert shallow(picture(tmp_path / "a.png")) == 12
+    flat("RGB", (3, 3, 3)).save(tmp_path / "b.png")
+    assert shallow(picture(tmp_path / "b.png")) is None
+
+
+LARGE = zlib.compress(bytes(3_000_000))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"iCCP", b"profile\0\0" + LARGE),
+        chunk(b"zTXt", b"Comment\0\0" + LARGE),
+        chunk(b"iTXt", b"Comment\0\1\0\0\0" + LARGE),
+        chunk(b"tEXt", b"Comment\0short", wrong=1),
+        chunk(b"eXIf", b"II*\0\x08\0\0\0\0\0\0\0\0\0", wrong=1),
+        chunk(b"tEXt", b"Comment\0" + b"x" * 3_000_000, wrong=1),
+    ],
+    ids=["profile", "text", "text in UTF-8", "checksum", "checksum of EXIF", "both"],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_metadata_of_a_png_spoils_no_pixels(tmp_path, extra, place):
+    quarters().save(tmp_path / "whole.png")
+    data = (tmp_path / "whole.png").read_bytes()
+    at = 33 if place == "before" else len(data) - 12  # after IHDR, or before IEND
+    (tmp_path / "a.png").write_bytes(data[:at] + extra + data[at:])
+    assert np.array_equal(seen(tmp_path / "a.png"), seen(tmp_path / "whole.png"))
+
+
+def test_broken_pixels_of_a_png_are_refused(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    start = data.index(b"IDAT")
+    size = int.from_bytes(data[start - 4 : start], "big")
+    data[start + 4 + size // 2] ^= 0xFF
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(Undecodable):
+        square(tmp_path / "a.png", 16)
+    whole = bytes(data[:33]) + chunk(b"tEXt", b"a\0b", wrong=1) + bytes(data[33:])
+    (tmp_path / "a.png").write_bytes(whole)
+    with pytest.raises(Undecodable):
+        square(tmp_path / "a.png", 16)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_avif_is_an_image(tmp_path):
+    quarters().save(tmp_path / "a.avif", quality=100)
+    pixels = seen(tmp_path / "a.avif", 32)
+    assert_colour(pixels[2:12, 2:12], RED, 12)
+
+
+@pytest.mark.skipif(find_spec("pillow_heif") is not None, reason="pillow-heif reads them")
+def test_heic_names_what_reads_it(tmp_path):
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
+    with pytest.raises(Undecodable, match="to read it, install pillow-heif"):
+        square(tmp_path / "a.HEIC", 16)

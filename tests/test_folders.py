@@ -3,19 +3,19 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from basemodel.data.folders import LEAST, find, hold_out, in_order
 from basemodel.data.kinds import checked_listing, found_classes
 from basemodel.data.listing import DataError
 from basemodel.rank.images import choose, divide
+from noise import noise
 
 
 def make(folder, layout):
     for name, count in layout.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            Image.new("RGB", (8, 8)).save(folder / name / f"{number}.png")
+            noise(folder / name / f"{number}.png")
     return folder
 
 

@@ -204,6 +204,7 @@ def test_other_files_among_the_images_are_counted_and_said(images, tmp_path, cap
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
     assert line.startswith("images: 5 files are skipped, as they are not directly in a class fold")
     assert "3 .jpg (mine/train/class0/deep/0.jpg), 1 without an ending (mine/test/lab" in line
+    assert line.endswith("; install pillow-heif to read .heic")
 
 
 def misname(file):

@@ -6,23 +6,24 @@ import os
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import jobs
 from basemodel.data.folders import state
 from basemodel.data.listing import DataError
 from basemodel.rank.images import choose, divide
+from noise import noise
+
+PARAMS = {"state": "", "images_per_class": 5, "near_copies": "report", "pixels": True}
 
 
-def image(path, size=(40, 30), shade=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (shade % 256, 100, 200)).save(path)
+def image(path):
+    noise(path, 40, 30)
 
 
 def classes(folder, **counts):
     for name, count in counts.items():
         for number in range(count):
-            image(folder / name / f"{number:03}.png", shade=number)
+            image(folder / name / f"{number:03}.png")
     return folder
 
 
@@ -177,7 +178,7 @@ def test_odd_names_can_be_written_and_read_back(tmp_path):
         for number in range(3):
             image(tmp_path / "in" / os.fsdecode(name) / f"a b'{number}.png")
     out = tmp_path / "images.json"
-    params = {"images": str(tmp_path / "in"), "state": "", "images_per_class": 5, "pixels": True}
+    params = {**PARAMS, "images": str(tmp_path / "in")}
     jobs.run("rank_images.py", params=params, output=[out])
     chosen = json.loads(out.read_text())
     assert sorted(chosen["classes"]) == sorted(["caf\\xe9", "日本 {x}"])
@@ -186,7 +187,7 @@ def test_odd_names_can_be_written_and_read_back(tmp_path):
 
 
 def test_the_script_says_what_is_wrong_in_one_line(tmp_path):
-    params = {"images": str(tmp_path), "state": "", "images_per_class": 5, "pixels": True}
+    params = {**PARAMS, "images": str(tmp_path)}
     with pytest.raises(SystemExit, match="^images: .*no image in it"):
         jobs.run("rank_images.py", params=params, output=[tmp_path / "images.json"])
     assert not (tmp_path / "images.json").exists()

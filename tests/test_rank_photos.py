@@ -50,7 +50,13 @@ def ranked(images, folder):
     ]  # fmt: skip
     all_of_them = with_baselines(candidates(named))
     chosen = folder / "images.json"
-    params = {"images": str(images), "state": "", "images_per_class": PER_CLASS, "pixels": True}
+    params = {
+        "images": str(images),
+        "state": "",
+        "images_per_class": PER_CLASS,
+        "near_copies": "report",
+        "pixels": True,
+    }
     jobs.run("rank_images.py", params=params, output=[chosen])
     cards, scores = [], []
     for slug, candidate in all_of_them.items():

@@ -18,6 +18,7 @@ PINS = [
 ]
 
 
+OPTIONAL = {"pillow-heif"}  # used if the user has installed it
 SETTINGS = [ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
 PROJECTS = [tomllib.loads(path.read_text()) for path in SETTINGS]
 CODE = {
@@ -43,8 +44,8 @@ def imported(folder: Path) -> set[str]:
     # server.py is a program, and imports files from its folder.
     tops -= {*sys.stdlib_module_names, *(file.stem for file in folder.glob("*.py"))}
     found = packages_distributions()
-    names = {name.lower().replace("_", "-") for top in tops for name in found[top]}
-    return names - CODE.keys()
+    names = {name.lower().replace("_", "-") for top in tops for name in found.get(top, [])}
+    return names - CODE.keys() - OPTIONAL
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project["project"]["name"])

@@ -81,9 +81,8 @@ def choice_of_images(wildcards):
     pixels = bool(NETWORKS)
     state = folders.state(config["images"], pixels) if workflow.is_main_process else ""
     place = str(Path(config["images"]).expanduser())
-    return ordered(
-        images=place, state=state, images_per_class=RANK["images_per_class"], pixels=pixels
-    )
+    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies")}
+    return ordered(images=place, state=state, pixels=pixels, **chosen)
 
 
 def images_to_verify(wildcards):

@@ -1,7 +1,7 @@
 """Choose the images that candidates are compared on, and check that they can be decoded.
 
 settings: images: the user's folder or table; state: data.folders.state of it; images_per_class;
-        pixels: whether any candidate looks at the images
+        near_copies: report or group; pixels: whether any candidate looks at the images
 output: images.json, see rank.images.choose
 """
 
@@ -18,6 +18,7 @@ try:
     chosen = choose(
         settings["images"],
         settings["images_per_class"],
+        settings["near_copies"],
         snakemake.threads,
         settings["pixels"],
     )

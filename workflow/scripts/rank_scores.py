@@ -24,16 +24,20 @@ found = {"slug": card["slug"], "failed": card["failed"]}
 if not card["failed"]:
     folder = Path(snakemake.input.arrays)
     given = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in card["arrays"]}
-    labels = [image["label"] for image in read_json(snakemake.input.images)["probe"]]
+    probe = read_json(snakemake.input.images)["probe"]
+    labels, groups = [image["label"] for image in probe], None
     if None not in labels:
         given["labels"] = np.array(labels)
+    if any("group" in image for image in probe):
+        known = [image.get("group", image["file"]) for image in probe]
+        groups = np.unique(known, return_inverse=True)[1]
     settings = snakemake.params.settings
     try:
-        found["predictions"] = predictions(given)
+        found["predictions"] = predictions(given, groups)
     except Exception as error:  # without them it has no place in the order
         traceback.print_exc()
         found["failed"] = f"its images' classes cannot be predicted: {told(error)}"
     predicted = found.get("predictions", {})
-    found["scores"] = scored(given, settings["metrics"], settings["seed"], predicted)
+    found["scores"] = scored(given, settings["metrics"], settings["seed"], predicted, groups)
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

@@ -5,13 +5,16 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 from basemodel.data.listing import DataError
 from basemodel.files import printable
 
+HEIC = (".heic", ".heif") if find_spec("pillow_heif") else ()  # then decode.py reads them
 SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"
+    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif",
+    *HEIC,
 )  # fmt: skip
 MOST_ELSEWHERE = 10_000  # files other than images that links may lead to
 

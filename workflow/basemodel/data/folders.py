@@ -6,18 +6,21 @@ Instead of the folder there may be a table of labels (label_table.py), which is 
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from basemodel.data import label_table, layout
-from basemodel.data.directory import SUFFIXES, Directory
+from basemodel.data.directory import HEIC, SUFFIXES, Directory
 from basemodel.data.listing import DataError
 from basemodel.data.splits import Found, Images, counted, examples
 from basemodel.files import printable, sha256, shown
 from basemodel.seeds import seed_of
 
 LOOKED_FOR = f"looked for {', '.join(SUFFIXES)}, not in folders inside it"
+if not HEIC:
+    LOOKED_FOR += "; for .heic install pillow-heif"
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 TEST_SHARE = 0.2
 LEAST = 2  # images that each class keeps for training if it has more than these
@@ -44,19 +47,43 @@ def find(
     if strict:
         _check(root, folder, found)
     if found.test_folder is None:
-        halves = {name: hold_out(name, of, test_share) for name, of in found.train.items()}
-        found.train, found.test = ({name: h[i] for name, h in halves.items()} for i in (0, 1))
+        found.train, found.test = split(found.train, test_share, found.groups)
     return found
 
 
-def hold_out(name: str, files: list[str], test_share: float) -> tuple[list[str], list[str]]:
+def split(
+    classes: Images, test_share: float = TEST_SHARE, groups: Mapping[str, str] | None = None
+) -> tuple[Images, Images]:
+    """Hold images of each class out: training and test images. `groups`: as in `hold_out`."""
+    tested: dict[str, bool] = {}
+    halves = {name: hold_out(name, of, test_share, groups, tested) for name, of in classes.items()}
+    return {name: h[0] for name, h in halves.items()}, {name: h[1] for name, h in halves.items()}
+
+
+def hold_out(
+    name: str,
+    files: list[str],
+    test_share: float,
+    groups: Mapping[str, str] | None = None,
+    tested: dict[str, bool] | None = None,
+) -> tuple[list[str], list[str]]:
     """Split a class: its training images, and its test images, `test_share` of them.
 
     It has a test image if it has two images or more, and LEAST for training if it has more.
+    `groups`: of files that are in one; images of one group stay together, and what is said of
+    images holds of groups. `tested`: on which side groups are that other classes have as well;
+    this class's are added.
     """
+    groups, tested = groups or {}, {} if tested is None else tested
     files = in_order(name, files)
-    count = min(max(round(test_share * len(files)), 1), max(len(files) - LEAST, 1), len(files) - 1)
-    return files[max(count, 0) :], files[: max(count, 0)]
+    units = list(dict.fromkeys(groups.get(file, file) for file in files))
+    count = min(max(round(test_share * len(units)), 1), max(len(units) - LEAST, 1), len(units) - 1)
+    for number, unit in enumerate(units):
+        tested.setdefault(unit, number < count)
+    train, test = [], []
+    for file in files:
+        (test if tested[groups.get(file, file)] else train).append(file)
+    return train, test
 
 
 def in_order(name: str, files: list[str]) -> list[str]:

@@ -120,9 +120,11 @@ def say_skipped(skipped: list[str]) -> str:
         f"{of['files']} {of['ending'] or 'without an ending'} ({of['example']})"
         for of in facts["endings"]
     ]
+    heic = any(file.lower().endswith((".heic", ".heif")) for file in skipped)
     return (
         f"{len(skipped)} files are skipped, as they are not directly in a class folder or have "
         f"another ending than images: {', '.join(endings)}"
+        + ("; install pillow-heif to read .heic" if heic else "")
     )
 
 

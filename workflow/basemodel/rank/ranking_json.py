@@ -90,6 +90,8 @@ class Use(TypedDict):
     held_out: int
     over_limit: int
     undecodable: int
+    copies: int  # of images that count elsewhere
+    two_labels: int  # copies with different labels
     left_out: int  # of classes that are not used
 
 

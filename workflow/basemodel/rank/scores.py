@@ -28,11 +28,13 @@ def scored(
     names: Iterable[str],
     seed: object,
     predicted: Mapping[str, list[int]],
+    groups: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Each metric of one candidate.
 
     given: the arrays that there are, by their names in metrics.INPUTS; predicted: `predictions`,
-    whose accuracies are not computed again. Of each metric: `terms`, as
+    whose accuracies are not computed again; groups: of images that are not independent, int64 [n],
+    of which only half-samples know: each has all of a group or none. Of each metric: `terms`, as
     its compute returns them, and `halves`, a list of terms on half-samples of the images, for
     metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
     stratified by class and the same for all candidates. Their spread is that of the score on all
@@ -44,48 +46,62 @@ def scored(
             right = np.array(predicted[name]) == given["labels"]
             found[name] = {"terms": {"value": float(right.mean())}, "halves": []}
         else:
-            found[name] = _score_or_note(name, given, seed)
+            found[name] = _score_or_note(name, given, seed, groups)
     return found
 
 
-def predictions(given: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
-    """The label predicted for each image by each of PREDICTORS, while the image is held out.
+def predictions(
+    given: Mapping[str, np.ndarray], groups: np.ndarray | None = None
+) -> dict[str, list[int]]:
+    """The label predicted for each image by each of PREDICTORS, while its group is held out.
 
-    Empty without labels or with one class only.
+    groups: int64 [n]; by default each image is one. Empty without labels or with one class only.
     """
     if "labels" not in given:
         return {}
     found = {
-        name: metrics.load(name).predict(given["embeddings"], given["labels"])
+        name: metrics.load(name).predict(given["embeddings"], given["labels"], groups)
         for name in PREDICTORS
     }
     return {name: labels.tolist() for name, labels in found.items() if labels is not None}
 
 
-def halves(labels: np.ndarray | None, n: int, seed: object) -> list[np.ndarray]:
-    """Rows of random halves of n images, ascending; of an odd class one more or one less."""
+def halves(
+    labels: np.ndarray | None, n: int, seed: object, groups: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Rows of random halves of n images, ascending; of an odd class one more or one less.
+
+    groups: int64 [n]; each is in a half as a whole, and counts as one of its first image's class.
+    """
     rng = np.random.default_rng(seed_of("halves", n, seed))
     labels = np.zeros(n) if labels is None else labels
+    first = group = np.arange(n)
+    if groups is not None:
+        _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     found = []
     for number in range(HALVES):
-        rows = []
+        chosen = np.zeros(len(first), bool)
         for position, label in enumerate(np.unique(labels)):
-            of_class = rng.permutation(np.flatnonzero(labels == label))
+            of_class = rng.permutation(np.flatnonzero(labels[first] == label))
             extra = len(of_class) % 2 * ((number + position) % 2)
-            rows.append(of_class[: len(of_class) // 2 + extra])
-        found.append(np.sort(np.concatenate(rows)))
+            chosen[of_class[: len(of_class) // 2 + extra]] = True
+        found.append(np.flatnonzero(chosen[group]))
     return found
 
 
-def _score_or_note(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
+def _score_or_note(
+    name: str, given: Mapping[str, np.ndarray], seed: object, groups: np.ndarray | None
+) -> dict[str, Any]:
     try:
-        return _score(name, given, seed)
+        return _score(name, given, seed, groups)
     except Exception as error:
         traceback.print_exc()
         return {"note": f"it failed: {told(error)}"}
 
 
-def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str, Any]:
+def _score(
+    name: str, given: Mapping[str, np.ndarray], seed: object, groups: np.ndarray | None
+) -> dict[str, Any]:
     wanted = metrics.inputs(name)
     for what in wanted:
         if what not in given:
@@ -98,6 +114,6 @@ def _score(name: str, given: Mapping[str, np.ndarray], seed: object) -> dict[str
         return {"note": NO_ZEROS}
     rows = []
     if "featuremaps" not in wanted and name not in PREDICTORS:
-        rows = halves(given.get("labels"), len(given["embeddings"]), seed)
+        rows = halves(given.get("labels"), len(given["embeddings"]), seed, groups)
     of_halves = [metrics.compute(name, {key: given[key][part] for key in wanted}) for part in rows]
     return {"terms": terms, "halves": of_halves}

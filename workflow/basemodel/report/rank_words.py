@@ -193,6 +193,8 @@ def use_of_images(ranking: Ranking) -> str:
         "held out": use["held_out"],
         f"over the limit of {use['limit']}{each}": use["over_limit"],
         "cannot be decoded": use["undecodable"],
+        "copies of others": use["copies"],
+        "under two labels": use["two_labels"],
         "in classes that are left out": use["left_out"],
     }
     rest = {what: number for what, number in rest.items() if number}
