@@ -28,11 +28,12 @@ Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE 
 """
 
 import argparse
-import importlib
 import io
 import itertools
+import json
 import math
 import multiprocessing
+import os
 import resource
 import subprocess
 import sys
@@ -276,8 +277,7 @@ def growth(size):
             first, second, third, large = (
                 pool.apply(cost, (name, *shape)) for shape in (base, longer, wider, size)
             )
-            n = [math.log2(b / a) if a and b else math.nan for a, b in zip(first, second)]
-            d = [math.log2(b / a) if a and b else math.nan for a, b in zip(first, third)]
+            n, d = (np.log2(np.array(larger) / first) for larger in (second, third))
             print(
                 f"{name:12} {n[0]:11.1f} {n[1]:6.1f} {d[0]:11.1f} {d[1]:6.1f} "
                 f"{large[0]:9.1f} {large[1] / 1e9:6.2f}",
@@ -285,56 +285,64 @@ def growth(size):
             )
 
 
-def of_revision(revision, folder):
-    """The modules of the metrics of another commit, by name."""
-    root = Path(__file__).parent.parent
-    archive = subprocess.run(
-        ["git", "archive", revision, "workflow/basemodel"], cwd=root, check=True, capture_output=True
-    ).stdout
-    tarfile.open(fileobj=io.BytesIO(archive)).extractall(folder, filter="data")
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_ours(name)}
-    sys.path.insert(0, str(Path(folder, "workflow")))
-    other = importlib.import_module("basemodel.metrics")
-    modules = {name: other.load(name) for name in other.available()}
-    sys.path.pop(0)
-    for name in [name for name in sys.modules if _is_ours(name)]:
-        del sys.modules[name]
-    sys.modules.update(ours)
-    return modules
+def default_run(ways, rounds=5):
+    """Seconds of CPU and values of each metric at DEFAULT, halves included, as JSON.
+
+    ways: folders with the package basemodel; a process each, which take turns.
+    """
+    seconds, values = {}, {}
+    for way in [*ways] * rounds:
+        answer = subprocess.run(
+            [sys.executable, __file__, "--once"], env=os.environ | {"PYTHONPATH": str(way)},
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name, (spent, found) in json.loads(answer).items():
+            seconds.setdefault(name, {}).setdefault(way, []).append(spent)
+            values.setdefault(name, {})[way] = found
+    return seconds, values
 
 
-def _is_ours(module):
-    return module.split(".")[0] == "basemodel"
-
-
-def against(revision):
-    """Print the seconds of each metric here and at another commit."""
-    with tempfile.TemporaryDirectory() as folder:
-        other = of_revision(revision, folder)
-    here = {name: metrics.load(name) for name in other if metrics.inputs(name) != ("card",)}
-    seconds = {name: np.zeros(2) for name in here}
-    differences = dict.fromkeys(here, 0.0)
+def once():
+    """Print the seconds and values of every metric, the second time that it is computed."""
+    results = {}
     for shape in DEFAULT:
         given = made_up(*shape[:3], SOURCE_CLASSES, shape[3])
         parts = [{what: array[rows] for what, array in given.items()}
                  for rows in (slice(None), slice(0, None, 2), slice(1, None, 2))]  # fmt: skip
-        for name in here:
-            best, found = np.full(2, np.inf), [None, None]
-            for way in list(range(2)) * 7:
-                module = (here, other)[way][name]
+        for name in metrics.available():
+            if metrics.inputs(name) == ("card",):
+                continue
+            for _ in range(2):
                 began = time.process_time()
-                found[way] = [module.compute(*(part[w] for w in module.INPUTS)) for part in parts]
-                best[way] = min(best[way], time.process_time() - began)
-            seconds[name] += best
-            for a, b in zip(*found, strict=True):
-                for term in set(a) & set(b):
-                    off = abs(a[term] - b[term]) / (abs(b[term]) or 1)
-                    differences[name] = max(differences[name], off)
+                found = [metrics.compute(name, part) for part in parts]
+                spent = time.process_time() - began
+            before = results.setdefault(name, (0, []))
+            results[name] = (before[0] + spent, before[1] + found)
+    print(json.dumps(results))
+
+
+def against(revision):
+    """Print the seconds of each metric here and at another commit."""
+    root = Path(__file__).parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", revision, "workflow/basemodel"], cwd=root,
+                                 check=True, capture_output=True).stdout  # fmt: skip
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        here, there = root / "workflow", Path(folder, "workflow")
+        seconds, values = default_run((here, there))
+    shared = {name: [1000 * min(by[way]) for way in (here, there)]
+              for name, by in seconds.items() if len(by) == 2}  # fmt: skip
     print(f"metric          here  {revision}  ratio  difference   (ms; {len(DEFAULT)} sizes)")
-    for name in sorted(here, key=lambda name: -seconds[name][1]):
-        ours, theirs = 1000 * seconds[name]
-        print(f"{name:12} {ours:7.1f} {theirs:7.1f} {ours / theirs:6.2f} {differences[name]:9.1g}")
-    ours, theirs = 1000 * sum(seconds.values())
+    for name in sorted(shared, key=lambda name: -shared[name][1]):
+        off = max(
+            abs(a[term] - b[term]) / (abs(b[term]) or 1)
+            for a, b in zip(values[name][here], values[name][there], strict=True)
+            for term in set(a) & set(b)
+        )
+        ours, theirs = shared[name]
+        print(f"{name:12} {ours:7.1f} {theirs:7.1f} {ours / theirs:6.2f} {off:9.1g}")
+    ours, theirs = np.sum(list(shared.values()), axis=0)
     print(f"{'sum':12} {ours:7.1f} {theirs:7.1f} {ours / theirs:6.2f}")
 
 
@@ -348,11 +356,14 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true", help="exponents of time and memory")
     parser.add_argument("--size", nargs=3, type=int, default=(20000, 2048, 1000), metavar="N")
     parser.add_argument("--against", metavar="REVISION", help="the metrics of another commit")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.growth:
         return growth(tuple(options.size))
     if options.against:
         return against(options.against)
+    if options.once:
+        return once()
     if options.dump:
         file, labels = options.dump
         differences(np.load(file, mmap_mode="r"), np.load(labels))

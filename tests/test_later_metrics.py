@@ -146,11 +146,11 @@ def discriminant(x, y):
     return model.fit(x, y).predict_log_proba(x)[np.arange(len(y)), y]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_sfda_is_scikit_learns_discriminant_analysis_twice(case):
+@pytest.mark.parametrize("case, features", [*((case, 60) for case in CASES), (FEW, 90)])
+def test_sfda_is_scikit_learns_discriminant_analysis_twice(case, features):
     given = data(*case)
     # Little signal and overlapping classes, or all probabilities are close to 1
-    x = given["embeddings"][:, :60]
+    x = given["embeddings"][:, :features]
     y = given["labels"]
     first = discriminant(x, y)
     p = np.exp(first)[:, None]

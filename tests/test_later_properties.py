@@ -1,6 +1,7 @@
 """The later metrics: what changes nothing, degenerate data, and failures."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -189,6 +190,52 @@ def test_the_same_twice_and_from_float32(name):
     assert terms(name, single) == terms(name, single)
     assert all(np.array_equal(single[what], before[what]) for what in single)  # left alone
     assert value(name, single) == pytest.approx(value(name, base), rel=1e-4)
+
+
+# Many images ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in OF_EMBEDDINGS if name != "PARC"])
+def test_memory_does_not_grow_with_the_square_of_the_images(name):
+    """An N × N matrix would have 288 MB. (PARC ranks all pairs.)"""
+    given = data(6000, 12, 5)
+    value(name, data(40, 12, 5))  # imports
+    tracemalloc.start()
+    value(name, given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+
+
+@pytest.mark.parametrize("name, n", [("PARC", 22_001), ("NLEEP", 10_001)])
+def test_what_would_take_too_long_is_not_applicable(name, n):
+    with pytest.raises(metrics.NotApplicable, match=f"^{name}: not applicable to .* images"):
+        value(name, {"embeddings": np.ones((n, 1)), "labels": np.arange(n) % 1000})
+
+
+@pytest.mark.parametrize("name", OF_PROBABILITIES)
+def test_source_probabilities_are_not_copied(name):
+    """A copy in float64 would have 128 MB."""
+    probabilities = np.random.default_rng(0).random((4000, 4000), np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    value(name, data(40, 12, 5))  # imports
+    tracemalloc.start()
+    value(name, {"probabilities": probabilities, "labels": np.arange(4000) % 5})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+@pytest.mark.parametrize("name", ["GBC", "NCTI", "TransRate"])
+def test_one_large_class_among_small_ones_costs_no_more_than_its_images(name):
+    """Arrays of classes of one size would have 2,000 × 100 rows."""
+    given = data(2990, 12, 5) | {"labels": np.repeat(np.arange(100), [2000] + 99 * [10])}
+    value(name, data(40, 12, 5))  # imports
+    tracemalloc.start()
+    value(name, given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
 
 
 # Failures -------------------------------------------------------------------------------------

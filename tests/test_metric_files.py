@@ -268,7 +268,12 @@ def test_metrics_only_import_numpy_and_this_package():
             if isinstance(node, ast.ImportFrom):
                 assert node.module.startswith(
                     (
-                        "basemodel", "collections", "functools", "itertools", "pathlib", "types",
+                        "basemodel",
+                        "collections",
+                        "functools",
+                        "itertools",
+                        "pathlib",
+                        "types",
                         "typing",
                     )
                 )

@@ -51,7 +51,7 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
     leader = found["candidates"][0]["name"]
     assert f"Start from {leader}" in printed
     assert f"{BAD}: timm has no model 'no_such_model'" in printed
-    assert len(found["candidates"]) == 3 and len(found["controls"]) == 2
+    assert len(found["candidates"]) == 3 and len(found["baselines"]) == 2
     assert [failure["name"] for failure in found["failures"]] == [BAD]
     page = (of(project) / "report.html").read_text()
     assert leader in page and "no_such_model" in page
@@ -69,7 +69,7 @@ def would_run(project, candidates, *targets, **more):
 
 def test_only_what_failed_is_tried_again(ranked):
     project, _ = ranked
-    again = {"rank_candidate": 2, "rank_scores": 2, "rank_report": 1}  # and its twin
+    again = {"rank_candidate": 2, "rank_scores": 2, "rank_report": 1}  # and its baseline
     assert would_run(project, [*TRAINED, BAD], "rank") == again
     assert would_run(project, TRAINED, "rank") == {"rank_report": 1}
 

@@ -96,9 +96,9 @@ rule rank_candidate:
     resources:
         **RANK_GPU,
     params:
-        code=fingerprint("rank_candidate.py"),
+        code=code_for("rank_candidate.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             weights=weights_of(wildcards),
             failures=failures_of(wildcards),
             dtype=config["probe"]["dtype"],
@@ -163,9 +163,9 @@ rule rank_finetune:
     resources:
         **RANK_GPU,
     params:
-        code=fingerprint("rank_finetune.py"),
+        code=code_for("rank_finetune.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             tuning=RANK_TUNING,
             seed=int(wildcards.seed),
         ),

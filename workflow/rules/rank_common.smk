@@ -9,9 +9,9 @@ from basemodel.data.folders import state as state_of_images
 RANK = config["rank"]
 RANKING = names.ranking_name(config["images"]) if config["images"] else "images"
 RANKED = f"<results>/rank/{RANKING}"
-# The user's candidates, or well-known ones whose weights are here; then their untrained twins.
+# The user's candidates, or well-known ones whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"]) or curated.here()
-WITH_CONTROLS = names.with_controls(CANDIDATES)
+WITH_BASELINES = names.with_baselines(CANDIDATES)
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
@@ -54,7 +54,7 @@ def images_to_rank(wildcards):
 
 def weights_of(wildcards):
     """The state of a file that may change: it is a parameter, so that the candidate runs again."""
-    candidate = WITH_CONTROLS[wildcards.candidate]
+    candidate = WITH_BASELINES[wildcards.candidate]
     if candidate.file:
         path = Path(candidate.file).expanduser()
     elif candidate.source == "base" and not candidate.untrained:
@@ -82,8 +82,8 @@ def shortlist(wildcards):
 
 RANK_INPUTS = {
     "images": f"{RANKED}/images.json",
-    "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_CONTROLS),
-    "scores": expand(f"{RANKED}/candidates/{{candidate}}/scores.json", candidate=WITH_CONTROLS),
+    "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_BASELINES),
+    "scores": expand(f"{RANKED}/candidates/{{candidate}}/scores.json", candidate=WITH_BASELINES),
     "templates": sorted(
         map(str, Path(workflow.basedir).glob("workflow/basemodel/report/templates/*"))
     ),
@@ -93,7 +93,7 @@ RANK_SETTINGS = {
     "name": RANKING,
     "by": RANK_BY,
     "metrics": RANK_METRICS,
-    "candidates": list(WITH_CONTROLS),
+    "candidates": list(WITH_BASELINES),
     "metadata": RANK["metadata"] or "",
     "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
     "command": f"snakemake rank --cores all --config images={config['images']}",

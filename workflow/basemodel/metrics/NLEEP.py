@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from basemodel.metrics import NotApplicable
 from basemodel.metrics._embeddings import centred, check, principal_components
 from basemodel.metrics._leep import leep
 from basemodel.metrics._mixture import responsibilities
@@ -16,6 +17,7 @@ COMPARES_ARCHITECTURES = False
 SHARE = 0.8  # of the variance, kept by the principal components
 PER_CLASS = 5  # clusters
 SMALLEST = 5  # images a cluster, on average
+MOST_POSTERIORS = 20_000_000  # images × clusters: a minute, more or less
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -32,7 +34,8 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     With N < D there are fewer than N components. The start is random (k-means++), from a fixed
     seed, so the order of the images matters a little. A class of one image counts like others.
     Constant embeddings: minus the entropy of the labels. One class: 0. Raises ValueError for NaN,
-    infinity, or labels that do not fit.
+    infinity, or labels that do not fit; NotApplicable, where there would be more posteriors than
+    MOST_POSTERIORS.
 
     Does not compare architectures: in sample, noise of few features scores above a signal that is
     spread over many, because few clusters are told apart in many dimensions.
@@ -40,6 +43,8 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     x, y, classes = check(LABEL, embeddings, labels)
     x = centred(x)
     clusters = max(1, min(PER_CLASS * classes, len(x) // SMALLEST))
+    if len(x) * clusters > MOST_POSTERIORS:
+        raise NotApplicable(f"{LABEL}: not applicable to {len(x):,} images in {classes:,} classes")
     theta, kept = np.ones((len(x), 1)), 0
     if x.any():
         x, variance = principal_components(x)

@@ -29,13 +29,17 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     Distances that are equal up to rounding share their rank. N < D changes nothing. An image whose
     embedding is constant over the features has correlation 0 with the others. A class of one image
     has no pairs within. One class, one image a class, or constant embeddings: NaN. Raises
-    ValueError for NaN, infinity, or labels that do not fit; NotApplicable for more than MOST_IMAGES.
+    ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for more images than
+    MOST_IMAGES.
 
     Compares architectures: it only uses ranks of correlations, which have no unit.
     """
     unit, y, _ = check(LABEL, embeddings, labels)
     if len(unit) > MOST_IMAGES:
         raise NotApplicable(f"{LABEL}: not applicable to more than {MOST_IMAGES:,} images")
+    unit = centred(unit)
+    deviations = np.sqrt(np.einsum("id,id->d", unit, unit) / len(unit))
+    unit /= np.where(deviations > 0, deviations, 1)
     constant = unit.max(axis=1) == unit.min(axis=1)
     unit -= unit.mean(axis=1, keepdims=True)
     unit[constant] = 0

@@ -49,7 +49,8 @@ def _step(
     precise = 1 / variance
     with np.errstate(divide="ignore"):  # log 0 of an empty cluster
         constant = np.log(weight / len(x)) - np.log(2 * np.pi * variance).sum(axis=1) / 2
-    logs = np.concatenate([x, squares], axis=1) @ np.concatenate([mean * precise, -precise / 2], axis=1).T
+    logs = x @ (mean * precise).T
+    logs -= squares @ (precise / 2).T
     logs += constant - (mean**2 * precise).sum(axis=1) / 2
     highest = logs.max(axis=1, keepdims=True)
     logs -= highest
