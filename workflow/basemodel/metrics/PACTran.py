@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from basemodel.metrics import NotApplicable
 from basemodel.metrics._embeddings import centred, check, log_softmax, one_hot, principal_components
 
 LABEL = "PACTran"
@@ -14,7 +15,8 @@ COMPARES_ARCHITECTURES = False
 
 PENALTY = 1.0  # λ, of the penalty |W|²/(2λN)
 SPREAD = 100.0  # σ² D, of the prior's variance σ²
-STEPS = 1000  # at most
+STEPS = 1000  # at most; 20 to 50 are usual
+MOST_PRODUCTS = 10_000_000_000  # images × coordinates × classes, in each step: a minute or two
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -26,21 +28,25 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     value = "linear" + (KD/(2λN)) σ² log(λN h), where h is the mean, over the KD weights and with the
     biases in the sum, of the second derivatives of N · cross-entropy + |W|²/(2λN).
     **Choice**: the authors take the best of six pairs of λ and σ², by the accuracy of half of the
-    images over all models. One model cannot do that, so λ = 1 and σ² = 100/D, the second best in
-    size of each.
+    images over all models. That needs all models at once, so λ = 1 and σ² = 100/D here.
 
     embeddings: float [N, D]; labels: int64 [N], K classes. It depends on their scale. N < D: the
     best W is in the span of the images, so N coordinates suffice. The minimum is unique and found
-    by L-BFGS to six digits. A class of one image counts like others. Constant embeddings: W = 0, the
-    entropy of the labels and the second term of h from biases and penalty. One class: NaN. Raises
-    ValueError for NaN, infinity, or labels that do not fit.
+    by L-BFGS to six digits. A class of one image counts like others. Constant embeddings: NaN, for
+    the bound would be among the best. One class: NaN. Raises ValueError for NaN, infinity, or labels
+    that do not fit; NotApplicable, for more than MOST_PRODUCTS.
+
+    Does not compare architectures: the second term, usually the larger one, depends on the scale
+    and the number of features.
     """
     x, y, classes = check(LABEL, embeddings, labels)
-    if classes == 1:
-        return {"value": math.nan, "linear": math.nan}
     n, features = x.shape
+    if n * min(n, features) * classes > MOST_PRODUCTS:
+        raise NotApplicable(f"{LABEL}: not applicable to {n:,} images in {classes:,} classes")
     x = centred(x)
-    x = principal_components(x)[0] if x.any() else x[:, :1]
+    if classes == 1 or not x.any():
+        return {"value": math.nan, "linear": math.nan}
+    x, _ = principal_components(x)
     linear, probabilities = _fit(x, one_hot(y, classes))
     bend = (probabilities * (1 - probabilities)).sum(axis=1)
     weights, strength = classes * features, PENALTY * n
