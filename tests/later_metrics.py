@@ -5,8 +5,8 @@ import numpy as np
 from basemodel import metrics
 
 OF_EMBEDDINGS = [
-    "ETran", "GBC", "HScore", "LinearProbe", "LogME", "NCTI", "NLEEP", "PARC", "SFDA", "TransRate",
-    "kNN",
+    "ETran", "GBC", "HScore", "LinearProbe", "LogME", "NCTI", "NLEEP", "PACTran", "PARC", "SFDA",
+    "TransRate", "kNN",
 ]  # fmt: skip
 OF_PROBABILITIES = ["LEEP", "NCE"]
 OF_CARDS = ["parameters", "source_accuracy", "source_classes", "source_images"]

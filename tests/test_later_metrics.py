@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import NearestNeighbors
 
+from basemodel import metrics
 from basemodel.metrics import LinearProbe, _mixture, kNN
 from basemodel.metrics._embeddings import centred, one_hot, principal_components
 from later_metrics import data, terms, value
@@ -55,6 +56,33 @@ NCTI_SMALL = [
     (116.78770114828635, 0.8044425853673167, 4.073914123099199),
     (118.91080209014697, 0.8091096752620128, 4.073821358559492),
 ]
+# What the authors released, run as it is; of these, only that of PACTran has a licence
+# Long-Kai/TransRate 247d41a, generate_transrate/transrate.py: the eigenvalues of centred embeddings,
+# not normalised, in the paper's formula
+TRANSRATE = [264.19967335788635, 263.14583344783574, 150.46012186176014, 148.33994668504997]
+# dbolya/parc ddfca43, methods.PARC, / 100. The correlations of one-hot labels are rounded there, so
+# that equal distances are two or three different ones; and with these rounded to nine digits
+PARC = [0.2879219388316648, 0.2930139376901378, 0.16914034225374916, 0.20248703466307316]
+PARC_ROUNDED = [0.2890144541250921, 0.29463898255348114, 0.18273545829078422, 0.20248703466307316]
+# mgholamikn/ETran d4551ed, metrics: LDA_Score, and Energy_Score(0.5, "bot") which is undefined for
+# fewer than 200 images
+ETRAN_CLASSIFICATION = [
+    0.9814678145910515, 0.9903664841716117, 0.6029907941598494, 0.6216624941558665
+]  # fmt: skip
+ETRAN_ENERGY = [math.nan, math.nan, 4.855430073879818, 4.875384656935652]
+# TencentARC/SFDA 3b7edf7, metrics.SFDA_Score; for labels in another order as well; and with the
+# largest eigenvalue itself in place of a few steps of the power method
+SFDA = [1.0, 1.0, 0.6590259895472546, 0.6915249740156134]
+SFDA_OF_NOISE = [1.0, 1.0, 0.30128086651221614, 0.3208628649406274]
+SFDA_EXACT = [1.0, 1.0, 0.6603487854186276, 0.6936306041143113]
+# google-research/pactran_metrics a5e4997, compute_metrics.calculate_pac_gauss(lda_factor=1), which
+# needs no tensorflow: first metric and its linear part. With its optimiser run to the end, and as
+# published
+PACTRAN = [
+    (10.980918950101477, 0.11814649563257873), (10.870473319939816, 0.11354132660526436),
+    (7.0827283218430495, 0.2471099766462797), (7.07900286919515, 0.2478758817881988),
+]  # fmt: skip
+PACTRAN_PUBLISHED = [10.984965039718224, 10.872673375831852, 7.08226152253782, 7.078744985197081]
 
 
 @pytest.mark.parametrize("name", TLLIB)
@@ -107,7 +135,6 @@ def test_transrate_is_its_formula(case):
     given = data(*case)
     z, y = given["embeddings"], given["labels"]
     z = z - z.mean(axis=0)
-    z /= np.sqrt((z**2).sum() / len(z))
 
     def rate(part):
         inner = part.T @ part / (len(part) * 1e-4)
@@ -120,10 +147,12 @@ def test_transrate_is_its_formula(case):
 @pytest.mark.parametrize("case", CASES)
 def test_parc_is_scipys_spearman(case):
     given = data(*case)
+    x = given["embeddings"]
     upper = np.triu_indices(case[0], 1)
     labels = np.eye(case[2])[given["labels"]]
     expected = stats.spearmanr(
-        (1 - np.corrcoef(given["embeddings"]))[upper], np.round(1 - np.corrcoef(labels), 9)[upper]
+        (1 - np.corrcoef((x - x.mean(axis=0)) / x.std(axis=0)))[upper],
+        np.round(1 - np.corrcoef(labels), 9)[upper],
     )[0]
     assert value("PARC", given) == pytest.approx(expected, rel=1e-9)
 
@@ -132,8 +161,8 @@ def test_parc_with_ties_is_scipys():
     x = np.random.default_rng(0).integers(0, 2, (30, 4)) + np.array([0, 0, 0.5, 3])
     y = np.arange(30) % 3
     upper = np.triu_indices(30, 1)
-    distances = np.round(1 - np.corrcoef(x), 12)[upper]
-    assert len(np.unique(distances)) < 60  # of 435 pairs
+    distances = np.round(1 - np.corrcoef((x - x.mean(axis=0)) / x.std(axis=0)), 12)[upper]
+    assert len(np.unique(distances)) < 100  # of 435 pairs
     expected = stats.spearmanr(distances, (y[:, None] != y)[upper])[0]
     assert value("PARC", {"embeddings": x, "labels": y}) == pytest.approx(expected, rel=1e-9)
 
@@ -162,13 +191,84 @@ def test_sfda_is_scikit_learns_discriminant_analysis_twice(case, features):
     assert found["value"] == pytest.approx(second.mean(), rel=1e-7)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_etrans_terms(case):
-    given = data(*case)
-    found = terms("ETran", given)
-    energy = special.logsumexp(given["embeddings"], axis=1).mean()
-    right = np.exp(discriminant(given["embeddings"], given["labels"])).mean()
-    assert found == pytest.approx({"energy": energy, "classification": right}, rel=1e-9)
+def published_sfda(x, y):
+    """The mean of p̃ as the authors' code computes it, with the largest eigenvalue itself."""
+    classes, rows = len(np.unique(y)), np.arange(len(y))
+
+    def posteriors(x, shrinkage):
+        means = np.stack([x[y == c].mean(axis=0) for c in range(classes)])
+        within = (x - means[y]).T @ (x - means[y]) / len(x)
+        if shrinkage is None:
+            shrinkage = max(np.exp(-5 * np.linalg.eigvalsh(within)[-1]), 1e-10)
+        unit = np.trace(within) / len(within) * np.eye(len(within))
+        weights = np.linalg.solve((1 - shrinkage) * within + shrinkage * unit, means.T)
+        priors = np.log(np.bincount(y) / len(y))
+        scores = x @ weights - np.diag(means @ weights) / 2 + priors
+        return special.softmax(scores, axis=1), shrinkage, means
+
+    p, shrinkage, means = posteriors(x, None)
+    p = special.softmax(p, axis=1)[rows, y][:, None]
+    others = (means.sum(axis=0) - means) / (classes - 1)
+    return posteriors(p * x + (1 - p) * others[y], shrinkage)[0][rows, y].mean()
+
+
+def test_sfda_is_a_variant_because_the_published_one_is_1_for_few_images():
+    for k, case in enumerate(CASES):
+        given = data(*case)
+        x, y = given["embeddings"], given["labels"]
+        assert published_sfda(x, y) == pytest.approx(SFDA_EXACT[k], rel=1e-9)
+        assert pytest.approx(SFDA_EXACT[k], rel=0.004) == SFDA[k]
+        noise = np.random.default_rng(0).permutation(y)
+        signal, nothing = value("SFDA", given), value("SFDA", given, labels=noise)
+        assert signal > nothing + abs(signal)  # log p̃ at most half as far from 0
+        if len(x) < x.shape[1]:
+            assert SFDA[k] == SFDA_OF_NOISE[k] == 1
+        else:
+            assert SFDA[k] > 2 * SFDA_OF_NOISE[k]
+
+
+def test_transrate_and_parc_are_those_of_their_authors():
+    for k, case in enumerate(CASES):
+        given = data(*case)
+        assert value("TransRate", given) == pytest.approx(TRANSRATE[k], rel=1e-9)
+        assert value("PARC", given) == pytest.approx(PARC_ROUNDED[k], rel=1e-9)
+        assert pytest.approx(PARC_ROUNDED[k], abs=0.015) == PARC[k]
+
+
+def test_parc_of_one_large_feature():
+    """It decides no more than others."""
+    given = data(*FEW)
+    large = given["embeddings"].copy()
+    large[:, 0] *= 1000
+    assert value("PARC", given, embeddings=large) == pytest.approx(value("PARC", given))
+
+
+def test_etran_is_that_of_its_authors():
+    for k, case in enumerate(CASES):
+        given = data(*case)
+        found = terms("ETran", given)
+        assert found["classification"] == pytest.approx(ETRAN_CLASSIFICATION[k], rel=1e-9)
+        energies = np.sort(special.logsumexp(given["embeddings"], axis=1))
+        assert found["energy"] == pytest.approx(energies[0])  # of one image, below 400
+        if case[0] >= 200:
+            assert found["energy"] == pytest.approx(ETRAN_ENERGY[k], rel=1e-9)
+
+
+def test_etran_weights_its_terms_and_takes_the_lowest_energies():
+    models = [{"energy": e, "classification": c} for e, c in ((2, 0.1), (4, 0.5), (3, 0.9))]
+    found = [row["value"] for row in metrics.values_in_pool("ETran", models)]
+    assert found == pytest.approx([0, 0.15 + 0.425, 0.075 + 0.85])
+    given = data(1000, 20, 5)
+    energies = np.sort(special.logsumexp(given["embeddings"], axis=1))
+    assert terms("ETran", given)["energy"] == pytest.approx(energies[:5].mean())
+
+
+def test_pactran_is_that_of_its_authors():
+    for k, case in enumerate(CASES):
+        found = tuple(terms("PACTran", data(*case)).values())
+        assert found == pytest.approx(PACTRAN[k], rel=3e-6)
+        # The published optimiser stops a little before the minimum
+        assert found[0] == pytest.approx(PACTRAN_PUBLISHED[k], rel=4e-4)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from basemodel.metrics import NotApplicable
-from basemodel.metrics._embeddings import check, row_blocks
+from basemodel.metrics._embeddings import centred, check, row_blocks
 
 LABEL = "PARC"
 NAME = "pairwise annotation representation comparison"
@@ -20,7 +20,9 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Spearman's ρ, over pairs of images, of 1−cor(embeddings) and 1−cor(one-hot labels); −1 to 1.
 
     Bolya, Mittapalli and Hoffman, "Scalable Diverse Model Selection for Accessible Transfer
-    Learning", NeurIPS 2021. cor is Pearson's, over features or over classes.
+    Learning", NeurIPS 2021. cor is Pearson's, over features or over classes. As in the authors'
+    code, each feature is first standardised over the images, or a few large ones would decide; they
+    multiply ρ by 100.
 
     embeddings: float [N, D]; labels: int64 [N]. One-hot labels are either equal (distance 0) or
     differ (one distance for all pairs), so ρ only depends on the ranks of pairs within classes.
@@ -35,6 +37,9 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     unit, y, _ = check(LABEL, embeddings, labels)
     if len(unit) > MOST_IMAGES:
         raise NotApplicable(f"{LABEL}: not applicable to more than {MOST_IMAGES:,} images")
+    unit = centred(unit)
+    deviations = np.sqrt(np.einsum("id,id->d", unit, unit) / len(unit))
+    unit /= np.where(deviations > 0, deviations, 1)
     constant = unit.max(axis=1) == unit.min(axis=1)
     unit -= unit.mean(axis=1, keepdims=True)
     unit[constant] = 0

@@ -10,7 +10,7 @@ LABEL = "S3"
 NAME = "pseudo-F"
 LARGER_IS_BETTER = True
 INPUTS = ("featuremaps", "labels")
-COMPARES_ARCHITECTURES = True
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -25,7 +25,8 @@ def compute(featuremaps: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     - S2=0 and S1>0, each class is a single point: infinity, which ranks first.
     Raises ValueError for NaN, infinity, or labels that do not fit.
 
-    Compares architectures: it is a ratio, in which size and scale of the maps cancel.
+    Does not compare architectures: size and scale of the maps cancel in the ratio, but it is a mean
+    over features, and a signal that is spread over more of them scores lower.
     """
     between = S1.compute(featuremaps, labels)["value"]
     within = S2.compute(featuremaps, labels)["value"]

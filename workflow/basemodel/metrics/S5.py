@@ -8,7 +8,7 @@ LABEL = "S5"
 NAME = "sparsity"
 LARGER_IS_BETTER = False
 INPUTS = ("featuremaps",)
-COMPARES_ARCHITECTURES = True
+COMPARES_ARCHITECTURES = False
 
 
 def compute(featuremaps: np.ndarray) -> dict[str, float]:
@@ -17,7 +17,8 @@ def compute(featuremaps: np.ndarray) -> dict[str, float]:
     featuremaps: float [n, C, H, W]. Only exact zeros count, as left by a ReLU.
     Raises ValueError for NaN or infinity.
 
-    Compares architectures: it is a fraction, whatever the size and scale of the maps.
+    Does not compare architectures: it is a fraction, but of what the last activation leaves, which
+    says nothing of networks with other activations; without exact zeros it is 1.
     """
     check(LABEL, featuremaps)
     # All maps have the same size: the mean of the fractions is the overall fraction, from integers

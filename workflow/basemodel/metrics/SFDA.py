@@ -1,4 +1,4 @@
-"""SFDA, self-challenging Fisher discriminant analysis."""
+"""SFDA, self-challenging Fisher discriminant analysis, in a variant that works for few images."""
 
 import math
 
@@ -7,11 +7,11 @@ import numpy as np
 from basemodel.metrics._embeddings import centred, check, one_hot
 from basemodel.metrics._fisher import log_posteriors, log_posteriors_of_many
 
-LABEL = "SFDA"
-NAME = "self-challenging Fisher discriminant analysis"
+LABEL = "SFDA (variant)"
+NAME = "self-challenging Fisher discriminant analysis, whatever the scale"
 LARGER_IS_BETTER = True
 INPUTS = ("embeddings", "labels")
-COMPARES_ARCHITECTURES = True
+COMPARES_ARCHITECTURES = False
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -23,13 +23,18 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     images of other classes, x̃_i = p_i x_i + (1−p_i) μ_{≠y_i} (Equation 7), and a second analysis,
     of the moved images, gives p̃. The paper sums log p̃; the mean ranks alike.
 
-    embeddings: float [N, D]; labels: int64 [N]. With N < D and little regularisation every p is 1;
-    that is why λ does not depend on the scale here (see _fisher), and why this is log p̃: it tells
-    models apart even close to 1. A class of one image is its own mean and is classified rightly.
-    Constant embeddings: the mean of log(n_c/N). One class, or no spread within classes: NaN. Raises
+    **A variant**: λ does not depend on the scale here (see _fisher). As published it does, and with
+    N < D and features of usual size it is so small that all images are classified rightly: the
+    score is 1 to the last digit for every model, and for noise. In the authors' code, moreover, p_i
+    is softened by another softmax, μ_{≠y_i} is the mean of the other classes' means, the second
+    analysis keeps λ, and the score is the mean of p̃. With N > D both rank alike.
+
+    embeddings: float [N, D]; labels: int64 [N]. With N < D every p is close to 1; log p̃ still tells
+    models apart. A class of one image is its own mean and is classified rightly. Constant
+    embeddings: the mean of log(n_c/N). One class, or no spread within classes: NaN. Raises
     ValueError for NaN, infinity, or labels that do not fit.
 
-    Compares architectures: it is the likelihood of the same labels, and scale does not matter.
+    Does not compare architectures: in sample, it rises with the number of features, of noise too.
     """
     x, y, classes = check(LABEL, embeddings, labels)
     n, features = x.shape

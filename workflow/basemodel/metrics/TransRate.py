@@ -10,7 +10,7 @@ LABEL = "TransRate"
 NAME = "TransRate"
 LARGER_IS_BETTER = True
 INPUTS = ("embeddings", "labels")
-COMPARES_ARCHITECTURES = True
+COMPARES_ARCHITECTURES = False
 
 DISTORTION = 1e-4  # ε² in the formula; the authors' value
 
@@ -21,22 +21,22 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     Huang et al., "Frustratingly Easy Transferability Estimation", ICML 2022. ε² = 1e-4.
 
     embeddings: float [N, D]; labels: int64 [N]. Z is centred over all images; Z_c is not centred
-    again. **Choice**: the coding rate depends on scale, so Z is divided by the root of its mean
-    squared norm, and the scale of the embeddings does not matter. The classes are weighted by their
-    images, as in the paper; some code weights them equally. For N < D the determinants are those
-    of N × N matrices, which are the same. A class of one image is coded like others. Constant
-    embeddings: 0. One class: NaN. Raises ValueError for NaN, infinity, or labels that do not fit.
+    again. The classes are weighted by their images, as in the paper's formula; its listing, and
+    other code, weights them equally. Z is not scaled, as in the paper: the coding rate depends on
+    scale. (In the authors' experiments on layers of different sizes, images are scaled to norm 1
+    and the value is divided by the rank.) For N < D the determinants are those of N × N matrices,
+    which are the same. A class of one image is coded like others. Constant embeddings: 0. One
+    class: NaN. Raises ValueError for NaN, infinity, or labels that do not fit.
 
-    Compares architectures: all embeddings have the same mean squared norm.
+    Does not compare architectures: it grows with the scale and the number of features, of noise as
+    well.
     """
     z, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
         return {"value": math.nan}
     z = centred(z)
-    squares = float(np.vdot(z, z))
-    if squares == 0:
+    if not z.any():
         return {"value": 0.0}
-    z /= math.sqrt(squares / len(z))
     value = _rate(z)
     for images in classes_by_size(y):
         value -= images.shape[1] / len(z) * _rate(z[images])

@@ -1,4 +1,4 @@
-"""Regularised linear discriminant analysis of embeddings, which SFDA and ETran share.
+"""Regularised linear discriminant analysis of embeddings, which SFDA does twice.
 
 With at most as many images as features, from the Gram matrix of the images [N, N]; with more, from
 the covariance of the features [D, D].
