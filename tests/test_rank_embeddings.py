@@ -124,7 +124,9 @@ def test_without_image_files(tmp_path, table):
     used = {f"row {row + 1}" for row in wrong} & {image["file"] for image in chosen["probe"]}
     assert used and hard.keys() >= used and set(hard.values()) == {None}
     lines = terminal(found).splitlines()
-    assert lines[1].startswith("Start from embeddings:mine: linear probe")
+    assert lines[1].startswith(
+        "Any of the two may be the best: embeddings:mine and embeddings:worse."
+    )
     assert re.search(r"embeddings:mine .*% \(.*\) +– +– +– –$", "\n".join(lines), re.MULTILINE)
     shown = page(found)
     assert "There is no untrained baseline" in shown and "None" not in shown
