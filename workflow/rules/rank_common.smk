@@ -89,7 +89,6 @@ def check_settings(wildcards):
     return ordered(
         candidates=list(map(asdict, CANDIDATES)),
         labels=LABELS,
-        metadata=METADATA,
         weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
         failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
     )
