@@ -27,7 +27,7 @@ from torchvision.datasets import ImageFolder
 
 from basemodel.compute.device import autocast, seed_everything
 from basemodel.compute.passing import apply
-from basemodel.models.architectures import NETWORKS
+from basemodel.models import architectures
 from basemodel.models.preprocessing import MEAN, STD, Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.loop import fit, make_optimizer
@@ -53,7 +53,7 @@ def wait(where):
 
 def build(name, options, where):
     torch.manual_seed(0)
-    model = NETWORKS[name](CLASSES, width=options.width)
+    model = architectures.build(name, CLASSES, width=options.width)
     return model.to(where, memory_format=torch.channels_last).train()
 
 

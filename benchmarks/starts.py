@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import yaml
 
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 from basemodel.models.cost import count
 from snakemake_executor_plugin_forkserver.client import ForkServer
 
@@ -74,7 +74,7 @@ def core_speed(seconds: float = 2.0) -> float:
     torch.set_num_threads(1)
     images = torch.randn(256, 3, side, side).to(memory_format=torch.channels_last)
     for name, size in config["architectures"].items():
-        model = NETWORKS[name](10, width=size["width"], stem=size["stem"]).eval()
+        model = build(name, 10, width=size["width"], stem=size["stem"]).eval()
         model.to(memory_format=torch.channels_last)
         with torch.inference_mode():
             model(images)

@@ -34,12 +34,12 @@ from speeds import (
 
 from basemodel.compute.device import device
 from basemodel.compute.feeding import load
-from basemodel.models.architectures import NETWORKS
+from basemodel.models import catalog
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--architectures", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--architectures", nargs="+", default=catalog.available())
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--width", type=float, default=1)
     parser.add_argument("--batch", type=int, default=256 if torch.cuda.is_available() else 32)

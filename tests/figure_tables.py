@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from basemodel.models.catalog import ARCHITECTURES, layers
+from basemodel.models.catalog import layers
 
+ARCHITECTURES = ["alexnet", "vgg16", "resnet18"]
 EPOCHS = {"alexnet": 10, "vgg16": 10, "resnet18": 6}
 METRICS = ["S1", "S2", "S3", "S4", "S5", "S6", "feature_norm"]
 TARGETS = [("cars", "Stanford Cars"), ("flowers", "Oxford Flowers-102"), ("dtd", "DTD")]

@@ -15,7 +15,8 @@ from basemodel.run.records import ordered
 
 # Names that are allowed where a script loads modules by name; the script need not load them.
 LOADED = (
-    "basemodel.metrics.S1", "basemodel.data.kinds.folder", "basemodel.report.figures.figure2"
+    "basemodel.metrics.S1", "basemodel.data.kinds.folder", "basemodel.report.figures.figure2",
+    "basemodel.models.architectures.alexnet",
 )  # fmt: skip
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 

@@ -58,24 +58,24 @@ def candidate(
     parameters: int | None = 5_000_000,
     multiply_adds: float | None = 1e9,
     speed: float | None = 50.0,
-    place: int = 1,
-    control: bool = False,
+    rank: int = 1,
+    baseline: bool = False,
 ) -> dict[str, Any]:
     scores = {
         "LinearProbe": {"value": probe, "low": probe - 0.04, "high": probe + 0.035},
         "kNN": {"value": probe - 0.03},
         "LogME": {"value": probe - 0.8},
         "S1": {"value": 0.1 + probe / 3},
-        "S3": {"value": 3.6 if control else 2.9 + probe / 10},
+        "S3": {"value": 3.6 if baseline else 2.9 + probe / 10},
         "S5": {"value": None, "note": "not applicable: no exact zeros"},
     }
     return {
         "name": name,
         "slug": name.replace(":", "-").replace("/", "-"),
-        "place": place,
+        "rank": None if baseline else rank,
         "group": group,
         "architecture": name.rpartition(":")[2].partition(".")[0],
-        "control": control,
+        "baseline": baseline,
         "scores": scores,
         "difference": difference and dict(zip(("value", "low", "high"), difference, strict=True)),
         "parameters": parameters,
@@ -92,9 +92,7 @@ def candidate(
 
 def ranking() -> dict[str, Any]:
     """Six candidates, two of which do not differ significantly, on 208 images in 8 classes."""
-    candidates = [
-        candidate(*model, place=i, control=False) for i, model in enumerate(MODELS, start=1)
-    ]
+    candidates = [candidate(*model, rank=i) for i, model in enumerate(MODELS, start=1)]
     candidates[4]["notes"] = ["featuremaps after the functional ReLU"]
     candidates[5]["licence"] = candidates[5]["imagenet"] = None
     names = [name for name, *_ in SCORES[:5]] + ["parameters"]
@@ -127,9 +125,9 @@ def ranking() -> dict[str, Any]:
             for name, label, words, unit, trust, why in SCORES
         ],
         "candidates": candidates,
-        "controls": [
-            candidate("untrained tf_efficientnet_lite0", 0.428, None, None, control=True),
-            candidate("untrained vit_tiny", 0.391, None, None, speed=70.2, control=True),
+        "baselines": [
+            candidate("untrained tf_efficientnet_lite0", 0.428, None, None, baseline=True),
+            candidate("untrained vit_tiny", 0.391, None, None, speed=70.2, baseline=True),
         ],
         "failures": [
             {
@@ -194,7 +192,7 @@ def alone() -> dict[str, Any]:
 def nothing() -> dict[str, Any]:
     """All candidates failed."""
     made = ranking()
-    made |= {"candidates": [], "controls": [], "hard_images": [], "confusion": None}
+    made |= {"candidates": [], "baselines": [], "hard_images": [], "confusion": None}
     made |= {"static_order": {"by": "parameters", "slugs": []}}
     return made | {"agreement": {"scores": [], "rho": []}}
 
@@ -202,7 +200,7 @@ def nothing() -> dict[str, Any]:
 def unlabelled() -> dict[str, Any]:
     made = ranking()
     needless = [score for score in made["scores"] if score["name"] in ("S3", "S5")]
-    for each in [*made["candidates"], *made["controls"]]:
+    for each in [*made["candidates"], *made["baselines"]]:
         each["scores"] = {name: each["scores"][name] for name in ("S3", "S5")}
         del each["group"], each["difference"]
     made["images"] |= {"classes": [], "test": 0}
@@ -239,7 +237,7 @@ def large() -> dict[str, Any]:
             (i * 37 % 41 + 3) * 10**6,
             1e8 * (1 + (i * 17) % 43),
             400 / (1 + (i * 17) % 43),
-            place=i + 1,
+            rank=i + 1,
         )
         for i in range(40)
     ]
@@ -264,7 +262,7 @@ def hostile() -> dict[str, Any]:
     made |= {"name": bad, "folder": f"/home/{bad}", "command": f"snakemake rank images={bad}"}
     made["images"]["classes"][0]["name"] = bad
     made["images"]["problems"] = [f"{bad}.png: cannot be decoded"]
-    for each in (*made["candidates"][:2], made["controls"][0], made["failures"][0]):
+    for each in (*made["candidates"][:2], made["baselines"][0], made["failures"][0]):
         each["name"] = bad
     made["candidates"][0] |= {"architecture": bad, "licence": bad, "notes": [bad]}
     made["failures"][0] |= {"reason": bad, "remedy": bad}

@@ -201,9 +201,6 @@ def run_script(folder, given, architectures=ARCHITECTURES, targets=TARGETS, metr
             output=output,
             params={
                 "cells": [list(cell) for cell in chosen],
-                "architectures": architectures,
-                "targets": targets,
-                "metrics": metrics,
                 "bootstrap": 60,
                 "seed": 5,
             },

@@ -73,8 +73,9 @@ def test_what_is_real_and_what_is_not():
     said = text()
     assert said.count("LogME has the highest mean rho.") == 2  # once for each scope
     assert (
-        "It beats S1 (0.20, 0.10 to 0.30), source_accuracy (0.50, 0.40 to 0.60). It cannot be told "
-        "apart from S3 (0.05, -0.02 to 0.12). The best static baseline is source_accuracy."
+        "It beats S1 (0.20, 0.10 to 0.30), source_accuracy (0.50, 0.40 to 0.60). It is not "
+        "significantly different from S3 (0.05, -0.02 to 0.12). The best static baseline is "
+        "source_accuracy."
     ) in said
 
 

@@ -212,9 +212,6 @@ def run_script(tmp_path) -> dict[str, Path]:
         params={
             "cells": [list(cell) for cell in values],
             "alpha_step": 0.05,
-            "architectures": ARCHITECTURES,
-            "targets": TARGETS,
-            "metrics": METRICS,
             "bootstrap": 200,
             "seed": 3,
         },

@@ -47,19 +47,19 @@ def gpu(monkeypatch):
 
 def test_a_job_computes_where_it_was_lent_a_device(gpu):
     cuda = torch.device("cuda")
-    assert allocated_device("auto", gpu=1, share=100) == cuda
-    assert allocated_device("auto", gpu=0, share=0) == CPU
-    assert allocated_device("cpu", gpu=1, share=100) == CPU
-    assert allocated_device("cuda", gpu=1, share=None) == cuda  # a job without the resource
+    assert allocated_device("auto", {"gpu": 1, "gpu_share": 100}) == cuda
+    assert allocated_device("auto", {"gpu": 0, "gpu_share": 0}) == CPU
+    assert allocated_device("cpu", {"gpu": 1, "gpu_share": 100}) == CPU
+    assert allocated_device("cuda", {"gpu": 1}) == cuda  # a job without the resource
     gpu.there = False
-    assert allocated_device("auto", gpu=1, share=12) == CPU
+    assert allocated_device("auto", {"gpu": 1, "gpu_share": 12}) == CPU
 
 
 def test_where_only_a_gpu_is_wanted_its_absence_is_an_error(gpu):
     gpu.there = False
     for gpu in (1, 0):  # Snakemake's limit may be 0
         with pytest.raises(DeviceError, match=r"^runtime\.device is cuda, and .* on node7; set it"):
-            allocated_device("cuda", gpu)
+            allocated_device("cuda", {"gpu": gpu})
 
 
 def test_cuda_is_not_started_where_no_gpu_is_allocated(monkeypatch):
@@ -67,7 +67,7 @@ def test_cuda_is_not_started_where_no_gpu_is_allocated(monkeypatch):
         raise AssertionError("CUDA must not start")
 
     monkeypatch.setattr(torch.cuda, "is_available", never)
-    assert allocated_device("auto", gpu=0) == allocated_device("cpu", gpu=1) == CPU
+    assert allocated_device("auto", {"gpu": 0}) == allocated_device("cpu", {"gpu": 1}) == CPU
 
 
 @pytest.mark.parametrize("script", ["rank_candidate.py", "rank_finetune.py"])
@@ -89,11 +89,11 @@ def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, scrip
             script, input={"images": tmp_path / "images.json"}, params=settings, output=output,
             config={"results": "x"}, resources={"gpu": 1, "gpu_share": 25},
         )  # fmt: skip
-    assert given[0][-1] == ("auto", 1, 25)
+    assert given[0][-1] == ("auto", {"gpu": 1, "gpu_share": 25})
 
 
 def test_jobs_that_share_a_gpu_take_no_more_than_their_parts(gpu):
-    where = allocated_device("auto", gpu=1, share=25)
+    where = allocated_device("auto", {"gpu": 1, "gpu_share": 25})
     # 5 GB are the job's, of which CUDA takes 0.7 GB.
     assert gpu.part * gpu.total == pytest.approx(4.3 * GB)
     assert free_memory(where) == 4.3 * GB
@@ -104,12 +104,12 @@ def test_jobs_that_share_a_gpu_take_no_more_than_their_parts(gpu):
     gpu.reserved = 6 * GB
     assert free_memory(where) == 0
     gpu.total = GB  # smaller than was assumed
-    allocated_device("auto", gpu=1, share=12)
+    allocated_device("auto", {"gpu": 1, "gpu_share": 12})
     assert gpu.part == 0
 
 
 def test_a_job_that_is_alone_has_all_that_is_free(gpu):
-    assert free_memory(allocated_device("auto", gpu=1, share=100)) == 15 * GB
+    assert free_memory(allocated_device("auto", {"gpu": 1, "gpu_share": 100})) == 15 * GB
     assert gpu.part == 1
 
 
@@ -186,7 +186,7 @@ def test_a_dumps_card_names_its_device_and_precision(tmp_path):
             },
         },
         config={"runtime": {
-            "device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 60
+            "device_memory": 0.5, "checkpoint_seconds": 60
         }},
     )  # fmt: skip
     card = read_json(tmp_path / "model.json")

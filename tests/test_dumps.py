@@ -11,13 +11,11 @@ from basemodel import metrics
 from basemodel.compute.extract import extract_packed
 from basemodel.data import glyphs, packed
 from basemodel.models import trained
-from basemodel.models.architectures import NETWORKS, build, initialise
-from basemodel.models.catalog import layers
+from basemodel.models.architectures import build, initialise
 from basemodel.models.model import OUTPUTS, Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.models.trained import truncated
 
-NAMES = {network: name for name, network in NETWORKS.items()}
 # Relative differences of a metric of one dump, and the bounds that config.yaml's comment rests on.
 PREPROCESSING = Preprocessing(size=32, crop=28)
 BOUNDS = {"S1": 1e-4, "S2": 1e-4, "S3": 1e-4, "S4": 1e-3, "S5": 1e-4, "S6": 2e-2}
@@ -54,7 +52,9 @@ def cut(trunk):
 
 
 def dump(data, model, dtype, names=OUTPUTS):
-    outputs = {name: data / f"{type(model.module).__name__}.{dtype}.{name}.npy" for name in names}
+    module = type(model.module)
+    kind = f"{module.__module__}.{module.__name__}"
+    outputs = {name: data / f"{kind}.{dtype}.{name}.npy" for name in names}
     extract_packed(model, data / "train", data / "rows.npy", outputs, dtype)
     return {name: np.load(path, mmap_mode="r") for name, path in outputs.items()}
 
@@ -84,7 +84,7 @@ def test_a_dump_is_what_the_network_gives(data, network):
 
 def test_a_cut_network_gives_its_maps_and_their_means(data, network):
     model = as_model(network)
-    found = dump(data, truncated(model, layers(NAMES[type(network)]) - 1), "float32", OUTPUTS[:2])
+    found = dump(data, truncated(model, len(network.cuts) - 1), "float32", OUTPUTS[:2])
     whole = dump(data, model, "float32")
     assert set(found) == {"featuremaps", "embeddings"}
     assert np.array_equal(found["featuremaps"], whole["featuremaps"])

@@ -10,7 +10,7 @@ import pytest
 import torchvision.datasets
 import yaml
 
-from basemodel import checks, settings
+from basemodel import checks, prerequisites, settings
 from basemodel.data import fetch
 from miniatures import OFFICIAL
 from test_datasets import listing, make_folders
@@ -118,12 +118,12 @@ def test_a_download_that_fails_leaves_the_others_alone(tmp_path, datasets, monke
 
 def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
     experiment.update(data_root=str(copied), results=str(tmp_path / "results"))
-    checks.require_files(experiment)
+    prerequisites.require_files(experiment)
     shutil.rmtree(copied / "dtd")
     (copied / "CUB_200_2011/images.txt").unlink()
     shutil.rmtree(copied / "imagenet/val")
     with pytest.raises(checks.SettingsError) as error:
-        checks.require_files(experiment)
+        prerequisites.require_files(experiment)
     lines = str(error.value).splitlines()
     assert lines[0] == "data_root: of the data sets' files, 6 are missing:"
     assert lines[1:-1] == [
@@ -137,7 +137,7 @@ def test_everything_missing_is_told_at_once(experiment, copied, tmp_path):
     for name in ("imagenet", "dtd", "cub200"):
         (tmp_path / "results/data" / name).mkdir(parents=True)
         (tmp_path / "results/data" / name / "meta.json").touch()
-    checks.require_files(experiment)
+    prerequisites.require_files(experiment)
 
 
 def test_divisions_are_checked_before_anything_is_packed(experiment, miniature):

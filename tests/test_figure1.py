@@ -49,7 +49,7 @@ def test_figure1_metrics_are_standardised_on_the_right_axis():
             z = line.get_ydata()
             assert np.mean(z) == pytest.approx(0, abs=1e-12) and np.var(z) == pytest.approx(1)
             values = raw[architecture, metric].to_numpy()
-            # The same up to a shift and a positive factor: not turned
+            # The same up to a shift and a positive factor: not negated
             assert np.corrcoef(z, values)[0, 1] == pytest.approx(1)
         low, high = panel.get_ylim()
         assert low == -high and high > max(np.abs(line.get_ydata()).max() for line in lines)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from basemodel.models.catalog import ARCHITECTURES, layers
+from basemodel.models.catalog import layers
 from basemodel.report.figures import figure4
 from figure_tables import (
+    ARCHITECTURES,
     TARGETS,
     many,
     truncation,

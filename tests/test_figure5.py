@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from basemodel.models.catalog import ARCHITECTURES
 from basemodel.report.figures import figure5, style
 from basemodel.statistics import cuts
 from figure_tables import (
+    ARCHITECTURES,
     METRICS,
     TARGETS,
     correlation,
@@ -43,4 +43,4 @@ def test_figure5_takes_the_table_of_cuts():
         for m in METRICS
     )
     table = cuts.rho_over_layers(accuracy, metrics)
-    assert len(figure5.draw(table, list(ARCHITECTURES), TARGETS, METRICS).axes) == 3
+    assert len(figure5.draw(table, ARCHITECTURES, TARGETS, METRICS).axes) == 3

@@ -6,7 +6,7 @@ import pytest
 
 import jobs
 from basemodel import metrics
-from basemodel.report.figures import figure6, figure7, ranked
+from basemodel.report.figures import figure6, figure7, ranked, style
 from basemodel.statistics import scopes
 from basemodel.tables import write_csv
 from test_figures_training import clipped
@@ -62,7 +62,7 @@ def test_figure6_is_the_table_in_the_order_of_the_first_scope():
     figure = figure6.draw(table, CEILING, PAPER)
     first = table[table["scope"] == SCOPES[0]].sort_values("mean_rho", ascending=False)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == [ranked.label(metric) for metric in first["metric"]]
+    assert labels == [style.label(metric) for metric in first["metric"]]
     for panel, scope in zip(figure.axes, SCOPES, strict=True):
         rows = table[table["scope"] == scope].set_index("metric").loc[first["metric"]]
         places = drawn(panel)
@@ -98,7 +98,7 @@ def test_an_undefined_mean_leaves_its_row_empty_and_last():
     table = mean_rho(scopes=SCOPES[:1])
     table.loc[table["metric"] == "S1", "mean_rho":] = np.nan
     figure = figure6.draw(table, CEILING, PAPER)
-    assert figure.axes[0].get_yticklabels()[-1].get_text() == ranked.label("S1")
+    assert figure.axes[0].get_yticklabels()[-1].get_text() == style.label("S1")
     assert not [place for place in drawn(figure.axes[0]) if place[1] >= 6 and place[0] == place[0]]
 
 

@@ -150,9 +150,6 @@ def test_script(tmp_path):
     params = {
         "cells": [list(cell) for cell in values],
         "alpha_step": 0.05,
-        "architectures": ARCHITECTURES,
-        "targets": TARGETS,
-        "metrics": METRICS,
         "bootstrap": 60,
         "seed": 1,
     }

@@ -12,7 +12,10 @@ BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
     "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
 ]  # fmt: skip
-ABOVE = ["settings", "checks", "inline", "comparability", "resources", "rates", "plan"]
+ABOVE = [
+    "settings", "checks", "prerequisites", "inline", "comparability", "work", "resources", "rates",
+    "plan",
+]  # fmt: skip
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 
 

@@ -15,8 +15,8 @@ from basemodel.compute.device import seed_everything
 from basemodel.compute.evaluation import accuracy
 from basemodel.compute.passing import apply
 from basemodel.files import read_json, write_json
-from basemodel.models import architectures, trained
-from basemodel.models.architectures import NETWORKS
+from basemodel.models import architectures, catalog, trained
+from basemodel.models.architectures import build
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.models.trained import whole
 from basemodel.training.augmentation import crop_boxes, random_crop_flip, resized_crop
@@ -51,7 +51,7 @@ def small(architecture, classes=4):
     [("alexnet", (256, 13, 13)), ("vgg16", (512, 14, 14)), ("resnet18", (512, 7, 7))],
 )
 def test_full_size_networks_are_torchvisions(architecture, shape):
-    ours = NETWORKS[architecture](10).eval()
+    ours = build(architecture, 10).eval()
     theirs = getattr(torchvision.models, architecture)(num_classes=10).eval()
     assert list(ours.state_dict()) == list(theirs.state_dict())
     theirs.load_state_dict(ours.state_dict())
@@ -73,7 +73,7 @@ def test_full_size_networks_are_torchvisions(architecture, shape):
 )
 def test_a_backbones_parameters_leave_out_the_last_layer(architecture, count, classes):
     with torch.device("meta"):
-        model = NETWORKS[architecture](classes)
+        model = build(architecture, classes)
     assert trained.backbone_parameters(model) == count
 
 
@@ -87,7 +87,7 @@ def test_a_narrow_shortcuts_gradients_are_right():
     """
     code = """
 import torch
-from basemodel.models.architectures import Shortcut
+from basemodel.models.architectures.resnet18 import Shortcut
 
 def gradients(convolution, images):
     images = images.detach().requires_grad_()
@@ -121,7 +121,7 @@ print("all right")
     assert (ran.returncode, ran.stdout) == (0, "all right\n"), ran.stderr
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_small_networks_keep_sixteen_positions_of_a_small_image(architecture):
     network = small(architecture).eval()
     images = torch.randn(2, 3, 32, 32)
@@ -131,7 +131,7 @@ def test_small_networks_keep_sixteen_positions_of_a_small_image(architecture):
         assert torch.equal(network.head(maps), network(images))
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_a_saved_base_model_comes_back_with_the_same_output(architecture, tmp_path):
     network = {"architecture": architecture, "classes": 4, "width": 0.125, "stem": "small"}
     network["dropout"] = 0.5
@@ -143,7 +143,7 @@ def test_a_saved_base_model_comes_back_with_the_same_output(architecture, tmp_pa
     assert torch.equal(trained.load(*paths).module(images), model(images))
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 @pytest.mark.parametrize("trainable", ["last", "head", "all"])
 def test_fine_tuning_changes_the_layers_that_it_names_and_no_other(architecture, trainable):
     network = small(architecture)
@@ -273,9 +273,9 @@ def test_kaiming_keeps_the_scale_of_the_signal_from_layer_to_layer(architecture)
             assert 0.1 < signal.pow(2).mean() < 10  # torch's own default falls below 1e-4
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_untrained_weights_are_spread_as_torchvisions(architecture):
-    ours = NETWORKS[architecture](10).state_dict()
+    ours = build(architecture, 10).state_dict()
     theirs = getattr(torchvision.models, architecture)(num_classes=10).state_dict()
     for name, weight in theirs.items():
         if weight.numel() > 1000:

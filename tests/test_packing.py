@@ -108,7 +108,7 @@ def test_too_few_images_of_a_class_stop_it_before_the_first_is_decoded(
 ):
     with pytest.raises(SystemExit, match=message):
         pack(tmp_path / "out", images, FOLDER, 16, **arguments)
-    assert not list((tmp_path / "out").rglob("*.part"))
+    assert not list((tmp_path / "out").rglob("*.packing"))
 
 
 @pytest.mark.parametrize("source", [True, False])
@@ -132,7 +132,7 @@ def test_a_class_without_test_images_stops_it_before_the_first_is_decoded(
     assert str(stopped.value) == (
         f"images: class {name} has no test images{more}: add some, or leave the class out"
     )
-    assert not list((tmp_path / "out").rglob("*.part"))
+    assert not list((tmp_path / "out").rglob("*.packing"))
 
 
 def test_a_folder_whose_test_lacks_a_class_stops_it(images, tmp_path):
@@ -164,7 +164,7 @@ def test_a_class_that_dropping_empties_stops_it_before_anything_is_finished(
     assert str(stopped.value).startswith(start) and "\n" not in str(stopped.value)
     listed = {item["file"] for item in read_json(tmp_path / "out/errors.json")}
     assert listed == {str(file.relative_to(images)) for file in spoilt}
-    assert not list((tmp_path / "out").rglob("*.npy"))
+    assert not list((tmp_path / "out").rglob("images.npy"))
     # After the repair it resumes.
     for number, file in enumerate(spoilt):
         miniatures.image(file, number, number)

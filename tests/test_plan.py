@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 import jobs
-from basemodel import plan, rates
+from basemodel import plan, rates, work
 from basemodel.data.listing import Counts
-from basemodel.plan import Rates, Work, table, work
+from basemodel.plan import Stage, stages, table
+from basemodel.rates import Rate
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -37,7 +39,7 @@ def paper():
 
 
 def rows(config):
-    return {(row.stage, row.architecture): row for row in work(config)}
+    return {(stage.name, stage.architecture): stage for stage in stages(config)}
 
 
 def test_the_papers_images_by_hand():
@@ -69,6 +71,21 @@ def test_the_papers_images_by_hand():
     assert of["normal", "vgg16"].bytes == 4 * 31 * 138_357_544
 
 
+def test_a_network_that_cannot_be_cut_is_planned_where_it_is_not(monkeypatch):
+    config = paper()
+    config["truncation"]["architectures"] = ["vgg16"]
+    known = rates.build
+
+    def build(name, *size):
+        model = known(name, *size)
+        if name == "alexnet":
+            model.features.insert(1, torch.nn.BatchNorm2d(64, device="meta"))
+        return model
+
+    monkeypatch.setattr(rates, "build", build)
+    assert rows(config)["featuremaps", "alexnet"].bytes > 0
+
+
 def test_what_is_trained_depends_on_the_settings():
     config = paper()
     config["finetune"]["augmentation"] = False
@@ -90,23 +107,20 @@ def test_jobs_follow_the_metrics():
     config["other_metrics"] = []
     of = rows(config)
     assert of["epoch_metric", "vgg16"].jobs == 7  # and the feature norm
-    tables = of["tables, figures", ""].jobs
     config["metrics"] = ["S1", "feature_norm"]
     assert rows(config)["epoch_metric", "vgg16"].jobs == 2
     config["metrics"] = ["S1"]
-    assert rows(config)["tables, figures", ""].jobs == tables - 1  # no pair, no Figure 3
     # Only base models predict source classes, and only they have cards
     config["other_metrics"] = ["LogME", "LEEP", "source_accuracy"]
     of = rows(config)
     assert of["metric", "vgg16"].jobs == 8 * 4
     assert of["epoch_metric", "vgg16"].jobs == 4
     assert of["cut_metric", "vgg16"].jobs == 8 * 2
-    assert of["tables, figures", ""].jobs == tables  # one more, of the other metrics' cuts
 
 
 def test_the_default_experiments_sizes_are_those_of_its_settings():
-    assert plan.dataset_size(DEFAULT, "glyphs") == Counts(100, 20_000, 2_500)
-    assert plan.dataset_size(DEFAULT, "digits") == Counts(10, 200, 600)
+    assert work.dataset_size(DEFAULT, "glyphs") == Counts(100, 20_000, 2_500)
+    assert work.dataset_size(DEFAULT, "digits") == Counts(10, 200, 600)
     of = rows(DEFAULT)
     assert of["pretrain", "resnet18"].trained == 8 * 4 * 20_000  # its own number of epochs
     assert sum(row.jobs for row in of.values()) > 4000
@@ -115,26 +129,26 @@ def test_the_default_experiments_sizes_are_those_of_its_settings():
 def test_what_is_packed_tells_its_size(tmp_path):
     config = {"results": str(tmp_path), "datasets": {"mine": {"kind": "folder", "title": "Mine"}}}
     with pytest.raises(LookupError, match="datasets.mine: how large it is shows when"):
-        plan.dataset_size(config, "mine")
+        work.dataset_size(config, "mine")
     meta = tmp_path / "data" / "mine" / "meta.json"
     meta.parent.mkdir(parents=True)
     meta.write_text('{"classes": ["a", "b"], "images": {"train": 30, "test": 7}}')
-    assert plan.dataset_size(config, "mine") == Counts(2, 30, 7)
+    assert work.dataset_size(config, "mine") == Counts(2, 30, 7)
 
 
 def test_hours_by_hand():
     known = {
-        "": Rates(pack=100, sources={"pack": "entered"}),
-        "alexnet": Rates(50, 200, 0.5, sources={"train": "measured", "forward": "measured",
-                                                "metrics": "entered"}),
+        "": {"pack": Rate(1 / 100, "entered")},
+        "alexnet": {"train": Rate(1 / 50, "measured"), "forward": Rate(1 / 200, "measured"),
+                    "metrics": Rate(0.5, "entered")},
     }  # fmt: skip
     rows = [
-        Work("pack", jobs=2, packed=360_000, bytes=5 * 10**9),
-        Work("pretrain", "alexnet", jobs=10, trained=1_800_000, passed=720_000),
-        Work("normal", "alexnet", jobs=1, trained=1_800_000),
-        Work("metric", "alexnet", jobs=6, scored=7200),
+        Stage("pack", jobs=2, packed=360_000, bytes=5 * 10**9),
+        Stage("pretrain", "alexnet", jobs=10, trained=1_800_000, passed=720_000),
+        Stage("normal", "alexnet", jobs=1, trained=1_800_000),
+        Stage("metric", "alexnet", jobs=6, scored=7200),
     ]
-    plan_ = table(rows, known, devices=4, start=36).set_index("stage")
+    plan_ = table(rows, known, devices=4, starts=(36, 36)).set_index("stage")
     # 1,800,000 / 50 + 720,000 / 200 = 39,600 s, and ten starts of 36 s
     assert plan_.device_hours["pretrain"] == pytest.approx(11.1)
     assert plan_.wall_hours["pretrain"] == pytest.approx(11.1 * 3 / 10)  # 4 + 4 + 2 jobs
@@ -145,13 +159,13 @@ def test_hours_by_hand():
     assert plan_.device_hours["total"] == pytest.approx(21.11)
     assert plan_.wall_hours["total"] == pytest.approx(10.01)  # of the longest job
     assert list(plan_.rates) == ["entered", "measured", "measured", "entered", ""]
-    on_two = table(rows, known, devices=2, start=36).set_index("stage")
+    on_two = table(rows, known, devices=2, starts=(36, 36)).set_index("stage")
     assert on_two.wall_hours["total"] == pytest.approx(21.11 / 2)
 
 
 def test_what_is_not_known_is_not_made_up():
-    rows = [Work("pretrain", "vgg16", jobs=1, trained=5), Work("metric", "vgg16", jobs=1)]
-    plan_ = table(rows, {"vgg16": Rates()}, 1)
+    rows = [Stage("pretrain", "vgg16", jobs=1, trained=5), Stage("metric", "vgg16", jobs=1)]
+    plan_ = table(rows, {"vgg16": {}}, 1)
     assert math.isnan(plan_.device_hours[0]) and plan_.device_hours[1] == 0
     assert plan_.device_hours.isna().tolist() == [True, False, True]
     assert plan_.rates[0] == "unknown"
@@ -174,25 +188,27 @@ def test_entered_rates_go_before_measured_ones_and_rows_say_which():
         "metrics": [{"architecture": "alexnet", "elements": 256 * 13 * 13, "seconds": 0.01}],
     }  # fmt: skip
     found = rates.rates(config, "alexnet", measured)
-    assert (found.train, found.forward, found.metrics) == (30, 100, 0.01)
-    assert set(found.sources.values()) == {"measured on this"}
+    assert {what: rate.seconds for what, rate in found.items()} == {
+        "train": 1 / 30, "forward": 1 / 100, "metrics": 0.01
+    }  # fmt: skip
+    assert {rate.source for rate in found.values()} == {"measured on this"}
     scaled = rates.rates(config, "vgg16", measured)
     # At half the side, the convolutions are a quarter; the fully connected layers stay.
     convolutions, connected = 15_346_630_656, 123_633_664
     ratio = (convolutions / 4 + connected) / (convolutions + connected)
     # grids of odd sides: 112 pixels leave 7 x 7 as 224 leave 14 x 14, so exactly a quarter
-    assert scaled.train == pytest.approx(40 * ratio, rel=1e-3)
-    assert scaled.sources["train"] == "measured on this at 112 pixels, scaled"
-    assert rates.rates(config, "resnet18", measured).train is None
+    assert scaled["train"].seconds == pytest.approx(1 / (40 * ratio), rel=1e-3)
+    assert scaled["train"].source == "measured on this at 112 pixels, scaled"
+    assert rates.rates(config, "resnet18", measured) == {}
     config["plan"]["entered"] = {"alexnet": {"train": 5000}, "pack": 7}
     found = rates.rates(config, "alexnet", measured)
-    assert (found.train, found.sources["train"]) == (5000, "entered")
-    assert (found.forward, found.sources["forward"]) == (100, "measured on this")
-    assert rates.pack_rate(config, {"pack": 3, "machine": "this"}).pack == 7
+    assert found["train"] == (1 / 5000, "entered")
+    assert found["forward"] == (1 / 100, "measured on this")
+    assert rates.pack_rate(config, {"pack": 3, "machine": "this"})["pack"] == (1 / 7, "entered")
     config["plan"]["entered"] = {}
-    assert rates.pack_rate(config, {"pack": 3, "machine": "this"}).sources["pack"] == (
-        "measured on this"
-    )
+    measured_here = {"pack": (1 / 3, "measured on this")}
+    assert rates.pack_rate(config, {"pack": 3, "machine": "this"}) == measured_here
+    assert rates.pack_rate(config, {}) == {}
 
 
 def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from basemodel.models import catalog
 from basemodel.run import provenance
 
 FILES = {
@@ -231,7 +232,7 @@ def test_to_verify_code_that_is_still_the_same_parses_nothing(tmp_path, monkeypa
     """Which takes 50 to 100 ms a job."""
     monkeypatch.setenv(provenance.VARIABLE, "")  # to be as before after this test
     provenance.start_run(tmp_path, {})
-    code = provenance.fingerprint("finetune.py")
+    code = provenance.fingerprint("finetune.py", catalog.module_name("alexnet"))
     parsed = []
     monkeypatch.setattr(provenance, "parse", lambda content, path: parsed.append(path))
     provenance.run_record.cache_clear()

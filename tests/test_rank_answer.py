@@ -68,7 +68,7 @@ def test_answer_with_a_tie():
     )
 
 
-def test_answer_names_the_smallest_of_those_not_told_apart():
+def test_answer_names_the_smallest_of_those_that_do_not_differ_significantly():
     made = ranking()
     made["candidates"][2]["group"] = 1
     assert (

@@ -108,7 +108,7 @@ def test_errors_and_loads_would_be_seen(chrome, tmp_path):
 def test_click_sorts_and_a_second_turns_around(show):
     made = ranking()
     chrome = show(made)
-    everyone = [*made["candidates"], *made["controls"]]
+    everyone = [*made["candidates"], *made["baselines"]]
     assert chrome.run(NAMES) == [each["name"] for each in everyone]
 
     click(chrome, "parameters")

@@ -92,9 +92,9 @@ def ranked(tmp_path, images, candidate):
 
 def test_arrays_and_a_card(tmp_path, images):
     pytest.importorskip("timm")
-    twin = parse(TINY).control
-    card, arrays = ranked(tmp_path, images, twin)
-    network = load(**twin.arguments, models=tmp_path)
+    baseline = parse(TINY).baseline
+    card, arrays = ranked(tmp_path, images, baseline)
+    network = load(**baseline.arguments, models=tmp_path)
     files = [tmp_path / "in" / facts["file"] for facts in json.loads(images.read_text())["probe"]]
     with torch.inference_mode():
         for row, file in enumerate(files):
@@ -102,12 +102,12 @@ def test_arrays_and_a_card(tmp_path, images):
             for name, array in arrays.items():
                 np.testing.assert_allclose(array[row], expected[name][0], rtol=1e-3, atol=1e-5)
     assert card["failed"] is card["remedy"] is None
-    assert card["slug"] == card["control"] == "untrained-timm-test_resnet"
+    assert card["slug"] == card["baseline"] == "untrained-timm-test_resnet"
     assert card["untrained"] is True
     assert card["shapes"] == {name: list(array.shape) for name, array in arrays.items()}
     assert set(arrays) == {"featuremaps", "embeddings", "probabilities"}
     for name, checksum in card["arrays"].items():
-        content = (tmp_path / "results" / twin.slug / f"arrays/{name}.npy").read_bytes()
+        content = (tmp_path / "results" / baseline.slug / f"arrays/{name}.npy").read_bytes()
         assert checksum == hashlib.sha256(content).hexdigest()
     assert card["parameters"] == sum(p.numel() for p in network.module.parameters())
     assert card["input"] == [3, 160, 160]
@@ -115,7 +115,7 @@ def test_arrays_and_a_card(tmp_path, images):
     assert card["images_per_second"] > 0
     assert 0 < card["seconds"]["network"] < card["seconds"]["all"]
     assert card["versions"]["timm"] == versions.installed("timm")
-    again, _ = ranked(tmp_path, images, twin)
+    again, _ = ranked(tmp_path, images, baseline)
     assert again["arrays"] == card["arrays"]
 
 
@@ -139,7 +139,7 @@ def test_a_baseline_of_doomed_candidates_does_not_run(tmp_path, images):
     torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "w.pth")
     wrong = {"file": str(tmp_path / "w.pth"), "architecture": "timm:test_resnet"}
     missing = wrong | {"file": "missing.pth"}
-    given = job(tmp_path, images, parse(TINY).control, [wrong, missing])
+    given = job(tmp_path, images, parse(TINY).baseline, [wrong, missing])
     jobs.run("rank_candidate.py", **given)
     card = read_json(given["output"]["card"])
     assert card["failed"] == "no candidate of its architecture can be used"
@@ -216,7 +216,7 @@ def test_a_crash_is_a_card(tmp_path, images, monkeypatch, number, reason):
 def test_what_a_killed_process_left_is_removed(tmp_path, images, monkeypatch):
     monkeypatch.setattr(computing, "checked", lambda *_: _full_array())
     monkeypatch.setattr(computing.Pass, "over", lambda *_: _dies_after_one())
-    card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").control)
+    card, _ = ranked(tmp_path, images, parse("torchvision:squeezenet1_1").baseline)
     assert card["failed"].startswith("killed")
     left = [path.name for path in (tmp_path / "results").rglob("*") if path.is_file()]
     assert sorted(left) == ["card.json", "failures.json"]
@@ -240,7 +240,7 @@ def die(number):
 def test_an_image_that_vanished_is_no_fault_of_the_candidate(tmp_path, images):
     pytest.importorskip("timm")
     (tmp_path / "in" / "a" / "4.png").unlink()
-    given = job(tmp_path, images, parse(TINY).control)
+    given = job(tmp_path, images, parse(TINY).baseline)
     with pytest.raises(SystemExit, match=r"4.png could be decoded when .*: rank again"):
         jobs.run("rank_candidate.py", **given)
     folder = Path(given["output"]["card"]).parent

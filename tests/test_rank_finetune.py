@@ -129,13 +129,13 @@ def test_families(label, tmp_path, monkeypatch, chosen):
     """One step through networks that give their embeddings in other ways."""
     if label.startswith("timm"):
         pytest.importorskip("timm")
-    twin = parse(label).control
-    network = load(**twin.arguments, models=tmp_path)
+    baseline = parse(label).baseline
+    network = load(**baseline.arguments, models=tmp_path)
     few = {**chosen, "probe": chosen["probe"][::12], "test": chosen["test"][::3]}
     before = next(network.module.parameters()).detach().clone()
     monkeypatch.setattr(tuning, "load", lambda **_: network)
     quick = {**SETTINGS, "epochs": 1, "learning_rate": 1e-3}
-    assert tune(twin, few, tmp_path, quick, 0)["tests"] == 2
+    assert tune(baseline, few, tmp_path, quick, 0)["tests"] == 2
     assert not next(network.module.parameters()).equal(before)
 
 

@@ -89,18 +89,18 @@ def same(network, state):
     )
 
 
-def test_untrained_twins_are_always_the_same(tmp_path):
+def test_untrained_baselines_are_always_the_same(tmp_path):
     for name in (TINY, "torchvision:squeezenet1_1"):
-        twin = parse(name).control
+        baseline = parse(name).baseline
         torch.manual_seed(1)
-        first = load(**twin.arguments, models=tmp_path)
+        first = load(**baseline.arguments, models=tmp_path)
         torch.rand(7)
-        assert same(load(**twin.arguments, models=tmp_path), first.module.state_dict())
+        assert same(load(**baseline.arguments, models=tmp_path), first.module.state_dict())
 
 
 def test_weights_in_the_hubs_cache(tmp_path):
     candidate = parse(TINY)
-    state = filled(load(**candidate.control.arguments, models=tmp_path).module)
+    state = filled(load(**candidate.baseline.arguments, models=tmp_path).module)
     in_hub(tmp_path, candidate, state)
     network = load(**candidate.arguments, models=tmp_path)
     assert same(network, state)
@@ -114,7 +114,7 @@ def test_torchvisions_weights_run_no_pickle(tmp_path):
     candidate = parse("torchvision:squeezenet1_1")
     path = from_torchvision.cached(from_torchvision.weights_of(candidate.model))
     path.parent.mkdir(parents=True)
-    state = filled(load(**candidate.control.arguments, models=tmp_path).module)
+    state = filled(load(**candidate.baseline.arguments, models=tmp_path).module)
     torch.save(state, path)
     network = load(**candidate.arguments, models=tmp_path)
     assert same(network, state)
@@ -155,7 +155,7 @@ def test_what_is_not_there_is_told_without_the_network(name, said, tmp_path):
 def test_loading_forbids_what_could_reach_the_network_or_run_code(tmp_path):
     from huggingface_hub import constants
 
-    load(**parse(TINY).control.arguments, models=tmp_path)
+    load(**parse(TINY).baseline.arguments, models=tmp_path)
     assert constants.HF_HUB_OFFLINE
     assert os.environ["HF_HUB_OFFLINE"] == os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"
 
@@ -645,9 +645,9 @@ def test_a_base_model(tmp_path):
     packed = torch.from_numpy(square(tmp_path / "a.png", 40).copy())[None]
     assert torch.equal(network.preprocessing(noise())[None], preprocessing.centre_crop(packed))
     assert seen(network, noise())["probabilities"].shape == (1, 5)
-    twin = load(**parse("base:resnet18/class02-01").control.arguments, models=tmp_path)
-    assert not same(twin, module.state_dict())
-    assert twin.module.state_dict().keys() == module.state_dict().keys()
+    baseline = load(**parse("base:resnet18/class02-01").baseline.arguments, models=tmp_path)
+    assert not same(baseline, module.state_dict())
+    assert baseline.module.state_dict().keys() == module.state_dict().keys()
     with pytest.raises(Unusable, match="class02-02.safetensors; did you mean class02-01"):
         load(**parse("base:resnet18/class02-02").arguments, models=tmp_path)
 

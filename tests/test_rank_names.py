@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel.rank import curated
-from basemodel.rank.names import NAME, Candidate, candidates, labels, parse, with_controls
+from basemodel.rank.names import NAME, Candidate, candidates, labels, parse, with_baselines
 from basemodel.schema import SettingsError
 
 names = st.from_regex(NAME, fullmatch=True).filter(str.isascii)
@@ -37,7 +37,7 @@ def test_slugs_are_unique_and_can_be_file_names(wanted):
     slugs = [candidate.slug for candidate in found]
     assert len({slug.lower() for slug in slugs}) >= len({s.lower() for s in map(str, wanted)})
     assert len(set(slugs)) == len(wanted)
-    assert all(NAME.fullmatch(slug) for slug in with_controls(found))
+    assert all(NAME.fullmatch(slug) for slug in with_baselines(found))
 
 
 def test_a_slug_can_be_read_and_stays_as_it_is():
@@ -61,7 +61,7 @@ def test_a_slug_can_be_read_and_stays_as_it_is():
     assert again.stdout.strip() == slugs[2]
 
 
-def test_weights_of_one_architecture_share_an_untrained_twin():
+def test_weights_of_one_architecture_share_an_untrained_baseline():
     wanted = [
         "timm:resnet18.a1_in1k",
         "timm:resnet18.tv_in1k",
@@ -70,17 +70,17 @@ def test_weights_of_one_architecture_share_an_untrained_twin():
         "base:resnet18/class02-01",
         {"file": "w.pth", "architecture": "timm:resnet18"},
     ]
-    found = with_controls(candidates(wanted))
-    controls = [slug for slug, candidate in found.items() if candidate.untrained]
-    assert controls == [
+    found = with_baselines(candidates(wanted))
+    baselines = [slug for slug, candidate in found.items() if candidate.untrained]
+    assert baselines == [
         "untrained-timm-resnet18",
         "untrained-torchvision-resnet18",
         "untrained-base-resnet18",
     ]
     assert len(found) == len(wanted) + 3
     assert found["untrained-timm-resnet18"].label == "untrained timm:resnet18"
-    twin = found["untrained-timm-resnet18"]
-    assert twin.control == twin
+    baseline = found["untrained-timm-resnet18"]
+    assert baseline.baseline == baseline
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_names_are_short_and_printable():
     long = [file_of("w" * 238 + ".pth"), f"timm:{'r' * 300}", f"base:resnet18/{'t' * 300}"]
     hostile = parse(file_of("\x1b[31mred\u202egnp.pth"))
     for candidate in [*candidates(long), hostile]:
-        for each in (candidate, candidate.control):
+        for each in (candidate, candidate.baseline):
             assert len(f"{each.slug}-finetune-10.log") < 200 and NAME.fullmatch(each.slug)
             assert len(each.label) <= 100 and each.label.isprintable()
     assert len({parse(file_of("w" * n + ".pth")).slug for n in (237, 238)}) == 2

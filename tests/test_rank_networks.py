@@ -62,7 +62,7 @@ SHAPES = {
 def test_what_kinds_of_networks_give(name, shapes, tmp_path):
     maps, width, classes = shapes
     with torch.device("meta"):
-        network = load(**parse(name).control.arguments, models=tmp_path)
+        network = load(**parse(name).baseline.arguments, models=tmp_path)
         found = network.forward(torch.empty(2, 3, *network.preprocessing.side))
     assert ("featuremaps" in found) == (maps is not None)
     if maps is not None:
@@ -75,7 +75,7 @@ def test_what_kinds_of_networks_give(name, shapes, tmp_path):
 @pytest.mark.parametrize("name", ["timm:test_resnet", "timm:test_vit", "timm:test_convnext"])
 def test_what_a_network_gives_belongs_together(name, tmp_path):
     """Its own forward pass, its embeddings and its last layer lead to the same probabilities."""
-    network = load(**parse(name).control.arguments, models=tmp_path)
+    network = load(**parse(name).baseline.arguments, models=tmp_path)
     images = [noise(), noise(160, 200)]
     found = seen(network, *images)
     batch = torch.stack([network.preprocessing(image) for image in images])
@@ -105,7 +105,7 @@ def test_each_network_has_its_own_preprocessing(tmp_path):
         "timm:tf_efficientnet_lite0": (256, 224, 0.5, 0.5, cubic),
         "torchvision:squeezenet1_1": (256, 224, *imagenet, linear),
     }.items():
-        network = load(**parse(name).control.arguments, models=tmp_path)
+        network = load(**parse(name).baseline.arguments, models=tmp_path)
         given = network.preprocessing(photo()).numpy()
         np.testing.assert_allclose(given, by_hand(photo(), *expected), atol=1e-5)
 
@@ -113,12 +113,12 @@ def test_each_network_has_its_own_preprocessing(tmp_path):
 def test_images_are_prepared_as_the_libraries_do_to_the_last_bit(tmp_path):
     timm = pytest.importorskip("timm")
     for name in ("tf_efficientnet_lite0", "vit_tiny_patch16_224", "test_byobnet"):
-        network = load(**parse(f"timm:{name}").control.arguments, models=tmp_path)
+        network = load(**parse(f"timm:{name}").baseline.arguments, models=tmp_path)
         config = timm.data.resolve_model_data_config(network.module)
         theirs = timm.data.create_transform(**config, is_training=False)
         assert torch.equal(network.preprocessing(photo()), theirs(photo()))
     for name in ("squeezenet1_1", "efficientnet_b0", "swin_t"):
-        network = load(**parse(f"torchvision:{name}").control.arguments, models=tmp_path)
+        network = load(**parse(f"torchvision:{name}").baseline.arguments, models=tmp_path)
         theirs = from_torchvision.get_model_weights(name).DEFAULT.transforms()
         assert torch.equal(network.preprocessing(photo()), theirs(photo()))
 
@@ -127,12 +127,16 @@ def test_costs_are_those_that_the_libraries_publish(tmp_path):
     with torch.device("meta"):
         for name in ("squeezenet1_1", "mobilenet_v3_small", "resnet18"):
             meta = from_torchvision.get_model_weights(name).DEFAULT.meta
-            counted = load(**parse(f"torchvision:{name}").control.arguments, models=tmp_path).cost()
+            counted = load(
+                **parse(f"torchvision:{name}").baseline.arguments, models=tmp_path
+            ).cost()
             assert counted.parameters == meta["num_params"]
             assert counted.multiply_adds / 1e9 == pytest.approx(meta["_ops"], abs=2e-3)
-        pit = load(**parse("timm:pit_ti_224").control.arguments, models=tmp_path).cost()
+        pit = load(**parse("timm:pit_ti_224").baseline.arguments, models=tmp_path).cost()
         assert pit.multiply_adds / 1e9 == pytest.approx(0.7, abs=0.05)  # as in its paper
-        lite = load(**parse("timm:tf_efficientnet_lite0").control.arguments, models=tmp_path).cost()
+        lite = load(
+            **parse("timm:tf_efficientnet_lite0").baseline.arguments, models=tmp_path
+        ).cost()
     assert lite.parameters - lite.parameters_without_classifier == 1280 * 1000 + 1000
     assert lite.multiply_adds / 1e9 == pytest.approx(0.385, abs=1e-3)
     assert lite.largest == 96 * 112 * 112

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel.report import rank_plots
@@ -129,10 +129,10 @@ def test_fine_tuning_is_reported():
     assert "Nothing has been fine-tuned yet" in text_of(page(ranking()), "verified")
 
 
-def test_table_has_every_candidate_control_and_failure():
+def test_table_has_every_candidate_baseline_and_failure():
     made = ranking()
     shown = text_of(page(made), "candidates")
-    for each in [*made["candidates"], *made["controls"], *made["failures"]]:
+    for each in [*made["candidates"], *made["baselines"], *made["failures"]]:
         assert each["name"] in shown
     assert "Failed: no such model; did you mean timm:resnet18?" in shown
     assert "not applicable: no exact zeros" in shown
@@ -174,37 +174,61 @@ def test_static_order_says_where_the_leader_is():
     assert "number 3 of 3 in it" in text_of(page(ranking()), "agreement")
 
 
+def drawn(made, cost="multiply_adds"):
+    """The figure, its panel, and the points by rank."""
+    score, names = made["scores"][0], rank_plots.short_names(made["candidates"])
+    figure = rank_plots.scatter(
+        rank_plots.drawable(made["candidates"], score, cost), score, cost, names
+    )
+    [panel] = figure.axes
+    return figure, panel, {line.get_gid(): line.get_xydata()[0].tolist() for line in panel.lines}
+
+
 def test_drawn_points_are_inside_and_labels_apart():
     made = large()
-    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], "multiply_adds")
-    assert len(scatter["points"]) == 40 and scatter["missing"] == 0
-    right, bottom = rank_plots.WIDTH - rank_plots.RIGHT, rank_plots.HEIGHT - rank_plots.BOTTOM
-    for point in scatter["points"]:
-        assert rank_plots.LEFT <= point["x"] <= right
-        assert rank_plots.TOP <= point["high"] <= point["y"] <= point["low"] <= bottom
-    boxes = []
-    for point in scatter["points"]:
-        if point["label"]:
-            width = rank_plots.LETTER * len(point["label"])
-            left = point["label_x"]
-            left -= {"start": 0, "middle": width / 2, "end": width}[point["anchor"]]
-            boxes.append((left, point["label_y"], left + width))
+    figure, panel, points = drawn(made)
+    assert points == {
+        f"rank{each['rank']}": [each["multiply_adds"], each["scores"]["LinearProbe"]["value"]]
+        for each in made["candidates"]
+    }
+    intervals = [tuple(end) for lines in panel.collections for end in lines.get_segments()[0]]
+    for x, y in [*points.values(), *intervals]:
+        assert panel.get_xlim()[0] < x < panel.get_xlim()[1]
+        assert panel.get_ylim()[0] < y < panel.get_ylim()[1]
+    boxes = [label.get_window_extent() for label in panel.texts]
+    marks = [panel.transData.transform(point) for point in points.values()]
     assert len(boxes) >= 30
-    for i, (left, y, right) in enumerate(boxes):
-        for other_left, other_y, other_right in boxes[:i]:
-            beside = right <= other_left + 0.2 or other_right <= left + 0.2
-            assert beside or abs(y - other_y) >= rank_plots.LINE - 0.2
+    for i, box in enumerate(boxes):
+        assert not box.count_overlaps(boxes[:i]) and not any(box.contains(*mark) for mark in marks)
+        assert figure.bbox.containsx(box.x0) and figure.bbox.containsx(box.x1)
 
 
 @given(low=st.floats(1, 1e11), ratio=st.floats(1, 1e5))
+@settings(deadline=None, max_examples=30)
 def test_the_scale_of_costs_can_be_read(low, ratio):
-    made = ranking()["candidates"][:2]
-    made[0]["multiply_adds"], made[1]["multiply_adds"] = low, low * ratio
-    ticks = rank_plots.scatter(made, ranking()["scores"][0], "multiply_adds")["x_ticks"]
+    made = ranking()
+    made["candidates"] = made["candidates"][:2]
+    made["candidates"][0]["multiply_adds"] = low
+    made["candidates"][1]["multiply_adds"] = low * ratio
+    _, panel, _ = drawn(made)
+    start, end = panel.get_xlim()
+    ticks = [
+        tick.label1.get_window_extent()
+        for tick in panel.xaxis.get_major_ticks()
+        if start <= tick.get_loc() <= end
+    ]
     assert len(ticks) >= 2
-    for left, right in zip(ticks, ticks[1:], strict=False):
-        half = rank_plots.LETTER / 2
-        assert left["at"] + half * len(left["text"]) < right["at"] - half * len(right["text"])
+    assert all(left.x1 < right.x0 for left, right in zip(ticks, ticks[1:], strict=False))
+
+
+def test_the_drawing_takes_its_colours_from_the_page_and_names_its_points():
+    html = page(ranking())
+    for drawing in re.findall(r"<svg class=.plot.*?</svg>", html, re.DOTALL):
+        assert set(re.findall(r"(?:fill|stroke): ([^;\"]*)", drawing)) == {
+            "none", "var(--first)", "var(--other)", "var(--line)"
+        }  # fmt: skip
+        assert f"<title>3. {LITE.format(0)}</title>" in drawing
+        assert "tf_efficientnet_lite0</text>" in drawing
 
 
 def test_points_are_labelled_with_the_shortest_name_that_is_unmistakable():
@@ -233,10 +257,8 @@ def test_candidates_without_a_value_are_not_drawn(field):
     made = ranking()
     made["candidates"][0][field] = None
     made["candidates"][1]["scores"]["LinearProbe"] = {"value": None, "note": "failed"}
-    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], field)
-    assert scatter["missing"] == 2
-    assert [point["place"] for point in scatter["points"]] == [3, 4, 5, 6]
-    page(made)
+    assert list(drawn(made, field)[2]) == ["rank3", "rank4", "rank5", "rank6"]
+    assert "2\u00a0candidates without a value: not drawn" in page(made)
     terminal(made)
 
 
@@ -244,5 +266,4 @@ def test_equal_candidates_can_be_drawn():
     made = ranking()
     for each in made["candidates"]:
         each |= {"multiply_adds": 1e9, "scores": {"LinearProbe": {"value": 1.0}}}
-    scatter = rank_plots.scatter(made["candidates"], made["scores"][0], "multiply_adds")
-    assert len({(point["x"], point["y"]) for point in scatter["points"]}) == 1
+    assert len({tuple(point) for point in drawn(made)[2].values()}) == 1

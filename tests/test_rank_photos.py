@@ -1,4 +1,4 @@
-"""Real ImageNet weights, and untrained twins, on real photographs and on handwritten digits."""
+"""Real ImageNet weights, and untrained baselines, on real photographs and on handwritten digits."""
 
 from dataclasses import asdict
 from operator import itemgetter
@@ -14,7 +14,7 @@ import rank_photos
 import rank_weights
 from basemodel import metrics
 from basemodel.files import read_json
-from basemodel.rank.names import candidates, with_controls
+from basemodel.rank.names import candidates, with_baselines
 from basemodel.rank.ranking import ranking
 
 pytestmark = pytest.mark.full
@@ -42,13 +42,13 @@ def digits(folder):
 
 
 def ranked(images, folder):
-    """What the page says of EfficientNet-Lites and their twins, by way of the rules' scripts."""
+    """What the page says of EfficientNet-Lites and baselines, by way of the rules' scripts."""
     named = [
         {"file": str(rank_weights.weights(size)),
          "architecture": f"timm:{rank_weights.architecture(size)}"}
         for size in SIZES
     ]  # fmt: skip
-    all_of_them = with_controls(candidates(named))
+    all_of_them = with_baselines(candidates(named))
     chosen = folder / "images.json"
     params = {"images": str(images), "state": "", "images_per_class": PER_CLASS}
     jobs.run("rank_images.py", params=params, output=[chosen])
@@ -81,12 +81,12 @@ def ranked(images, folder):
 
 
 def in_order(found, name):
-    """The score of candidates, and of controls, by size; larger is better."""
+    """The score of candidates, and of baselines, by size; larger is better."""
     [score] = [score for score in found["scores"] if score["name"] == name]
     sign = 1 if score["larger_is_better"] else -1
     return [
         [sign * row["scores"][name]["value"] for row in sorted(rows, key=itemgetter("parameters"))]
-        for rows in (found["candidates"], found["controls"])
+        for rows in (found["candidates"], found["baselines"])
     ]
 
 

@@ -41,7 +41,7 @@ def arrays(strength: float, seed: int, zeros: bool = True) -> dict[str, np.ndarr
 
 def card(name: str, untrained: bool = False, **changes) -> dict:
     candidate = parse(name)
-    candidate = candidate.control if untrained else candidate
+    candidate = candidate.baseline if untrained else candidate
     return {
         "slug": candidate.slug, "candidate": candidate.label, "source": candidate.source,
         "name": candidate.name, "file": None, "architecture": candidate.architecture,
@@ -54,10 +54,10 @@ def card(name: str, untrained: bool = False, **changes) -> dict:
 
 def chosen(folder, labelled: bool = True) -> dict:
     probe = []
-    for place, label in enumerate(LABELS):
-        file = f"{place}.png"
+    for position, label in enumerate(LABELS):
+        file = f"{position}.png"
         if not (folder / file).exists():
-            Image.new("RGB", (200, 150), (5 * place, 0, 0)).save(folder / file)
+            Image.new("RGB", (200, 150), (5 * position, 0, 0)).save(folder / file)
         probe.append({"file": file, "label": int(label) if labelled else None})
     return {
         "folder": str(folder), "classes": list("abcd") if labelled else [], "probe": probe,
@@ -98,11 +98,11 @@ def test_candidates_are_ordered_by_the_probe_and_baselines_stand_apart(tmp_path)
     assert [c["name"] for c in found["candidates"]] == [
         "timm:good.a", "timm:fair.a", "torchvision:poor"
     ]  # fmt: skip
-    assert [c["place"] for c in found["candidates"]] == [1, 2, 3]
+    assert [c["rank"] for c in found["candidates"]] == [1, 2, 3]
     assert [c["group"] for c in found["candidates"]][0] == 1
     assert found["candidates"][0]["difference"] is None
     assert found["candidates"][1]["difference"]["low"] > 0
-    assert all(control["control"] for control in found["controls"]) and len(found["controls"]) == 3
+    assert all(each["baseline"] for each in found["baselines"]) and len(found["baselines"]) == 3
     probe = found["candidates"][0]["scores"]["LinearProbe"]
     assert probe["low"] <= probe["value"] <= probe["high"]
     expected = LinearProbe.compute(arrays(3.0, 0)["embeddings"], LABELS)["value"]
@@ -129,12 +129,12 @@ def test_a_score_that_puts_an_untrained_network_first_is_not_trusted(tmp_path):
 
 def test_trust_by_hand():
     def of(name, *each):
-        numbers, architectures, controls = zip(*each, strict=True)
+        numbers, architectures, untrained = zip(*each, strict=True)
         measured = [
             {"value": value, "note": "none" if value is None else None} for value in numbers
         ]
-        labels = [f"{'un' * c}trained {a}" for a, c in zip(architectures, controls, strict=True)]
-        return trust(name, measured, labels, architectures, controls)
+        labels = [f"{'un' * c}trained {a}" for a, c in zip(architectures, untrained, strict=True)]
+        return trust(name, measured, labels, architectures, untrained)
 
     assert of("LogME", (2, "a", False), (1, "a", True)) == ("trusted", "")
     assert of("LogME", (2, "a", False), (2, "a", True))[0] == "untrusted"  # as good is no better

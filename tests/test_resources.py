@@ -1,6 +1,7 @@
 """Which jobs take a GPU, and how many share one: against numbers worked out by hand."""
 
 import copy
+import math
 from itertools import product
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import torch
 import yaml
 from snakemake.utils import update_config
 
-from basemodel import resources
+from basemodel import resources, work
 from basemodel.compute.passing import EVALUATION_BATCH
 from basemodel.data import subsets
 from basemodel.models import catalog
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 from basemodel.models.cost import count
 from basemodel.resources import Allocated, Need, allocate
 
@@ -30,17 +31,22 @@ def settings(*overlays, **runtime):
     return config
 
 
+def need_of(config, work_of, *names):
+    """What a job asks of a GPU, whose work a function of `work` says."""
+    return resources.need(config, work_of(config, *names))
+
+
 # Of ResNet18 at width 0.1875: 240 million multiply-adds, times 0.1875 squared.
 NARROW = 8_437_500
 
 
 @pytest.mark.parametrize("experiment", [[], ["smoke"], ["imagenet"]])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", catalog.available())
 def test_the_costs_without_torch_are_within_a_tenth_of_the_exact_ones(experiment, name):
     config = settings(*experiment)
     network, side = config["architectures"][name], config["image"]["crop"]
     with torch.device("meta"):
-        model = NETWORKS[name](100, width=network["width"], stem=network["stem"])
+        model = build(name, 100, width=network["width"], stem=network["stem"])
     outputs = []
     for layer in model.modules():
         if not list(layer.children()):
@@ -57,50 +63,50 @@ def test_the_costs_without_torch_are_within_a_tenth_of_the_exact_ones(experiment
 def test_the_work_of_trainings_by_hand():
     """The default experiment: 100 classes of 200 images to train on and 25 to test on."""
     config = settings()
-    work = {
-        subset: resources.pretraining(config, "resnet18", subset).multiply_adds
+    found = {
+        subset: need_of(config, work.pretraining, "resnet18", subset).multiply_adds
         for subset in ("class10-03", "image20-07", "whole")
     }
     # 8 epochs, each image three times; the accuracies of 2000 and 250 images at the end.
-    assert work["class10-03"] == pytest.approx(NARROW * (8 * 2000 * 3 + 2000 + 250))
+    assert found["class10-03"] == pytest.approx(NARROW * (8 * 2000 * 3 + 2000 + 250))
     # 1000 images of all classes, so all 2500 to test on.
-    assert work["image20-07"] == pytest.approx(NARROW * (8 * 1000 * 3 + 1000 + 2500))
+    assert found["image20-07"] == pytest.approx(NARROW * (8 * 1000 * 3 + 1000 + 2500))
     # Tested after every epoch, and at the end.
-    assert work["whole"] == pytest.approx(NARROW * (8 * 20000 * 3 + 8 * 2500 + 20000 + 2500))
+    assert found["whole"] == pytest.approx(NARROW * (8 * 20000 * 3 + 8 * 2500 + 20000 + 2500))
 
 
 def test_the_work_of_finetunings_and_dumps_by_hand():
     config = settings()  # 35 Greek letters: 20 images to train on, 12 to test on
 
-    def work(need, *names):
-        return need(config, "resnet18", *names).multiply_adds
+    def cost(work_of, *names):
+        return need_of(config, work_of, "resnet18", *names).multiply_adds
 
-    assert work(resources.dump, "greek") == pytest.approx(NARROW * 35 * 10)
-    assert work(resources.epoch_dump) == pytest.approx(NARROW * 100 * 10)
+    assert cost(work.dump, "greek") == pytest.approx(NARROW * 35 * 10)
+    assert cost(work.epoch_dump) == pytest.approx(NARROW * 100 * 10)
     config["normal"]["classes"] = 7
-    assert work(resources.epoch_dump) == pytest.approx(NARROW * 7 * 10)
+    assert cost(work.epoch_dump) == pytest.approx(NARROW * 7 * 10)
     # The features of a frozen network are computed once.
-    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (20 + 12))
+    assert cost(work.finetuning, "greek") == pytest.approx(NARROW * 35 * (20 + 12))
     config["finetune"]["augmentation"] = True
-    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
+    assert cost(work.finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
     config["finetune"]["trainable"] = "all"
-    assert work(resources.finetuning, "greek") == pytest.approx(NARROW * 35 * (3 * 30 * 20 + 12))
-    assert work(resources.cut_finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
+    assert cost(work.finetuning, "greek") == pytest.approx(NARROW * 35 * (3 * 30 * 20 + 12))
+    assert cost(work.cut_finetuning, "greek") == pytest.approx(NARROW * 35 * (30 * 20 + 12))
 
 
 def of_an_experiment(config):
     """The resources of an experiment's jobs, by what they do."""
     names, runtime = subsets.names(config["subsets"]), config["runtime"]
 
-    def all_of(need, others):
+    def all_of(work_of, others):
         pairs = product(config["architectures"], others)
-        return {allocate(runtime, need(config, name, other)) for name, other in pairs}
+        return {allocate(runtime, need_of(config, work_of, name, other)) for name, other in pairs}
 
     return {
-        "pretrain": all_of(resources.pretraining, names),
-        "normal": all_of(resources.pretraining, ["whole"]),
-        "featuremaps": all_of(resources.dump, config["targets"]),
-        "finetune": all_of(resources.finetuning, config["targets"]),
+        "pretrain": all_of(work.pretraining, names),
+        "normal": all_of(work.pretraining, ["whole"]),
+        "featuremaps": all_of(work.dump, config["targets"]),
+        "finetune": all_of(work.finetuning, config["targets"]),
     }
 
 
@@ -124,7 +130,7 @@ def test_of_the_papers_experiment_trainings_have_a_gpu_and_finetunings_share_one
 def test_a_threshold_and_a_device_decide():
     runtime = settings()["runtime"]
     below, at = Need(0.99e12, 0, 1e9), Need(1e12, 0, 1e9)
-    unknown = Need(None, 0, 1e9)
+    unknown = Need(math.inf, 0, 1e9)
     assert [allocate(runtime, need).gpu for need in (below, at, unknown, None)] == [0, 1, 1, 1]
     runtime["device"] = "cuda"
     assert [allocate(runtime, need).gpu for need in (below, at, unknown, None)] == [1, 1, 1, 1]
@@ -136,21 +142,25 @@ def test_own_images_take_a_gpu_until_they_are_packed(tmp_path):
     config = settings()
     config["results"] = str(tmp_path)
     config["datasets"]["own"] = {"kind": "folder", "title": "Own", "path": "own"}
-    for need in (resources.dump, resources.finetuning):
-        assert allocate(config["runtime"], need(config, "alexnet", "own")) == Allocated(1, 12)
+    for work_of in (work.dump, work.finetuning):
+        assert allocate(config["runtime"], need_of(config, work_of, "alexnet", "own")) == Allocated(
+            1, 12
+        )
     (tmp_path / "data/own").mkdir(parents=True)
     (tmp_path / "data/own/meta.json").write_text(
         '{"classes": ["a", "b"], "images": {"train": 100, "test": 20}}'
     )
-    for need in (resources.dump, resources.finetuning):
-        assert allocate(config["runtime"], need(config, "alexnet", "own")) == Allocated(0, 0)
+    for work_of in (work.dump, work.finetuning):
+        assert allocate(config["runtime"], need_of(config, work_of, "alexnet", "own")) == Allocated(
+            0, 0
+        )
 
 
 def test_jobs_that_share_a_gpu_fit_into_its_memory():
     # Fine-tuning ResNet18 at 224 pixels: 11.7 million weights, and of 256 images four times the
     # largest output, 803,000 numbers: 3.34 GB, twice that beside images, and 0.7 GB for CUDA.
     config = settings("imagenet")
-    need = resources.finetuning(config, "resnet18", "dtd")
+    need = need_of(config, work.finetuning, "resnet18", "dtd")
     assert need.memory == pytest.approx(7.37e9, rel=0.001)
     assert need.step == pytest.approx(64 * 1.81e9)
     shares = {
@@ -159,14 +169,14 @@ def test_jobs_that_share_a_gpu_fit_into_its_memory():
     }
     assert shares == {6: 100, 14: 100, 15: 50, 24: 33, 80: 12, None: 50}  # None: 16 GB
     # Dumps keep no images on the device.
-    assert resources.dump(config, "resnet18", "dtd").memory == pytest.approx(4.04e9, rel=0.002)
+    assert need_of(config, work.dump, "resnet18", "dtd").memory == pytest.approx(4.04e9, rel=0.002)
     # Training keeps the outputs of all layers for the gradients, and four times the weights.
     config["finetune"]["trainable"] = "all"
     trained = 4 * (4 * 11.7e6 + 10 * 64 * 803_000)
     assert trained < 3.34e9  # so the test, with 256 images at a time, needs more
-    assert resources.finetuning(config, "resnet18", "dtd").memory == need.memory
+    assert need_of(config, work.finetuning, "resnet18", "dtd").memory == need.memory
     config["finetune"]["batch"] = 256
-    of_all = resources.finetuning(config, "resnet18", "dtd").memory
+    of_all = need_of(config, work.finetuning, "resnet18", "dtd").memory
     assert of_all == pytest.approx(0.7e9 + 2 * 4 * (4 * 11.7e6 + 10 * 256 * 803_000))
     assert resources.EVALUATION_BATCH == EVALUATION_BATCH
 
@@ -174,7 +184,8 @@ def test_jobs_that_share_a_gpu_fit_into_its_memory():
 def test_where_images_may_take_all_memory_nobody_shares():
     config = settings("imagenet", gpu_memory=80, device_memory=1)
     assert (
-        allocate(config["runtime"], resources.finetuning(config, "alexnet", "dtd")).gpu_share == 100
+        allocate(config["runtime"], need_of(config, work.finetuning, "alexnet", "dtd")).gpu_share
+        == 100
     )
 
 

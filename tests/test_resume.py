@@ -26,8 +26,8 @@ RECIPE = {
     "weight_decay": 0.01, "warmup_epochs": 1, "step_epochs": 4, "gamma": 0.1, "dropout": 0.3,
     "initialisation": "kaiming", "augmentation": True, "precision": "float32", "compile": False,
 }  # fmt: skip
-EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_epochs": 1, "checkpoint_seconds": 0}}
-NEVER = {"runtime": {"device_memory": 0, "checkpoint_epochs": 1000, "checkpoint_seconds": 1e9}}
+EAGER = {"runtime": {"device_memory": 0.5, "checkpoint_seconds": 0}}
+NEVER = {"runtime": {"device_memory": 0, "checkpoint_seconds": 1e9}}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def pretrain_job(folder, data, architecture, config, **changes):
             "epochs": str(folder / "weights"),
         },
         "params": {
-            "code": jobs.code_of("pretrain_whole.py"), "pretrain": settings, "seed": 0,
+            "code": jobs.code_of("pretrain.py"), "pretrain": settings, "seed": 0,
             "preprocessing": {"size": 32, "crop": 32},
             "network": {"architecture": architecture, "width": 0.125, "stem": "small"},
         },
@@ -150,9 +150,9 @@ def same_bytes(stopped, whole):
 )
 def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, architecture, changes):
     whole = pretrain_job(tmp_path / "whole", data, architecture, NEVER, **changes)
-    seconds = whole_run("pretrain_whole.py", tmp_path / "whole", whole)
+    seconds = whole_run("pretrain.py", tmp_path / "whole", whole)
     stopped = pretrain_job(tmp_path / "stopped", data, architecture, EAGER, **changes)
-    codes = stopped_run("pretrain_whole.py", tmp_path / "stopped", stopped, seconds, seed=1)
+    codes = stopped_run("pretrain.py", tmp_path / "stopped", stopped, seconds, seed=1)
     log = (tmp_path / "stopped" / "log").read_text()
     assert codes[0] == STOPPED and codes[-1] == 0, log
     assert set(codes) <= {0, STOPPED, -signal.SIGTERM, -signal.SIGKILL}, log
@@ -166,7 +166,7 @@ def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, arch
 )
 def test_a_finetuning_that_is_stopped_gives_the_same_bytes(tmp_path, data, trainable, changes):
     base = pretrain_job(tmp_path / "base", data, "alexnet", NEVER, epochs=1)
-    whole_run("pretrain_whole.py", tmp_path / "base", base)
+    whole_run("pretrain.py", tmp_path / "base", base)
     whole = finetune_job(tmp_path / "whole", data, tmp_path / "base", trainable, NEVER, **changes)
     seconds = whole_run("finetune.py", tmp_path / "whole", whole)
     stopped = finetune_job(
@@ -186,7 +186,7 @@ def train(path, binding="same", until=None, **changes):
     rng = np.random.default_rng(0)
     inputs = torch.from_numpy(rng.normal(size=(50, 6)).astype("f4"))
     generator = seed_everything(0)
-    model, checkpoint = network(), Checkpoint(path, binding)
+    model, checkpoint = network(), Checkpoint(path, binding) if path else None
     steps = 0
 
     def prepare(batch):
@@ -280,12 +280,9 @@ def test_a_card_names_all_devices_that_have_trained(tmp_path, data, monkeypatch)
     monkeypatch.setattr(pretraining, "random_crop_flip", stopped_in_the_third)
     monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA A")
     with pytest.raises(SystemExit):
-        jobs.run("pretrain_whole.py", **job)
-    facts = torch.load(tmp_path / "x/.model.json.checkpoint", weights_only=True)
-    assert (facts["device"], facts["precision"]) == ("NVIDIA A", "float32")
-    assert facts["torch"] == torch.__version__
+        jobs.run("pretrain.py", **job)
     monkeypatch.setattr(checkpoints, "device_name", lambda where: "NVIDIA B")
-    jobs.run("pretrain_whole.py", **job)
+    jobs.run("pretrain.py", **job)
     card = read_json(tmp_path / "x/model.json")
     assert (card["device"], card["devices"]) == ("NVIDIA B", ["NVIDIA A", "NVIDIA B"])
     assert card["precision"] == "float32"
@@ -301,17 +298,17 @@ def test_a_training_does_not_go_on_in_another_precision(tmp_path, data, monkeypa
 
     monkeypatch.setattr(pretraining, "random_crop_flip", stopped)
     with pytest.raises(SystemExit):
-        jobs.run("pretrain_whole.py", **job)
+        jobs.run("pretrain.py", **job)
     monkeypatch.setattr(pretraining, "random_crop_flip", crop)
     other = pretrain_job(tmp_path / "x", data, "alexnet", EAGER, epochs=2, precision="bfloat16")
-    jobs.run("pretrain_whole.py", **other)
+    jobs.run("pretrain.py", **other)
     assert "starts anew: the checkpoint here is of other" in capsys.readouterr().out
     assert read_json(tmp_path / "x/model.json")["precision"] == "bfloat16"
 
 
 def test_short_jobs_write_no_checkpoint_and_sigterm_is_theirs_again(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    checkpoint = Checkpoint(tmp_path / "x", "", epochs=1, seconds=60)
+    checkpoint = Checkpoint(tmp_path / "x", "", seconds=60)
     handlers = []
 
     def after_epoch(epoch, row):

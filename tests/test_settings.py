@@ -9,10 +9,10 @@ import pytest
 import torch
 import yaml
 
-from basemodel import checks, metrics, settings
+from basemodel import checks, metrics, prerequisites, settings
 from basemodel.files import write_json
 from basemodel.models import catalog
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -192,18 +192,18 @@ def test_characters_without_a_font_are_refused_until_they_are_packed(tmp_path):
     config = changed("results", str(tmp_path))
     config["datasets"]["greek"]["characters"] = ["αβ一", "γ 丁"]
     for name in ("glyphs", "digits"):
-        checks.require_glyphs(config, name)
+        prerequisites.require_glyphs(config, name)
     with pytest.raises(checks.SettingsError) as error:
-        checks.require_glyphs(config, "greek")
+        prerequisites.require_glyphs(config, "greek")
     assert str(error.value) == (
         "datasets.greek.characters: no font that matplotlib ships draws '一' (U+4E00), ' ' (U+0020)"
         ", '丁' (U+4E01); take it out"
     )
     write_json(tmp_path / "data/greek/meta.json", {"classes": list("αβ一γ 丁")})
-    checks.require_glyphs(config, "greek")  # packed, with other fonts perhaps
+    prerequisites.require_glyphs(config, "greek")  # packed, with other fonts perhaps
     config["datasets"]["greek"]["characters"].append("上")
     with pytest.raises(checks.SettingsError, match=r"U\+4E0A"):
-        checks.require_glyphs(config, "greek")
+        prerequisites.require_glyphs(config, "greek")
 
 
 def test_a_missing_setting_is_named():
@@ -303,12 +303,26 @@ def test_a_step_of_one_image_is_refused_where_it_would_be_normalised_over_itself
     checks.check({**config, "image": {"size": 40, "crop": 33}})
 
 
+@pytest.mark.parametrize("line", ["", "LAYERS = count()"])
+def test_an_architecture_without_a_constant_is_named_before_any_work(tmp_path, monkeypatch, line):
+    code = (catalog.FOLDER / "vgg16.py").read_text(encoding="utf-8")
+    (tmp_path / "vgg16.py").write_text(code.replace("LAYERS = 13", line), encoding="utf-8")
+    monkeypatch.setattr(catalog, "FOLDER", tmp_path)
+    catalog.constants.cache_clear()
+    config = copy.deepcopy(DEFAULT)
+    config["architectures"] = {"vgg16": config["architectures"]["vgg16"]}
+    config["truncation"]["architectures"] = []
+    with pytest.raises(checks.SettingsError, match=r"vgg16\.py: LAYERS is missing, or no plain"):
+        checks.check(config)
+    catalog.constants.cache_clear()
+
+
 @pytest.mark.parametrize("stem", ["imagenet", "small"])
 @pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet18"])
 def test_the_sides_that_networks_can_take_are_those_that_they_take(name, stem):
     def takes(side, images=2):
         try:
-            NETWORKS[name](2, width=0.02, stem=stem)(torch.zeros(images, 3, side, side))
+            build(name, 2, width=0.02, stem=stem)(torch.zeros(images, 3, side, side))
         except (RuntimeError, ValueError):  # of a pooling, of batch normalisation
             return False
         return True

@@ -8,8 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import jobs
 from basemodel.files import write_json
-from basemodel.models.architectures import NETWORKS
-from basemodel.models.catalog import ARCHITECTURES, layers
+from basemodel.models import catalog
+from basemodel.models.architectures import build
+from basemodel.models.catalog import layers
 from basemodel.models.cost import count
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.models.trained import truncated, whole
@@ -18,8 +19,8 @@ from basemodel.tables import read_csv
 
 # (architecture, width, stem, side of the images)
 SIZES = [
-    *((name, 0.125, "small", 32) for name in NETWORKS),
-    *((name, 0.0625, "imagenet", 64) for name in NETWORKS),
+    *((name, 0.125, "small", 32) for name in catalog.available()),
+    *((name, 0.0625, "imagenet", 64) for name in catalog.available()),
     ("resnet18", 0.25, "small", 20),
 ]
 
@@ -27,7 +28,7 @@ SIZES = [
 def network(architecture: str, width: float, stem: str, classes: int = 3) -> nn.Module:
     """A network whose batch normalisations have something to do."""
     torch.manual_seed(0)
-    model = NETWORKS[architecture](classes, width=width, stem=stem)
+    model = build(architecture, classes, width=width, stem=stem)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
@@ -80,10 +81,9 @@ def test_cuts_are_the_activations_of_the_whole_network(size):
 
 
 def test_layers_are_all_convolutions_without_shortcuts():
-    assert set(ARCHITECTURES) == set(NETWORKS)
-    for architecture in ARCHITECTURES:
+    for architecture in catalog.available():
         with torch.device("meta"):
-            model = NETWORKS[architecture](1)
+            model = build(architecture, 1)
         convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
         assert sum(m.kernel_size != (1, 1) for m in convolutions) == layers(architecture)
 
@@ -112,7 +112,7 @@ def test_cuts_come_before_pooling():
     assert cut(network("resnet18", 0.125, "imagenet"), 0)(images(64)).shape == (2, 8, 32, 32)
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_a_layer_that_is_not_there(architecture):
     model = network(architecture, 0.0625, "small")
     last = layers(architecture) - 1
@@ -135,7 +135,7 @@ def frozen_and_trained(network, layer, classes):
     return model.divided(model.new_last(classes, "torchvision"), "last")
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_features_are_the_means_over_positions(architecture):
     model = network(architecture, 0.125, "small").train()
     for layer in range(layers(architecture)):
@@ -206,10 +206,10 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_whole_networks_cost_what_is_published(architecture):
     with torch.device("meta"):
-        model = NETWORKS[architecture](1000)
+        model = build(architecture, 1000)
     parameters, multiply_adds = cost(model, 224)
     assert (parameters, round(multiply_adds / 1e9, 3)) == PUBLISHED[architecture]
 
@@ -251,5 +251,5 @@ def test_costs_script(tmp_path):
 def test_a_network_without_a_relu_after_each_convolution_is_not_cut():
     model = network("alexnet", 0.25, "small")
     model.features[1] = torch.nn.BatchNorm2d(model.features[0].out_channels)
-    with pytest.raises(ValueError, match=r"^AlexNet cannot be cut: .* leave it out of truncation"):
+    with pytest.raises(ValueError, match=r"^alexnet cannot be cut: .* leave it out of truncation"):
         cut(model, 0)

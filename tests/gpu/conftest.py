@@ -77,7 +77,7 @@ def pretraining(where, data):
             "config": {
                 "runtime": {
                     "device": where.type, "device_memory": 0.5,
-                    "checkpoint_epochs": 1, "checkpoint_seconds": checkpoint_seconds,
+                    "checkpoint_seconds": checkpoint_seconds,
                 }
             },
             "resources": {"gpu": int(where.type == "cuda"), "gpu_share": share},

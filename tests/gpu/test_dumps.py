@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from basemodel.compute.extract import extract_packed
-from basemodel.models import architectures, trained
-from basemodel.models.architectures import NETWORKS
+from basemodel.models import architectures, catalog, trained
 from basemodel.models.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.gpu
@@ -21,7 +20,7 @@ TOLERANCE = {"float32": 2e-5, "float16": 2**-10}
     ("stem", "width", "side"), [("small", 0.25, 32), ("imagenet", 0.5, 224)], ids=["32", "224"]
 )
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_a_dump_is_the_cpus(where, data, tmp_path, architecture, dtype, stem, width, side):
     torch.manual_seed(0)
     network = architectures.build(architecture, 5, width=width, stem=stem, dropout=0.5)

@@ -34,7 +34,7 @@ def room_of(where):
 
 def test_free_memory_is_what_is_left_of_the_share(gpu):
     _, total = torch.cuda.mem_get_info()
-    where = allocated_device("auto", 1, 25)
+    where = allocated_device("auto", {"gpu": 1, "gpu_share": 25})
     assert where.type == "cuda"
     room = free_memory(where)
     assert 0 < room <= 0.25 * total
@@ -48,7 +48,7 @@ def test_free_memory_is_what_is_left_of_the_share(gpu):
 
 
 def test_images_that_do_not_fit_into_the_share_are_streamed(gpu, tmp_path):
-    where = allocated_device("auto", 1, 25)
+    where = allocated_device("auto", {"gpu": 1, "gpu_share": 25})
     room = free_memory(where)
     shape = (room // (256 * 256 * 3) + 1, 256, 256, 3)
     images = np.memmap(tmp_path / "images", np.uint8, "w+", shape=shape)  # takes no space: all 0
@@ -71,7 +71,7 @@ def test_too_little_memory_is_one_line_that_names_the_setting(gpu, pretraining, 
 
 
 def test_a_pass_is_halved_when_memory_runs_out(gpu):
-    where = allocated_device("auto", 1, 25)
+    where = allocated_device("auto", {"gpu": 1, "gpu_share": 25})
     part = room_of(where) // 30
     sizes = []
 
@@ -89,7 +89,7 @@ def test_a_pass_is_halved_when_memory_runs_out(gpu):
 def test_ranks_pass_halves_its_batch_when_memory_runs_out(where, tmp_path, request, capsys):
     if where.type == "cuda":
         request.getfixturevalue("gpu")
-        where = allocated_device("auto", 1, 25)
+        where = allocated_device("auto", {"gpu": 1, "gpu_share": 25})
     part = room_of(where) // 3
 
     def crop(image):

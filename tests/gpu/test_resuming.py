@@ -45,7 +45,7 @@ def train(where, data, architecture, path=None, until=None, **changes):
 
     history = fit(
         model, images, torch.from_numpy(labels), {**RECIPE, **changes}, generator, prepare,
-        Checkpoint(path, "same"),
+        Checkpoint(path, "same") if path else None,
     )  # fmt: skip
     return {name: tensor.cpu() for name, tensor in model.state_dict().items()}, history
 

@@ -48,11 +48,7 @@ from basemodel.compute.device import allocated_device
 from basemodel.compute.feeding import free_memory
 
 seen = {"visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
-where = allocated_device(
-    snakemake.config["runtime"]["device"],
-    snakemake.resources.get("gpu", 0),
-    snakemake.resources.get("gpu_share"),
-)
+where = allocated_device(snakemake.config["runtime"]["device"], snakemake.resources)
 seen |= {"device": where.type, "devices": torch.cuda.device_count()}
 if where.type == "cuda":
     free, seen["total"] = torch.cuda.mem_get_info()

@@ -7,8 +7,7 @@ import torch
 from basemodel.compute.device import seed_everything
 from basemodel.compute.feeding import Streamed, feed, load
 from basemodel.data import packed
-from basemodel.models import architectures
-from basemodel.models.architectures import NETWORKS
+from basemodel.models import architectures, catalog
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.loop import fit
@@ -47,7 +46,7 @@ def noise(count, side):
     [("small", 0.25, 32, 64), ("imagenet", 1, 224, 4)],
     ids=["32 pixels", "224 pixels"],
 )
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_a_step_is_the_cpus(where, architecture, stem, width, side, count):
     images, labels = noise(count, side)
     settings = {**RECIPE, "epochs": 1, "batch": count, "optimizer": "sgd"}
@@ -79,7 +78,7 @@ def test_streamed_images_are_the_bytes_of_resident_ones(where, data):
         assert np.array_equal(ours.cpu().numpy(), images[rows[part.numpy()]])
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_streamed_images_train_the_same_weights(where, data, architecture):
     images, labels = packed.load(data / "train")
     labels = torch.from_numpy(labels)
@@ -100,7 +99,7 @@ def test_streamed_images_train_the_same_weights(where, data, architecture):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_training_at_full_size_repeats_its_bytes(where, architecture, precision):
     images, labels = noise(16, 240)
     found = []
@@ -131,7 +130,7 @@ def test_crops_are_the_cpus_within_a_quarter_of_a_grey_level(where):
     assert (ours.float() - theirs).abs().max() < 0.25 / 255 / 0.224
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", catalog.available())
 def test_bfloat16_trains_nearly_as_float32(where, data, architecture):
     images, labels = packed.load(data / "train")
     losses = []

@@ -55,3 +55,10 @@ def test_a_character_without_a_font_is_told_before_any_job(fresh):
     assert dry_run("all")[0] == 1
     for target in ("results/data/greek/meta.json", "plan"):
         assert dry_run(target)[0] == 0
+
+
+def test_a_figure_without_a_caption_is_told_before_any_job(fresh):
+    (fresh.folder / "workflow/report/figure6.rst").unlink()
+    run = fresh.snakemake("-n")
+    assert run.returncode != 0
+    assert "workflow/report/figure6.rst: is missing" in run.stdout + run.stderr

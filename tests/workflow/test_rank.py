@@ -53,7 +53,7 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
     leader = found["candidates"][0]["name"]
     assert f"Start from {leader}" in printed
     assert f"{BAD}: timm has no model 'no_such_model'" in printed
-    assert len(found["candidates"]) == 3 and len(found["controls"]) == 2
+    assert len(found["candidates"]) == 3 and len(found["baselines"]) == 2
     assert [failure["name"] for failure in found["failures"]] == [BAD]
     page = (of(project) / "report.html").read_text()
     assert leader in page and "no_such_model" in page

@@ -61,6 +61,13 @@ def test_a_helper_makes_its_users_run_and_what_follows(editable):
     assert editable.would_run() == {**tuned, **AFTER_METRICS, **ALL_CUTS}
 
 
+def test_an_architectures_code_trains_its_own_models_alone(editable):
+    editable.append("workflow/basemodel/models/architectures/vgg16.py", "UNUSED = 1")
+    would_run = editable.would_run()
+    assert would_run["pretrain"] == 7 and would_run["normal"] == 1
+    assert would_run["finetune"] == 14 and "cut_finetune" not in would_run
+
+
 FIGURES = {f"figure{number}": 1 for number in range(1, 8)}
 
 

@@ -145,6 +145,6 @@ def test_a_candidate_of_a_ranking_is_a_job(cluster, on_slurm):
     found = json.loads((on_slurm.results / "rank/ants/ranking.json").read_text())
     assert sorted(one["name"] for one in found["candidates"]) == sorted(names)
     comments = [row[0] for row in cluster.jobs("%k", states="--states=all")]
-    # Two models, their untrained twins, the bad name and its twin.
+    # Two models, their untrained baselines, the bad name and its baseline.
     assert len([c for c in comments if c.startswith("rule_rank_candidate")]) == 6
     assert not [c for c in comments if "rank_report" in c]  # where the user waits for it

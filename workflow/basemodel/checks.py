@@ -4,20 +4,19 @@ Every cluster job parses the Snakefile again, so this module must stay fast: no 
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import DataError
-from basemodel.files import read_json
 from basemodel.models import catalog
 from basemodel.rank import metadata, names
 from basemodel.schema import SettingsError, nearest
 from basemodel.settings import (
     classes,
     data_root,
-    from_files,
     other_metrics,
     pretrain_settings,
     published_size,
@@ -42,74 +41,26 @@ def check(config: dict[str, Any]) -> None:
     _check_folder(Path(results(config)))
 
 
-def require_files(config: dict[str, Any]) -> None:
-    """Raise SettingsError with a line for each missing file or folder that is yet to be packed."""
-    lines = []
-    for name in used(config):
-        packed = Path(config["results"], "data", name, "meta.json").exists()
-        if name in from_files(config) and not packed:
-            absent = kinds.missing(data_root(config), config["datasets"][name])
-            lines += [f"  {name}: {path}" for path in absent]
-    if lines:
-        raise SettingsError(
-            f"data_root: of the data sets' files, {len(lines)} are missing:\n"
-            + "\n".join(lines)
-            + "\n`snakemake fetch` with the same settings downloads what it can and tells where to "
-            "get the rest. Or name another data_root."
-        )
-
-
-def require_glyphs(config: dict[str, Any], name: str) -> None:
-    """Raise SettingsError if no font has a character of this data set, and it is yet to be packed.
-
-    Apart from `check`, because fonts take half a second to read.
-    """
-    dataset = config["datasets"][name]
-    if dataset["kind"] != "glyphs":
-        return
-    characters = "".join(dataset["characters"])
-    meta = Path(config["results"], "data", name, "meta.json")
-    if meta.exists() and "".join(read_json(meta)["classes"]) == characters:
-        return
-    from basemodel.data import glyphs
-
-    if absent := glyphs.undrawn(characters):
-        named = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in absent)
-        raise SettingsError(
-            f"datasets.{name}.characters: no font that matplotlib ships draws {named}; take it out"
-        )
-
-
 def _check_names(config: dict[str, Any]) -> None:
-    datasets = config["datasets"]
-    if config["source"] not in datasets:
-        raise SettingsError(
-            f"source: no data set is named {config['source']!r}; "
-            f"{nearest(config['source'], list(datasets))}"
-        )
-    for target in config["targets"]:
-        if target not in datasets:
-            raise SettingsError(
-                f"targets: no data set is named {target!r}; {nearest(target, list(datasets))}"
-            )
+    for setting, named in (("source", [config["source"]]), ("targets", config["targets"])):
+        for name in named:
+            _check_known(setting, name, config["datasets"], "no data set is named {!r}")
     if config["source"] in config["targets"]:
         raise SettingsError(f"targets: {config['source']} is the source as well; take it out")
-    for architecture in config["truncation"]["architectures"]:
-        if architecture not in config["architectures"]:
-            raise SettingsError(
-                f"truncation.architectures: {architecture!r} is not trained here; "
-                f"{nearest(architecture, list(config['architectures']))}"
-            )
+    for name in config["truncation"]["architectures"]:
+        known = config["architectures"]
+        _check_known("truncation.architectures", name, known, "{!r} is not trained here")
+
+
+def _check_known(setting: str, name: str, known: Iterable[str], problem: str) -> None:
+    if name not in known:
+        raise SettingsError(f"{setting}: {problem.format(name)}; {nearest(name, list(known))}")
 
 
 def _check_metrics(config: dict[str, Any]) -> None:
     for setting in ("metrics", "other_metrics"):
         for metric in [] if config[setting] == "all" else config[setting]:
-            if metric not in metrics.available():
-                raise SettingsError(
-                    f"{setting}: there is no metric {metric!r}; "
-                    f"{nearest(metric, metrics.available())}"
-                )
+            _check_known(setting, metric, metrics.available(), "there is no metric {!r}")
     for metric in [*config["metrics"], *other_metrics(config)]:
         file = metrics.FOLDER / f"{metric}.py"
         if not metric.isidentifier():
@@ -243,6 +194,10 @@ def _check_networks(config: dict[str, Any]) -> None:
                 f"{config['pretrain']['precision']} elsewhere, but models that are compared have "
                 "one precision; set pretrain.precision for all"
             )
+        try:
+            catalog.constants(name)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         least = catalog.smallest_side(name, network["stem"])
         if crop < least:
             raise SettingsError(

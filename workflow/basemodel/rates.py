@@ -4,46 +4,37 @@ Measured rates are scaled to other widths or sides by multiply-adds or by featur
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from basemodel.models.architectures import NETWORKS
-from basemodel.models.catalog import layers
+from basemodel.models.architectures import build
 from basemodel.models.cost import count
-from basemodel.models.truncation import cut
 
 
-@dataclass
-class Rates:
-    """A machine's rates for one architecture, and their sources; None: unknown."""
+class Rate(NamedTuple):
+    """How long one image takes, and where that is from."""
 
-    train: float | None = None  # images per second
-    forward: float | None = None  # images per second
-    metrics: float | None = None  # seconds per image, for all metrics
-    pack: float | None = None  # images per second and core; the same for all architectures
-    sources: dict[str, str] = field(default_factory=dict)
+    seconds: float  # on a device, or on one core
+    source: str
 
 
-def network(config: dict[str, Any], name: str, classes: int = 1) -> nn.Module:
-    """The network on the meta device: shapes without values."""
-    size = config["architectures"][name]
-    with torch.device("meta"):
-        return NETWORKS[name](classes, width=size["width"], stem=size["stem"])
+Rates = dict[str, Rate]  # of train, forward, metrics (all of them together) and pack
+UNKNOWN = Rate(math.nan, "unknown")
 
 
 def weights(config: dict[str, Any], name: str, classes: int) -> int:
     """How many numbers a base model's file holds."""
-    return sum(tensor.numel() for tensor in network(config, name, classes).state_dict().values())
+    model = _network(name, config["architectures"][name], classes)
+    return sum(tensor.numel() for tensor in model.state_dict().values())
 
 
-def elements(config: dict[str, Any], name: str) -> list[int]:
-    """How many numbers one image's featuremaps hold at each cut; the last cut is the trunk."""
-    model = network(config, name).eval()
+def elements(config: dict[str, Any], name: str, cuts: bool = False) -> list[int]:
+    """How many numbers one image's featuremaps hold; with `cuts`, those of each cut network."""
+    model = _network(name, config["architectures"][name]).eval()
     image = torch.empty(1, 3, *[config["image"]["crop"]] * 2, device="meta")
-    return [cut(model, layer)(image).numel() for layer in range(layers(name))]
+    return [part(image).numel() for part in (model.cuts if cuts else [model.trunk])]
 
 
 def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
@@ -51,33 +42,34 @@ def rates(config: dict[str, Any], name: str, measured: dict[str, Any]) -> Rates:
 
     Of the measurements, the nearest in cost is taken, scaled by multiply-adds.
     """
-    found = Rates()
-    entered = config["plan"]["entered"].get(name, {})
+    found = {}
+    on = f"measured on {measured.get('machine')}"
     ours = {**config["architectures"][name], "side": config["image"]["crop"]}
     wanted = _multiply_adds(name, ours)
-    near = [entry for entry in measured.get("networks", []) if entry["architecture"] == name]
-    near.sort(key=lambda entry: abs(math.log(_multiply_adds(name, entry) / wanted)))
-    on = f"measured on {measured.get('machine')}"
-    if near:
-        scale = _multiply_adds(name, near[0]) / wanted
-        same = all(near[0][key] == ours[key] for key in ("width", "stem", "side"))
-        source = on if same else f"{on} at {near[0]['side']} pixels, scaled"
-        found.train, found.forward = near[0]["train"] * scale, near[0]["forward"] * scale
-        found.sources = {"train": source, "forward": source}
+    entries = [entry for entry in measured.get("networks", []) if entry["architecture"] == name]
+    costs = [_multiply_adds(name, entry) / wanted for entry in entries]
+    if entries:
+        cost, near = min(zip(costs, entries, strict=True), key=lambda of: abs(math.log(of[0])))
+        same = all(near[key] == ours[key] for key in ("width", "stem", "side"))
+        source = on if same else f"{on} at {near['side']} pixels, scaled"
+        found = {key: Rate(1 / (near[key] * cost), source) for key in ("train", "forward")}
     scores = [entry for entry in measured.get("metrics", []) if entry["architecture"] == name]
     if scores:
-        scale = elements(config, name)[-1] / scores[0]["elements"]
-        found.metrics = scores[0]["seconds"] * scale
-        found.sources["metrics"] = on if scale == 1 else f"{on}, scaled by size"
-    return _with(found, entered)
+        scale = elements(config, name)[0] / scores[0]["elements"]
+        source = on if scale == 1 else f"{on}, scaled by size"
+        found["metrics"] = Rate(scores[0]["seconds"] * scale, source)
+    for key, value in config["plan"]["entered"].get(name, {}).items():
+        found[key] = Rate(value if key == "metrics" else 1 / value, "entered")
+    return found
 
 
 def pack_rate(config: dict[str, Any], measured: dict[str, Any]) -> Rates:
-    """The rate of packing, entered or measured."""
-    found = Rates(pack=measured.get("pack"))
-    found.sources["pack"] = f"measured on {measured.get('machine')}" if found.pack else "unknown"
-    entered = config["plan"]["entered"]
-    return _with(found, {key: entered[key] for key in ("pack",) if key in entered})
+    """The rate of packing, the same for all architectures: entered or measured."""
+    if entered := config["plan"]["entered"].get("pack"):
+        return {"pack": Rate(1 / entered, "entered")}
+    if there := measured.get("pack"):
+        return {"pack": Rate(1 / there, f"measured on {measured.get('machine')}")}
+    return {}
 
 
 def start_seconds(config: dict[str, Any], measured: dict[str, Any]) -> tuple[float, float]:
@@ -89,14 +81,11 @@ def start_seconds(config: dict[str, Any], measured: dict[str, Any]) -> tuple[flo
     return on_device, measured.get("cpu_job", on_device)
 
 
-def _with(found: Rates, entered: dict[str, float]) -> Rates:
-    for key, value in entered.items():
-        setattr(found, key, value)
-        found.sources[key] = "entered"
-    return found
+def _network(name: str, size: dict[str, Any], classes: int = 1) -> nn.Module:
+    """The network on the meta device: shapes without values."""
+    with torch.device("meta"):
+        return build(name, classes, size["width"], size["stem"])
 
 
 def _multiply_adds(name: str, size: dict[str, Any]) -> int:
-    with torch.device("meta"):
-        model = NETWORKS[name](1000, width=size["width"], stem=size["stem"])
-    return count(model, size["side"]).multiply_adds
+    return count(_network(name, size, 1000), size["side"]).multiply_adds

@@ -22,7 +22,7 @@ class SettingsError(ValueError):
 def check(config: dict[str, Any]) -> None:
     """Raise SettingsError for the first setting that is missing or invalid."""
     _check_keys(config, "")
-    errors = [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
+    errors = _errors(config)
     # That no kind of data set matches is the least helpful error.
     precise = [error for error in errors if error.validator != "oneOf"]
     error = jsonschema.exceptions.best_match(precise or errors)
@@ -47,12 +47,15 @@ def check(config: dict[str, Any]) -> None:
 
 def wants_text(config: dict[str, Any]) -> set[tuple]:
     """The places, as keys that lead there, that have something else where text is wanted."""
-    errors = [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
     return {
         tuple(error.absolute_path)
-        for error in errors
+        for error in _errors(config)
         if error.validator == "type" and "string" in error.validator_value
     }
+
+
+def _errors(config: dict[str, Any]) -> list[jsonschema.ValidationError]:
+    return [fault for error in _validator().iter_errors(config) for fault in _faults(error)]
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -98,7 +101,7 @@ def _schema() -> dict[str, Any]:
         if "enum" in kind:
             kind["enum"] = official
     for place in (top["architectures"], top["plan"]["properties"]["entered"]):
-        each = dict.fromkeys(catalog.ARCHITECTURES, place["additionalProperties"])
+        each = dict.fromkeys(catalog.available(), place["additionalProperties"])
         place["properties"] = each | place.get("properties", {})
         place["additionalProperties"] = False
     return schema

@@ -4,6 +4,7 @@ Every cluster job parses the Snakefile again, so this module must stay fast: no 
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def unused_metrics(config: dict[str, Any]) -> list[str]:
     """The metrics that neither `metrics` nor `other_metrics` names."""
     used = {*config["metrics"], *other_metrics(config)}
     return [metric for metric in metrics.available() if metric not in used]
+
+
+def without(inputs: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The metrics, of these names, that do not need any of these inputs."""
+    return [name for name in names if not set(inputs) & set(metrics.inputs(name))]
 
 
 def classes(config: dict[str, Any], name: str) -> int | None:

@@ -4,14 +4,16 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from basemodel import checks, inline, metrics, resources, settings
+from basemodel import checks, inline, metrics, prerequisites, resources, settings, work
 from basemodel.data import subsets
 from basemodel.metrics import module_names
+from basemodel.models import catalog
 from basemodel.models.catalog import layers
 from basemodel.rank import curated
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
+from basemodel.settings import without
 
 # A cluster job reads all this again, but with the settings that its run began with.
 if not workflow.is_main_process and (recorded := provenance.recorded_settings()):
@@ -46,11 +48,6 @@ if workflow.is_main_process:
 settings.share_library()
 
 
-def without(inputs, names):
-    """The metrics that do not need any of these inputs."""
-    return [metric for metric in names if not set(inputs) & set(metrics.inputs(metric))]
-
-
 def cells(*axes):
     """All combinations, of a metric, an architecture and a target, say."""
     return [list(cell) for cell in product(*axes)]
@@ -64,6 +61,7 @@ def files_of(pattern, cells):
 # The experiment's names.
 ARCHITECTURES = list(config["architectures"])
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
+ARCHITECTURE_MODULES = [*map(catalog.module_name, ARCHITECTURES)]  # with their titles in figures
 SUBSETS = subsets.names(config["subsets"])
 TARGETS = config["targets"]
 TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
@@ -103,6 +101,12 @@ def network(architecture):
 PREPROCESSING = {"size": config["image"]["size"], "crop": config["image"]["crop"]}
 
 
+@cache
+def code_for(script, *architectures):
+    """The fingerprint of a script that builds networks of these architectures."""
+    return fingerprint(script, *map(catalog.module_name, architectures))
+
+
 def inputs_of(metric, pattern, card=None, **values):
     """The files that a metric is computed from, a list for each of its inputs by name.
 
@@ -114,17 +118,17 @@ def inputs_of(metric, pattern, card=None, **values):
     }
 
 
-@cache
-def allocated(need, *names):
-    """A job's resources; `need`: a function of resources, `names`: its arguments, beside config."""
-    return resources.allocate(config["runtime"], need(config, *names))
+def on_gpu(work_of, *wildcard_names):
+    """The resources `gpu` and `gpu_share` of a rule's jobs, whose work a function of `work` says,
+    given config and these wildcards."""
 
-
-def on_gpu(need, *wildcard_names):
-    """The resources `gpu` and `gpu_share` of a rule's jobs, each by its wildcards."""
+    @cache
+    def allocated(*names):
+        need = resources.need(config, work_of(config, *names))
+        return resources.allocate(config["runtime"], need)
 
     def of_job(wildcards):
-        return allocated(need, *(wildcards[name] for name in wildcard_names))
+        return allocated(*(wildcards[name] for name in wildcard_names))
 
     return {
         "gpu": lambda wildcards: of_job(wildcards).gpu,

@@ -45,9 +45,6 @@ rule comparison:
         code=fingerprint("comparison.py", *module_names(ALL_METRICS)),
         settings=ordered(
             cells=ALL_CELLS,
-            architectures=ARCHITECTURES,
-            targets=TARGETS,
-            metrics=ALL_METRICS,
             bootstrap=config["comparison"]["bootstrap"],
             seed=config["seed"],
         ),
@@ -73,9 +70,6 @@ rule held_out:
         settings=ordered(
             cells=CELLS,
             alpha_step=config["correlation"]["alpha_step"],
-            architectures=ARCHITECTURES,
-            targets=TARGETS,
-            metrics=METRICS,
             bootstrap=config["comparison"]["bootstrap"],
             seed=config["seed"],
         ),

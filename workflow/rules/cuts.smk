@@ -1,4 +1,5 @@
-# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5).
+# Truncation: normally trained networks cut after each convolutional layer (Figures 4 and 5). Where a
+# rule of models.smk is used, its script cuts the network after `layer`.
 
 CUT_CELLS = cells(CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
 OTHER_CUT_CELLS = cells(OTHER_CUT_METRICS, CUT_ARCHITECTURES, TARGETS)
@@ -11,7 +12,7 @@ CUT_FINE_TUNINGS = [
 ]
 
 
-rule cut_featuremaps:
+use rule featuremaps as cut_featuremaps with:
     input:
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
@@ -23,16 +24,9 @@ rule cut_featuremaps:
         card="<results>/truncation/{architecture}/features/{layer}/{target}/card.json",
     log:
         "<results>/logs/truncation/featuremaps/{architecture}/{layer}/{target}.log",
-    conda:
-        "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.dump, "architecture", "target"),
+        **on_gpu(work.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
-    params:
-        code=fingerprint("cut_featuremaps.py"),
-        settings=ordered(dtype=config["probe"]["dtype"]),
-    script:
-        "../scripts/cut_featuremaps.py"
 
 
 rule cut_metric:
@@ -64,7 +58,7 @@ rule cut_metric:
         "../scripts/metric.py"
 
 
-rule cut_finetune:
+use rule finetune as cut_finetune with:
     input:
         weights="<results>/normal/{architecture}/model.safetensors",
         card="<results>/normal/{architecture}/model.json",
@@ -77,24 +71,16 @@ rule cut_finetune:
         "<results>/truncation/{architecture}/finetune/{layer}/{target}.json",
     log:
         "<results>/logs/truncation/finetune/{architecture}/{layer}/{target}.log",
-    conda:
-        "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.cut_finetuning, "architecture", "target"),
+        **on_gpu(work.cut_finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-cut{wildcards.layer}",
     params:
-        code=fingerprint("cut_finetune.py"),
+        code=lambda wildcards: code_for("finetune.py", wildcards.architecture),
         # Only the new last layer is trained here, whatever `trainable` says, and once.
         settings=ordered(
-            finetune={
-                key: value
-                for key, value in config["finetune"].items()
-                if key not in ("trainable", "repeats")
-            },
+            finetune={**config["finetune"], "trainable": "last", "repeats": 0},
             seed=config["seed"],
         ),
-    script:
-        "../scripts/cut_finetune.py"
 
 
 rule costs:
@@ -107,7 +93,7 @@ rule costs:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("costs.py"),
+        code=code_for("costs.py", *CUT_ARCHITECTURES or ARCHITECTURES),
         settings=ordered(
             architectures=CUT_ARCHITECTURES,
             targets=TARGETS,

@@ -7,7 +7,7 @@ FROM_FILES = settings.from_files(config)
 # Data sets that this project generates.
 rule pack:
     input:
-        checked(lambda wildcards: checks.require_glyphs(config, wildcards.dataset)),
+        checked(lambda wildcards: prerequisites.require_glyphs(config, wildcards.dataset)),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",
@@ -33,7 +33,7 @@ rule pack:
 rule pack_files:
     input:
         # Not the files: where they lie affects no result, and moving them must not pack them again.
-        checked(lambda wildcards: checks.require_files(config)),
+        checked(lambda wildcards: prerequisites.require_files(config)),
     output:
         meta="<results>/data/{dataset}/meta.json",
         train="<results>/data/{dataset}/train/images.npy",

@@ -68,6 +68,9 @@ if CUT_ARCHITECTURES and CUT_METRICS:
 
 for name, (tables, drawn, named) in FIGURES.items():
     file = PATTERNS.get(name, name)
+    caption = f"workflow/report/{name}.rst"
+    if not Path(workflow.basedir, caption).is_file():  # otherwise only --report would miss it
+        raise SystemExit(f"{caption}: is missing: write the caption of {name} there")
 
     rule:
         name:
@@ -77,7 +80,7 @@ for name, (tables, drawn, named) in FIGURES.items():
         output:
             svg=report(
                 f"<results>/figures/{file}.svg",
-                caption=f"../report/{name}.rst",
+                caption=f"../../{caption}",
                 category="Figures",
             ),
             pdf=f"<results>/figures/{file}.pdf",
@@ -88,7 +91,12 @@ for name, (tables, drawn, named) in FIGURES.items():
         conda:
             "../../envs/environment.yaml"
         params:
-            code=fingerprint("figure.py", f"basemodel.report.figures.{name}", *module_names(named)),
+            code=fingerprint(
+                "figure.py",
+                f"basemodel.report.figures.{name}",
+                *module_names(named),
+                *ARCHITECTURE_MODULES,
+            ),
             settings=ordered(figure=name, dpi=config["figures"]["dpi"], **drawn),
         script:
             "../scripts/figure.py"

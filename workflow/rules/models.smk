@@ -16,9 +16,9 @@ rule pretrain:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.pretraining, "architecture", "subset"),
+        **on_gpu(work.pretraining, "architecture", "subset"),
     params:
-        code=fingerprint("pretrain.py"),
+        code=lambda wildcards: code_for("pretrain.py", wildcards.architecture),
         settings=lambda wildcards: ordered(
             network=network(wildcards.architecture),
             pretrain=settings.pretrain_settings(config, wildcards.architecture),
@@ -45,10 +45,10 @@ rule featuremaps:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.dump, "architecture", "target"),
+        **on_gpu(work.dump, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
-        code=fingerprint("featuremaps.py"),
+        code=lambda wildcards: code_for("featuremaps.py", wildcards.architecture),
         settings=ordered(dtype=config["probe"]["dtype"]),
     script:
         "../scripts/featuremaps.py"
@@ -70,10 +70,10 @@ rule finetune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.finetuning, "architecture", "target"),
+        **on_gpu(work.finetuning, "architecture", "target"),
         bundle=lambda wildcards: f"{wildcards.architecture}-{wildcards.subset}",
     params:
-        code=fingerprint("finetune.py"),
+        code=lambda wildcards: code_for("finetune.py", wildcards.architecture),
         settings=ordered(finetune=config["finetune"], seed=config["seed"]),
     script:
         "../scripts/finetune.py"

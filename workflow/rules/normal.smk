@@ -1,10 +1,11 @@
 # Normal training: each architecture on the whole source set, every epoch kept and scored (Figure 1).
+# Where a rule of models.smk is used, its script keeps the network of each epoch, or takes one of them.
 
 EPOCH_METRICS = list(dict.fromkeys([*NORMAL_METRICS, *without(["card"], OTHER_METRICS)]))
 EPOCH_CELLS = cells(EPOCH_METRICS, ARCHITECTURES)
 
 
-rule normal:
+use rule pretrain as normal with:
     input:
         subset="<results>/subsets/whole.json",
         train=f"<results>/data/{config['source']}/train/images.npy",
@@ -21,23 +22,11 @@ rule normal:
         "<results>/logs/normal/{architecture}.log",
     # The longest jobs start first, or the last of them would run alone at the end.
     priority: 1
-    conda:
-        "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.pretraining, "architecture"),
-    params:
-        code=fingerprint("pretrain_whole.py"),
-        settings=lambda wildcards: ordered(
-            network=network(wildcards.architecture),
-            pretrain=settings.pretrain_settings(config, wildcards.architecture),
-            preprocessing=PREPROCESSING,
-            seed=config["seed"],
-        ),
-    script:
-        "../scripts/pretrain_whole.py"
+        **on_gpu(work.pretraining, "architecture"),
 
 
-rule epoch_featuremaps:
+use rule featuremaps as epoch_featuremaps with:
     input:
         # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
         weights=ancient("<results>/normal/{architecture}/weights"),
@@ -51,16 +40,9 @@ rule epoch_featuremaps:
         card="<results>/normal/{architecture}/features/{epoch}/card.json",
     log:
         "<results>/logs/normal/featuremaps/{architecture}/{epoch}.log",
-    conda:
-        "../../envs/environment.yaml"
     resources:
-        **on_gpu(resources.epoch_dump, "architecture"),
+        **on_gpu(work.epoch_dump, "architecture"),
         bundle=lambda wildcards: f"{wildcards.architecture}-epochs",
-    params:
-        code=fingerprint("epoch_featuremaps.py"),
-        settings=ordered(dtype=config["probe"]["dtype"]),
-    script:
-        "../scripts/epoch_featuremaps.py"
 
 
 rule epoch_metric:

@@ -95,7 +95,7 @@ rule rank_check:
     resources:
         **COMMAND,
     params:
-        code=fingerprint("rank_check.py"),
+        code=code_for("rank_check.py", *catalog.available()),
         settings=check_settings,
     script:
         "../scripts/rank_check.py"
@@ -116,9 +116,9 @@ rule rank_candidate:
     resources:
         **RANK_GPU,
     params:
-        code=fingerprint("rank_candidate.py"),
+        code=code_for("rank_candidate.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             weights=weights_of(wildcards.candidate),
             failures=failures_of(wildcards.candidate),
             dtype=config["probe"]["dtype"],
@@ -183,9 +183,9 @@ rule rank_finetune:
     resources:
         **RANK_GPU,
     params:
-        code=fingerprint("rank_finetune.py"),
+        code=code_for("rank_finetune.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_CONTROLS[wildcards.candidate]),
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             tuning=RANK_TUNING,
             seed=int(wildcards.seed),
         ),

@@ -11,9 +11,9 @@ from basemodel.files import sha256
 RANK = config["rank"]
 RANKING = names.ranking_name(config["images"]) if config["images"] else "images"
 RANKED = f"<results>/rank/{RANKING}"
-# The user's candidates, or well-known ones whose weights are here; then their untrained twins.
+# The user's candidates, or well-known ones whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
-WITH_CONTROLS = names.with_controls(CANDIDATES)
+WITH_BASELINES = names.with_baselines(CANDIDATES)
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)
 RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
@@ -60,7 +60,7 @@ def weights_of(slug):
 
     Sizes and times do not tell: programs that copy files keep them.
     """
-    path = WITH_CONTROLS[slug].weights(Path(config["results"], "models"))
+    path = WITH_BASELINES[slug].weights(Path(config["results"], "models"))
     return content_of(path) if path else ""
 
 
@@ -94,13 +94,13 @@ def check_settings(wildcards):
     )
 
 
-LABELS = names.labels(WITH_CONTROLS.values())
+LABELS = names.labels(WITH_BASELINES.values())
 # The user's table, and its content.
 METADATA = RANK["metadata"] and [RANK["metadata"], content_of(Path(RANK["metadata"]).expanduser())]
 RANK_INPUTS = {
     "images": f"{RANKED}/images.json",
-    "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_CONTROLS),
-    "scores": expand(f"{RANKED}/candidates/{{candidate}}/scores.json", candidate=WITH_CONTROLS),
+    "cards": expand(f"{RANKED}/candidates/{{candidate}}/card.json", candidate=WITH_BASELINES),
+    "scores": expand(f"{RANKED}/candidates/{{candidate}}/scores.json", candidate=WITH_BASELINES),
     "templates": sorted(
         map(str, Path(workflow.basedir).glob("workflow/basemodel/report/templates/*"))
     ),

@@ -76,9 +76,6 @@ rule correlation:
         settings=ordered(
             cells=CELLS,
             alpha_step=config["correlation"]["alpha_step"],
-            architectures=ARCHITECTURES,
-            targets=TARGETS,
-            metrics=METRICS,
             bootstrap=config["comparison"]["bootstrap"],
             seed=config["seed"],
         ),
@@ -110,7 +107,7 @@ rule summary:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=fingerprint("summary.py", *module_names(ALL_METRICS)),
+        code=fingerprint("summary.py", *module_names(ALL_METRICS), *ARCHITECTURE_MODULES),
         settings=ordered(
             metrics=METRICS, comparable=comparable(config)[0], why=comparable(config)[1]
         ),

@@ -3,8 +3,8 @@
 input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …, value_even, value_odd; one for each of the cells
-settings: cells: list of [metric, architecture, target]; architectures; targets; metrics;
-        bootstrap: the number of resamples; seed
+settings: cells: list of [metric, architecture, target], all combinations; bootstrap:
+        the number of resamples; seed
 output: scores: csv, one row per fine-tuning with its accuracy and raw metrics (pools.scores_table)
         rho: csv, one row per (architecture or "all", target, metric) (comparison.rho_table)
         mean_rho: csv, one row per (scope, metric) (comparison.mean_table)
@@ -23,21 +23,15 @@ from basemodel.statistics.comparison import (
     rho_within_of,
 )
 from basemodel.statistics.correlation import rho_of
-from basemodel.statistics.pools import across_architectures, cells, scores_table
+from basemodel.statistics.pools import across_architectures, read_cells, scores_table
 from basemodel.statistics.regret import mean_regret_table, regret_table
-from basemodel.tables import read_csv, read_tables, write_csv
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-scores = cells(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    read_tables(settings["cells"], snakemake.input.metrics),
-    settings["architectures"],
-    settings["targets"],
-    settings["metrics"],
-)
+files = snakemake.input
+scores = read_cells(files.fine_tuning, files.base_models, files.metrics, settings["cells"])
 
 tables = {"rho": [], "mean_rho": [], "differences": [], "regret": []}
 for pools in (scores, across_architectures(scores)):

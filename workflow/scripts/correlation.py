@@ -3,8 +3,8 @@
 input:  fine_tuning: csv architecture, target, subset, accuracy (0 to 1)
         base_models: csv architecture, subset, policy, …
         metrics: csv subset, value, …; one for each of the cells, in that order
-settings: cells: list of [metric, architecture, target]; alpha_step; architectures; targets;
-        metrics; bootstrap: the number of resamples; seed
+settings: cells: list of [metric, architecture, target], all combinations; alpha_step;
+        bootstrap: the number of resamples; seed
 output: correlation: csv, one row per (architecture, target, metric) (correlation.correlation_table)
         pairs: csv, one row per pair at its best α, then one per single metric (pairs.search)
         curves: npy float64 [pairs, alphas, cells], cells by architecture, then target
@@ -16,25 +16,19 @@ from basemodel.files import write_npy
 from basemodel.run.provenance import verify
 from basemodel.statistics.correlation import correlation_table, rho_of
 from basemodel.statistics.pairs import alpha_grid, scale, search
-from basemodel.statistics.pools import cells
-from basemodel.tables import read_csv, read_tables, write_csv
+from basemodel.statistics.pools import read_cells
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-scores = cells(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    read_tables(settings["cells"], snakemake.input.metrics),
-    settings["architectures"],
-    settings["targets"],
-    settings["metrics"],
-)
+files = snakemake.input
+scores = read_cells(files.fine_tuning, files.base_models, files.metrics, settings["cells"])
 pairs, curves = search(
     scale(np.stack(list(scores.metrics.values()))),
     scores.accuracy,
     alpha_grid(settings["alpha_step"]),
-    settings["metrics"],
+    list(scores.metrics),
     scores.names,
 )
 rho = rho_of(scores, scores.resample(settings["bootstrap"], settings["seed"]))

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from basemodel.files import read_json
-from basemodel.models.architectures import NETWORKS
+from basemodel.models.architectures import build
 from basemodel.models.catalog import layers
 from basemodel.models.cost import count
 from basemodel.models.truncation import channels_of, cut
@@ -26,7 +26,7 @@ rows = []
 with torch.device("meta"):  # shapes without values: VGG16 takes no memory
     for architecture in settings["architectures"]:
         network = settings["networks"][architecture]
-        model = NETWORKS[architecture](1, width=network["width"], stem=network["stem"])
+        model = build(architecture, 1, network["width"], network["stem"])
         for layer in range(layers(architecture)):
             trunk = cut(model, layer)
             cost, channels = count(trunk, settings["side"]), channels_of(trunk)

@@ -3,6 +3,8 @@
 input:  weights, card: of the base model; images: of the packed split; probe: rows of it, an .npy
 output: featuremaps, embeddings, probabilities: .npy; card: JSON (compute.extract.extract_packed)
 settings: dtype: of the featuremaps
+wildcards: epoch, if it is there: weights is a folder of those after each epoch, and this one is
+        taken; layer, if it is there: the model is cut after it, and has no probabilities
 """
 
 from pathlib import Path
@@ -16,9 +18,13 @@ from basemodel.run.provenance import verify
 verify(snakemake.params.code)
 split, probe = Path(snakemake.input.images).parent, snakemake.input.probe
 arrays = {name: path for name, path in snakemake.output.items() if name != "card"}
-dtype, resources = snakemake.params.settings["dtype"], snakemake.resources
-device = snakemake.config["runtime"]["device"]
-where = allocated_device(device, resources.get("gpu", 0), resources.get("gpu_share"))
+dtype = snakemake.params.settings["dtype"]
+where = allocated_device(snakemake.config["runtime"]["device"], snakemake.resources)
 
-model = trained.load(snakemake.input.weights, snakemake.input.card)
+weights, which = snakemake.input.weights, snakemake.wildcards
+if epoch := which.get("epoch"):
+    weights = Path(weights, f"{epoch}.safetensors")
+model = trained.load(weights, snakemake.input.card)
+if layer := which.get("layer"):
+    model = trained.truncated(model, int(layer))
 write_json(snakemake.output.card, extract_packed(model, split, probe, arrays, dtype, where))

@@ -12,26 +12,20 @@ import numpy as np
 from basemodel.run.provenance import verify
 from basemodel.statistics.held_out import evaluate
 from basemodel.statistics.pairs import alpha_grid, scale
-from basemodel.statistics.pools import cells
-from basemodel.tables import read_csv, read_tables, write_csv
+from basemodel.statistics.pools import read_cells
+from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 
 settings = snakemake.params.settings
-scores = cells(
-    read_csv(snakemake.input.fine_tuning),
-    read_csv(snakemake.input.base_models),
-    read_tables(settings["cells"], snakemake.input.metrics),
-    settings["architectures"],
-    settings["targets"],
-    settings["metrics"],
-)
+files = snakemake.input
+scores = read_cells(files.fine_tuning, files.base_models, files.metrics, settings["cells"])
 folds, optimism = evaluate(
     scale(np.stack(list(scores.metrics.values()))),
     scores.accuracy,
     alpha_grid(settings["alpha_step"]),
-    np.load(snakemake.input.curves),
-    settings["metrics"],
+    np.load(files.curves),
+    list(scores.metrics),
     scores.names,
     settings["bootstrap"],
     settings["seed"],

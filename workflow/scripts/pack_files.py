@@ -63,9 +63,9 @@ except DataError as error:
     why = f"after {len(dropped)} files that cannot be decoded were dropped"
     raise SystemExit(shown(f"{name}: {why}, {error}; or repair the files. {KEPT}")) from None
 
-sha256 = {split: packing.complete(path, bad[split]) for split, path in outputs.items()}
+sha256 = {}
 for split, path in outputs.items():
-    packing.publish(path, bad[split])
+    sha256[split] = packing.publish(path, bad[split])
     labels = [label for _, label in getattr(left, split)]
     write_npy(snakemake.output[f"{split}_labels"], np.array(labels, dtype=np.int64))
     text = f", {len(bad[split])} dropped" if bad[split] else ""

@@ -18,9 +18,9 @@ known = {name: rates(config, name, measured) for name in config["architectures"]
 known[""] = pack_rate(config, measured)
 devices = config["plan"]["devices"]
 try:
-    work = plan.work(config)
+    stages = plan.stages(config)
 except LookupError as error:  # a data set of unknown size
     raise SystemExit(f"plan: {error.args[0]}") from None
-table = plan.table(work, known, devices, *start_seconds(config, measured))
+table = plan.table(stages, known, devices, start_seconds(config, measured))
 write_csv(snakemake.params.settings["table"], table)
 print(plan.page(table, devices))

@@ -22,7 +22,7 @@ from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-settings, config, resources = snakemake.params.settings, snakemake.config, snakemake.resources
+settings, config = snakemake.params.settings, snakemake.config
 candidate, dtype = Candidate(**settings["candidate"]), settings["dtype"]
 chosen, arrays = read_json(snakemake.input.images), Path(snakemake.output.arrays)
 failures = Path(snakemake.output.failures)
@@ -32,7 +32,7 @@ arrays.mkdir(exist_ok=True)
 models = Path(config["results"], "models")
 kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
-allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
+allocated = config["runtime"]["device"], snakemake.resources
 try:
     if candidate.untrained:
         check_needed(candidate, candidates(config["candidates"]), models)

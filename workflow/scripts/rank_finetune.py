@@ -18,12 +18,12 @@ from basemodel.rank.tuning import failed, tune
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-settings, config, resources = snakemake.params.settings, snakemake.config, snakemake.resources
+settings, config = snakemake.params.settings, snakemake.config
 candidate, seed = Candidate(**settings["candidate"]), settings["seed"]
 chosen = read_json(snakemake.input.images)
 models = Path(config["results"], "models")
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
-allocated = config["runtime"]["device"], resources.get("gpu", 0), resources.get("gpu_share")
+allocated = config["runtime"]["device"], snakemake.resources
 try:
     result = isolated(tune, candidate, chosen, models, settings["tuning"], seed, allocated)
     print(f"{candidate.label}, seed {seed}: test accuracy {result['accuracy']:.4f}")

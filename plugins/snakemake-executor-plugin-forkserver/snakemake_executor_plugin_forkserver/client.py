@@ -2,39 +2,27 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 # The variables that Snakemake sets to a rule's `threads` for every shell command that it starts.
 THREAD_VARIABLES = [
-    f"{library}_THREADS"
-    for library in (
-        "OMP_NUM",
-        "GOTO_NUM",
-        "OPENBLAS_NUM",
-        "MKL_NUM",
-        "VECLIB_MAXIMUM",
-        "NUMEXPR_NUM",
-    )
-]
+    "OMP_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+]  # fmt: skip
 SERVER = Path(__file__).with_name("server.py")
 
 
-@dataclass
 class Child:
-    """A running job: its process, and the socket on which it and the server report."""
+    """A running job: its process and the server report what becomes of it on a socket."""
 
-    connection: socket.socket
-    reports: dict = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._stream = self.connection.makefile("rb")
+    def __init__(self, connection: socket.socket) -> None:
+        self.reports: dict = {}
+        self._stream = connection.makefile("rb")  # which keeps the socket open
 
     def wait_for(self, key: str):
         """Return the value reported under this name, or None if the server dies first."""
@@ -47,7 +35,6 @@ class Child:
 
     def close(self) -> None:
         self._stream.close()
-        self.connection.close()
 
 
 class ForkServer:
@@ -63,7 +50,7 @@ class ForkServer:
     def fork(self, request: Mapping) -> Child:
         """Start a job in a new child. OSError: the server has just died."""
         ours, theirs = socket.socketpair()
-        try:
+        with ours:
             with theirs, self._lock:
                 if self.closed:
                     raise KeyboardInterrupt  # Snakemake prints no job error for this
@@ -72,10 +59,7 @@ class ForkServer:
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
             ours.sendall(json.dumps(request).encode())
             ours.shutdown(socket.SHUT_WR)  # the child reads to the end
-        except BaseException:
-            ours.close()
-            raise
-        return Child(ours)
+            return Child(ours)
 
     def _start(self) -> None:
         if self._control is not None:
@@ -104,5 +88,5 @@ class ForkServer:
             try:
                 self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGKILL)
+                self.process.kill()
                 self.process.wait()

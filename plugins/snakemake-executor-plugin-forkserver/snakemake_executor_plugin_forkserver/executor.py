@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from snakemake.executors.local import Executor as LocalExecutor
@@ -71,19 +72,16 @@ class Executor(LocalExecutor):
 
     def cached_or_run(self, job: JobExecutorInterface, run_func, *args) -> None:
         """Run a job in this thread of the pool, with GPUs of its own and scripts forked."""
-        with hooks.active(self.server):
-            if not self.assigns_gpus:
-                super().cached_or_run(job, run_func, *args)
-                return
+        gpus = nullcontext({})
+        if self.assigns_gpus:
             # Jobs connected by a pipe must run simultaneously and cannot wait for each other.
-            wait = job.pipe_group is None
-            with self.gpus.lent(*asked(job), wait) as env:
-                hooks.this_thread.env = env
-                super().cached_or_run(job, run_func, *args)
+            gpus = self.gpus.lent(*asked(job), wait=job.pipe_group is None)
+        with gpus as env, hooks.active(self.server, env):
+            super().cached_or_run(job, run_func, *args)
 
     def get_job_exec_prefix(self, job: JobExecutorInterface) -> str:
         """Start of the command of a job that has its own Snakemake process (`run:`)."""
-        return f"{super().get_job_exec_prefix(job)}{hooks.exports(' && ')}"
+        return f"{hooks.exports()}{super().get_job_exec_prefix(job)}"
 
     def shutdown(self) -> None:
         """End after the running jobs have ended."""

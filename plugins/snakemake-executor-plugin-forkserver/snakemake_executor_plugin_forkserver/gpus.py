@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from snakemake.common.tbdstring import TBDString
 from snakemake_interface_common.exceptions import WorkflowError
@@ -59,12 +59,10 @@ def number(job: JobExecutorInterface, name: str, default: int, allowed: range, w
 
 @dataclass(eq=False)
 class Request:
-    """A job that has been lent GPUs or waits for them."""
+    """A job that waits for GPUs."""
 
     count: int
     share: int
-    given: list[str] | None = None
-    kept: list[str] = field(default_factory=list)  # GPUs on which no later job is put meanwhile
 
 
 class Gpus:
@@ -97,53 +95,43 @@ class Gpus:
             return
         request = Request(min(count, there), share)
         with self._condition:
-            if wait:
-                self._waiting.append(request)
-                self._serve()
-                self._condition.wait_for(lambda: self._closed or request.given is not None)
-            else:
-                self._give(request, self._with_room(request, self._room))
+            # One that cannot wait comes first, and takes what there is.
+            self._waiting.insert(len(self._waiting) if wait else 0, request)
+            self._condition.wait_for(lambda: self._closed or not wait or self._has_room(request))
             if self._closed:
                 raise KeyboardInterrupt  # Snakemake prints no job error for this
+            chosen = self._choice(request)
+            given = [gpu for gpu in self._room if gpu in chosen and self._room[gpu] >= share]
+            self._waiting.remove(request)
+            self._take(given, share)
         try:
-            yield {VARIABLE: ",".join(request.given)}
+            yield {VARIABLE: ",".join(given)}
         finally:
             with self._condition:
-                for gpu in request.given:
-                    self._room[gpu] += share
-                self._serve()
+                self._take(given, -share)
 
-    def _serve(self) -> None:
-        """Give the waiting jobs what there is, those that came first first.
+    def _has_room(self, request: Request) -> bool:
+        chosen = self._choice(request)
+        enough = len(chosen) == request.count
+        return enough and all(self._room[gpu] >= request.share for gpu in chosen)
 
-        One that has to wait keeps as many GPUs as it needs, those with the most room: no later job
-        is put on them until it has been served, so it cannot be overtaken for ever.
+    def _choice(self, request: Request) -> list[str]:
+        """The emptiest GPUs, so that the load is spread, after those that came first have chosen.
+
+        A job that has to wait keeps its choice: no later job is put there, so the largest room only
+        grows until it suffices, and the job cannot be overtaken for ever.
         """
-        kept: set[str] = set()
-        for request in list(self._waiting):
-            allowed = [gpu for gpu in self._room if gpu not in kept]
-            fit = self._with_room(request, allowed)
-            if len(fit) == request.count:
-                self._give(request, fit)
-                self._waiting.remove(request)
-            else:
-                others = [gpu for gpu in self._emptiest(allowed) if gpu not in request.kept]
-                request.kept += others[: request.count - len(request.kept)]
-                kept.update(request.kept)
-        self._condition.notify_all()
+        emptiest = sorted(self._room, key=lambda gpu: -self._room[gpu])  # stable: machine's order
+        for earlier in self._waiting:
+            if earlier is request:
+                break
+            emptiest = emptiest[earlier.count :]
+        return emptiest[: request.count]
 
-    def _with_room(self, request: Request, gpus: Iterable[str]) -> list[str]:
-        """The emptiest of these GPUs, so that the load is spread; as many as a job may have now."""
-        fit = [gpu for gpu in self._emptiest(gpus) if self._room[gpu] >= request.share]
-        return fit[: request.count]
-
-    def _emptiest(self, gpus: Iterable[str]) -> list[str]:
-        return sorted(gpus, key=lambda gpu: -self._room[gpu])  # stable: then in the machine's order
-
-    def _give(self, request: Request, gpus: list[str]) -> None:
-        request.given = [gpu for gpu in self._room if gpu in gpus]
+    def _take(self, gpus: Iterable[str], share: int) -> None:
         for gpu in gpus:
-            self._room[gpu] -= request.share
+            self._room[gpu] -= share
+        self._condition.notify_all()
 
     def close(self) -> None:
         """Stop lending, because the run is cancelled."""

@@ -12,7 +12,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from snakemake.benchmark import benchmarked
@@ -41,18 +41,18 @@ class ScriptError(Exception):
 
 
 @contextmanager
-def active(server: ForkServer) -> Iterator[None]:
-    """Make this server fork the scripts that this thread starts."""
-    this_thread.server = server
+def active(server: ForkServer, env: dict[str, str]) -> Iterator[None]:
+    """Make this server fork the scripts that this thread starts, with these variables set."""
+    this_thread.server, this_thread.env = server, env
     try:
         yield
     finally:
         this_thread.__dict__.clear()
 
 
-def exports(end: str) -> str:
-    """Shell code that sets the variables for this thread's job."""
-    return "".join(f"{end}export {k}={shlex.quote(v)}" for k, v in this_thread.env.items())
+def exports() -> str:
+    """The start of a shell command that sets the variables of this thread's job."""
+    return "".join(f"export {k}={shlex.quote(v)}; " for k, v in this_thread.env.items())
 
 
 def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
@@ -87,27 +87,22 @@ def _execute_script(script: PythonScript, fname: str, edit: bool = False) -> Non
             **this_thread.env,
         },
     }
-    try:
-        child = server.fork(request)
-        try:
-            pid = child.wait_for("pid")
-            record = script.bench_record
-            with benchmarked(pid, record) if pid and record is not None else nullcontext():
-                code = child.wait_for("code")
-        finally:
-            child.close()
-    except OSError:
-        code = None
+    code, tail = None, None
+    with suppress(OSError), closing(server.fork(request)) as child:
+        pid = child.wait_for("pid")
+        record = script.bench_record
+        with benchmarked(pid, record) if pid and record is not None else nullcontext():
+            code = child.wait_for("code")
+        tail = child.reports.get("traceback")
     if server.closed:
         raise KeyboardInterrupt  # the run was cancelled: not an error of this job
     if code != 0:
-        tail = child.reports.get("traceback") if code is not None else None
         path = script.path.get_path_or_uri(secret_free=True)
         raise ScriptError(explain(code, script.rulename, path, log, tail))
 
 
 def explain(code: int | None, rule: str, path: str, log: str | None, tail: str | None) -> str:
-    """Describe how a script failed."""
+    """Describe how a script failed; no code: nobody knows."""
     if code is None:
         how = "was lost: the fork server that it ran in has died (out of memory?)"
     elif code >= 0:
@@ -116,20 +111,14 @@ def explain(code: int | None, rule: str, path: str, log: str | None, tail: str |
         how = f"was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
             how += " (by the system, if nobody else did, when memory ran out)"
-    lines = [f"Script {path} of rule {rule} {how}."]
-    if log:
-        lines.append(f"Its output is in {log}")
-    if tail:
-        lines.append(tail)
-    return "\n".join(lines)
+    where = f"Its output is in {log}" if log else None
+    return "\n".join(filter(None, [f"Script {path} of rule {rule} {how}.", where, tail]))
 
 
 def _get_process_prefix(cls, shell_exec: str | None = None) -> str:
     """The start of a shell command: sets the job's GPUs, if the shell can express that."""
-    prefix = _shell_prefix(shell_exec)
-    if this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS:
-        return f"{exports('')}; {prefix}"
-    return prefix
+    able = this_thread.env and cls._get_executable_name(shell_exec) in _SHELLS
+    return f"{exports() if able else ''}{_shell_prefix(shell_exec)}"
 
 
 PythonScript.execute_script = _execute_script

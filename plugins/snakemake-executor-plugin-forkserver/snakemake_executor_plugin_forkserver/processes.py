@@ -29,11 +29,11 @@ def end_descendants(*but: int | None) -> None:
                 process.send_signal(number)
         deadline = time.monotonic() + patience
         # Not psutil.wait_procs: it would consume the exit codes that the jobs' threads wait for.
-        while left := running_descendants(*but):
+        while running_descendants(*but):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        if not left:
+        else:
             return
 
 

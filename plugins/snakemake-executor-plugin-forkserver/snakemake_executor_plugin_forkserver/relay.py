@@ -17,32 +17,28 @@ import sys
 @functools.cache
 def protect_streams() -> tuple[int, ...]:
     """Lead this process's two streams, where they are pipes, through relays; returns their ids."""
-    relays: dict[tuple[int, int], tuple[int, int]] = {}  # by what the stream is: 2>&1 keeps order
+    relays: dict[tuple[int, int], subprocess.Popen] = {}  # by what the stream is: 2>&1 keeps order
     for stream in (1, 2):
         try:
             found = os.fstat(stream)
         except OSError:  # it is closed
             continue
-        if not (stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)):
-            continue
-        key = (found.st_dev, found.st_ino)
-        if key not in relays:
-            source, sink = os.pipe()
-            # Ctrl-C is not for it: it ends when the last of those who may print has ended.
-            relay = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
-                stdin=source,
-                stdout=stream,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            relay.returncode = 0  # nobody waits for it
-            os.close(source)
-            relays[key] = (sink, relay.pid)
-        os.dup2(relays[key][0], stream)
-    for sink, _ in relays.values():
-        os.close(sink)
-    return tuple(pid for _, pid in relays.values())
+        if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
+            key = (found.st_dev, found.st_ino)
+            if key not in relays:
+                # Ctrl-C is not for it: it ends when the last of those who may print has ended.
+                relays[key] = subprocess.Popen(
+                    [sys.executable, "-I", "-S", __file__],
+                    stdin=subprocess.PIPE,
+                    stdout=stream,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            os.dup2(relays[key].stdin.fileno(), stream)
+    for relay in relays.values():
+        relay.stdin.close()
+        relay.returncode = 0  # nobody waits for it
+    return tuple(relay.pid for relay in relays.values())
 
 
 def main() -> None:

@@ -55,12 +55,6 @@ def test_four_quarters_of_a_gpu_run_at_once_and_a_fifth_waits(workflow):
     assert fullest(trace) == 100
 
 
-def test_gpus_are_filled_evenly(workflow):
-    trace = run(workflow, *(f"share{i}" for i in range(6)), gpus="a,b", meet=6)
-    full = max(moments(trace), key=len)
-    assert Counter(gpus for *_, gpus in full) == {"a": 3, "b": 3}
-
-
 def test_whole_ones_are_alone_and_shares_run_beside_them(workflow):
     names = [*(f"share{i}" for i in range(8)), *(f"whole{i}" for i in range(3))]
     trace = run(workflow, *names, gpus="0,1", share=50)

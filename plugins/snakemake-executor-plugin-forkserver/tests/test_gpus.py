@@ -43,13 +43,6 @@ def test_no_gpu(workflow):
 
 
 @pytest.mark.full
-def test_fewer_than_asked_for(workflow):
-    result = workflow.run("out/two.txt", CUDA_VISIBLE_DEVICES="5")
-    assert result.returncode == 0, result.stderr
-    assert seen(workflow, "two") == "5"
-
-
-@pytest.mark.full
 def test_a_workflow_that_does_not_know_of_gpus(workflow):
     result = workflow.run("--snakefile", "unaware.smk", CUDA_VISIBLE_DEVICES="0,1")
     assert result.returncode == 0, result.stderr

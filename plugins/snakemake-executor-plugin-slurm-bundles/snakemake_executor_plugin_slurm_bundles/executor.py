@@ -5,10 +5,9 @@ Snakemake runs them with the fork server. To the Snakemake outside they remain s
 succeeds, fails and is retried on its own.
 """
 
+import contextlib
 import shutil
-import subprocess
 import threading
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -23,11 +22,11 @@ from snakemake_interface_executor_plugins.workflow import WorkflowExecutorInterf
 from snakemake_executor_plugin_forkserver import Executor as LocalExecutor
 
 from .bundles import Bundle, bundled, members
-from .queue import ENDED, Queue, end, left_behind, mine
-from .under_way import UnderWay
+from .job_states import ENDED, FORGOTTEN, JobStates
+from .own_jobs import NO_ANSWER, end, end_all, left_behind, mine, said
+from .submissions import Submissions
 
 PREFIX = "snakemake-"  # what the names of Slurm jobs begin with; the rest is the run's own
-UNKNOWN = 120  # seconds until a job that Slurm does not list is given up
 CLUSTERS = ("cluster", "clusters", "slurm_cluster")  # resources that choose another Slurm
 # sbatch's messages when it cannot reach Slurm, and when it may accept once other jobs have ended.
 AWAY = ("contact", "connect", "timed out", "temporarily", "Zero Bytes")
@@ -40,10 +39,8 @@ class Executor(SlurmExecutor):
     def __init__(self, workflow: WorkflowExecutorInterface, logger: LoggerExecutorInterface):
         # Must precede the base class, which starts the thread that queries the jobs' states.
         self.settings = workflow.executor_settings
-        self.under_way = UnderWay(self.settings.gpus)
-        self._waiting: list[JobExecutorInterface] = []
-        self._lock_bundles = threading.RLock()  # of these two
-        self._unknown_since: dict[str, float] = {}
+        self.submissions = Submissions(self.settings.gpus)
+        self._lock_submissions = threading.RLock()
         self._warned: set[str] = set()
         self._doubt = False  # whether Slurm may have a job of this run that is not known here
         self._silent = False  # whether Slurm did not answer the last time
@@ -56,7 +53,7 @@ class Executor(SlurmExecutor):
     def __post_init__(self, test_mode: bool = False) -> None:
         super().__post_init__(test_mode)
         self.run_uuid = f"{PREFIX}{self.run_uuid}"
-        self.queue = Queue(self.settings.status_command)
+        self.job_states = JobStates(self.settings.status_command)
         try:
             self._refuse_second_run()
         except WorkflowError:
@@ -69,9 +66,8 @@ class Executor(SlurmExecutor):
             raise WorkflowError("No Slurm here (no squeue): start this on a cluster's login node.")
         try:
             ids = left_behind(PREFIX, self.workflow.workdir_init)
-        except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", None) or error
-            raise WorkflowError(f"Slurm does not answer: {said}") from None
+        except NO_ANSWER as error:
+            raise WorkflowError(f"Slurm does not answer: {said(error)}") from None
         if ids:
             raise WorkflowError(
                 f"{len(ids)} Slurm jobs of another run work in this folder. If that run is dead, "
@@ -79,27 +75,19 @@ class Executor(SlurmExecutor):
                 f"    scancel {' '.join(ids)}"
             )
 
-    # --------------------------------------------------------------------------------------------
-    # Submitting
-    # --------------------------------------------------------------------------------------------
+    # What is submitted: bundles, each as a Snakemake that stays within what it has requested
 
     def run_jobs(self, jobs: Sequence[JobExecutorInterface]) -> None:
-        """Bundle the jobs that have become ready, and submit what the GPU limit allows."""
-        with self._lock_bundles:
-            self._waiting += bundled(jobs, self.settings.cores)
+        """Bundle the jobs that have become ready, and submit what the limits allow."""
+        with self._lock_submissions:
+            self.submissions.waiting += bundled(jobs, self.settings.cores)
             self._submit()
 
     def _submit(self) -> None:
-        with self._lock_bundles:
-            if self._doubt:
-                return
-            waiting, self._waiting = self._waiting, []
-            for bundle in waiting:
-                if self.under_way.has_room_for(bundle):
-                    self.under_way.add(bundle)
+        with self._lock_submissions:
+            if not self._doubt:
+                for bundle in self.submissions.next():
                     self._submit_job(bundle)
-                else:
-                    self._waiting.append(bundle)
 
     def run_job(self, job: JobExecutorInterface) -> None:
         """Call sbatch, in a thread of the plugin's."""
@@ -118,13 +106,11 @@ class Executor(SlurmExecutor):
 
     def additional_general_args(self) -> str:
         """How a bundle's jobs run in the allocation: not as steps with a Snakemake each."""
+        preload = self.settings.preload
         args = "--executor forkserver --keep-going"
-        if self.settings.preload:
-            args += f" --forkserver-preload '{self.settings.preload}'"
-        return args
+        return f"{args} --forkserver-preload '{preload}'" if preload else args
 
     def format_job_exec(self, job: JobExecutorInterface) -> str:
-        """The command of a Slurm job, which stays within what it requested."""
         command = f"{super().format_job_exec(job)} --cores {job.threads}"
         if isinstance(job, Bundle) and job.at_once > 1:
             return command  # the fork server sees to it that they share the GPU
@@ -136,58 +122,52 @@ class Executor(SlurmExecutor):
         account = job.resources.get("slurm_account")
         yield f" -A '{account}'" if account else ""
 
-    # --------------------------------------------------------------------------------------------
-    # What the plugin reports of a bundle, passed on for its members
-    # --------------------------------------------------------------------------------------------
+    # What is reported of a bundle, passed on for its members
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
-        with self._lock_bundles:
-            self.under_way.accept(job_info.job, job_info.external_jobid)
+        with self._lock_submissions:
+            self.submissions.accepted(job_info.job, job_info.external_jobid)
         for job in members(job_info.job):
             info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
             super().report_job_submission(info, register_job)
 
     def report_job_success(self, job_info: SubmittedJobInfo) -> None:
-        self._ended([job_info.job])
+        with self._lock_submissions:
+            self.submissions.ended(job_info.job)
         super().report_job_success(job_info)
 
     def report_job_error(self, job_info: SubmittedJobInfo, msg=None, **kwargs) -> None:
-        self._ended(members(job_info.job))
-        for job in members(job_info.job):
-            info = SubmittedJobInfo(job, job_info.external_jobid, job_info.aux)
-            super().report_job_error(info, msg=msg, **kwargs)
-
-    def _ended(self, jobs: Sequence[JobExecutorInterface]) -> None:
-        with self._lock_bundles:
-            self.under_way.end(jobs)
+        with self._lock_submissions:
+            self.submissions.ended(job_info.job)
+        super().report_job_error(job_info, msg=msg, **kwargs)
 
     def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
         """A submission was refused: try again later, or give up, and show what Slurm said."""
-        said, _, call = msg.partition("\n    sbatch call:")
-        asked = f"\nIt was asked:{call.split(' --wrap=')[0]}" if call else ""
-        with self._lock_bundles:
-            self._ended(members(job_info.job))
-            if holds(said, AWAY) or (self.under_way.ids and holds(said, FULL)):
-                if holds(said, FULL):
-                    self.under_way.is_full()
-                self._doubt |= holds(said, AWAY)
-                what = said.splitlines()[0]
+        bundle = job_info.job
+        answer, _, call = msg.partition("\n    sbatch call:")
+        refusal = f"{answer}\nIt was asked:{call.split(' --wrap=')[0]}" if call else answer
+        away, full = (any(part in answer for part in parts) for parts in (AWAY, FULL))
+        with self._lock_submissions:
+            self.submissions.pending.discard(bundle)
+            if away or (full and self.submissions.ids):
+                self._doubt |= away
+                if full:
+                    self.submissions.too_many()
+                what = answer.splitlines()[0]
                 if what not in self._warned:
                     self.logger.warning(f"{what} Trying again later.")
                     self._warned.add(what)
-                self._waiting.append(job_info.job)
-            elif self.under_way.ids:
+                self.submissions.waiting.append(bundle)
+            elif self.submissions.ids:
                 # Slurm has accepted other jobs. No retry: the answer would be the same.
-                for job in members(job_info.job):
+                for job in members(bundle):
                     job.attempt = job.restart_times + 1
-                    super()._report_job_error_threadsafe(SubmittedJobInfo(job), said + asked)
+                    self.report_job_error(SubmittedJobInfo(job), refusal)
             elif not self._refused:
                 self._refused = True
-                self.workflow.scheduler.executor_error_callback(WorkflowError(said + asked))
+                self.workflow.scheduler.executor_error_callback(WorkflowError(refusal))
 
-    # --------------------------------------------------------------------------------------------
-    # Tracking
-    # --------------------------------------------------------------------------------------------
+    # What has become of the jobs
 
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
@@ -195,60 +175,27 @@ class Executor(SlurmExecutor):
         """Report the jobs that have ended, yield the others, submit what was waiting for them."""
         # The plugin would wait 10 s longer each time no job has ended, up to 3 minutes.
         self.next_seconds_between_status_checks = self.settings.init_seconds_before_status_checks
-        if not active_jobs and not self._waiting:
+        if not active_jobs and not self.submissions.waiting:
             return
-        ids = {info.external_jobid for info in active_jobs}
-        states = await self.queue.states(ids)
-        if states is None:
-            if not self._silent:
-                self.logger.warning("Slurm does not answer; jobs go on, and will be asked for.")
-            self._silent = True
-            for info in active_jobs:
-                yield info
-            return
-        self._silent = False
-        forgotten = self._forgotten(ids - states.keys())
+        states = await self.job_states.of({info.external_jobid for info in active_jobs})
+        if states is None and not self._silent:
+            self.logger.warning("Slurm does not answer; jobs go on, and will be asked for.")
+        self._silent = states is None
         for info in active_jobs:
             id = info.external_jobid
-            state = states.get(id)
-            if state not in ENDED and id not in forgotten:
+            state = states.get(id) if states else None
+            if state not in ENDED:
                 yield info
             elif state == "COMPLETED" or await self._finished(info.job):
                 self.report_job_success(info)
             else:
-                msg = f"Slurm job {id} has ended as {state}. "
-                if id in forgotten:
-                    msg = f"Slurm no longer knows job {id}. "
-                self.report_job_error(info, msg=msg, aux_logs=[str(info.aux["slurm_logfile"])])
-        if self._doubt:
-            self._cancel_unknown()
-        self._submit()
-
-    def _cancel_unknown(self) -> None:
-        """Cancel jobs that Slurm took although sbatch reported an error: they would run twice."""
-        with self._lock_bundles:
-            if not self.under_way.all_accepted:
-                return
-            try:
-                rows = mine(f"--name={self.run_uuid}")
-                if unknown := [row[0] for row in rows if row[0] not in self.under_way.ids]:
-                    subprocess.run(["scancel", *unknown], check=True, capture_output=True)
-                self._doubt = bool(unknown)  # until they are gone
-            except (OSError, subprocess.SubprocessError):
-                pass  # tried again next time
-
-    def _forgotten(self, unlisted: set[str]) -> set[str]:
-        """The jobs that Slurm has not listed for a while, and that are gone.
-
-        They are told to end first: one that is not listed but goes on would run beside its retry.
-        """
-        now = time.monotonic()
-        self._unknown_since = {id: self._unknown_since.get(id, now) for id in unlisted}
-        late = {id for id, since in self._unknown_since.items() if now - since > UNKNOWN}
-        try:
-            return end(late) if late else late
-        except (OSError, subprocess.SubprocessError):
-            return set()  # tried again next time
+                how = f"Slurm job {id} has ended as {state}. "
+                if state == FORGOTTEN:
+                    how = f"Slurm no longer knows job {id}. "
+                self.report_job_error(info, msg=how, aux_logs=[str(info.aux["slurm_logfile"])])
+        if not self._silent:
+            self._cancel_unconfirmed()
+            self._submit()
 
     async def _finished(self, job: JobExecutorInterface) -> bool:
         """Whether a job was done when its bundle came to a bad end.
@@ -260,39 +207,33 @@ class Executor(SlurmExecutor):
         persistence.deactivate_cache()
         return all(Path(f).exists() for f in job.output) and not await persistence.incomplete(job)
 
-    # --------------------------------------------------------------------------------------------
-    # Ending
-    # --------------------------------------------------------------------------------------------
+    def _cancel_unconfirmed(self) -> None:
+        """Cancel jobs that Slurm took although sbatch reported an error: they would run twice."""
+        with self._lock_submissions, contextlib.suppress(*NO_ANSWER):  # tried again next time
+            if self._doubt and not self.submissions.pending:
+                ids = {row[0] for row in mine(f"--name={self.run_uuid}")}
+                unconfirmed = ids - self.submissions.ids
+                self._doubt = end(unconfirmed) != unconfirmed
+
+    # The end
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """Cancel everything that this run has started, and wait until it is gone."""
-        self._waiting.clear()
+        self.submissions.waiting.clear()
         # Snakemake itself cancels only this executor.
         self.workflow.scheduler._local_executor.cancel()
         # Jobs being submitted are not in any list yet, but they have the run's name.
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
-        self._scancel()
+        try:
+            if mine(f"--name={self.run_uuid}"):
+                self.logger.info("Cancelling Slurm jobs: each has ten seconds to save its state.")
+                end_all(self.run_uuid)
+        except NO_ANSWER as error:
+            left = f"Slurm jobs may be left: {said(error)}\n    scancel --name={self.run_uuid}"
+            self.logger.error(left)
 
     def shutdown(self) -> None:
-        self._waiting.clear()
+        self.submissions.waiting.clear()
         if self._refused:
             self.cancel_jobs([])
         super().shutdown()
-
-    def _scancel(self) -> None:
-        name = f"--name={self.run_uuid}"
-        try:
-            if not mine(name):
-                return
-            self.logger.info("Cancelling Slurm jobs: each has ten seconds to save its state.")
-            subprocess.run(["scancel", name], check=True, capture_output=True, timeout=60)
-            end = time.monotonic() + 60
-            while mine(name) and time.monotonic() < end:
-                time.sleep(1)
-        except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", None) or error
-            self.logger.error(f"Slurm jobs may be left: {said}\n    scancel {name}")
-
-
-def holds(text: str, parts: tuple[str, ...]) -> bool:
-    return any(part in text for part in parts)

@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 # Snakemake's command line, but a job that Slurm does not list is given up after seconds.
 MAIN = """
 from snakemake.cli import main
-from snakemake_executor_plugin_slurm_bundles import executor
-executor.UNKNOWN = 3
+from snakemake_executor_plugin_slurm_bundles import job_states
+job_states.UNKNOWN = 3
 main()
 """
 

@@ -144,15 +144,6 @@ fi
     assert states() == ["CANCELLED", "COMPLETED"]
 
 
-def test_a_job_that_the_accounts_do_not_list_runs_once(small):
-    """They answer, but lag behind, and the job takes longer than the run's patience."""
-    path = small.stand_in("sacct", "exit 0")
-    code, printed = small.run("out/a.json", "--config", "train=10", "--retries", "1", PATH=path)
-    assert code == 0, printed
-    assert small.records()["a"]["runs"] == 1
-    assert [row for row in every_job(small) if row[1] != "COMPLETED"] == [], printed
-
-
 # squeue forgets a job as soon as it has ended.
 FORGETS = '[ "$2" = --states=all ] && shift 2; exec $real --noheader "$@"'
 

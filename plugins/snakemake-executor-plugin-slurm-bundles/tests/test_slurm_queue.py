@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from snakemake_executor_plugin_slurm_bundles.queue import ENDED, Queue, end, left_behind, mine
+from snakemake_executor_plugin_slurm_bundles.job_states import ENDED, JobStates
+from snakemake_executor_plugin_slurm_bundles.own_jobs import end, left_behind, mine
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def answers(tmp_path, monkeypatch):
 
 
 def states(ids, command=None):
-    return asyncio.run(Queue(command).states(set(ids.split())))
+    return asyncio.run(JobStates(command).of(set(ids.split())))
 
 
 def test_sacct_tells_how_jobs_ended_that_squeue_does_not_list(answers):

@@ -1,11 +1,11 @@
 """Jobs that take a share of a GPU run at once in one Slurm job, on one GPU."""
 
 import re
-from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 
-pytestmark = pytest.mark.full
+from snakemake_executor_plugin_slurm_bundles.bundles import at_once
 
 
 def run(small, *arguments: str, **config: int) -> tuple[list[dict], dict[str, str]]:
@@ -27,35 +27,38 @@ def most_at_once(records: list[dict]) -> int:
     )
 
 
-@pytest.mark.parametrize(
-    ("share", "cores", "at_once", "minutes"),
-    [
-        (25, 8, 4, 10),
-        (10, 8, 5, 5),  # all of them
-        (25, 2, 2, 15),  # no more than there are cores for
-        (60, 8, 1, 25),
-    ],
-)
-def test_as_many_run_at_once_as_fit_on_the_gpu(small, share, cores, at_once, minutes):
-    arguments = ["--slurm-bundles-cores", str(cores), "--slurm-bundles-gpus", "1"]
-    records, asked = run(small, *arguments, share=share, meet=at_once)
-    assert most_at_once(records) == at_once
+@pytest.mark.full
+@pytest.mark.parametrize(("share", "number", "minutes"), [(10, 4, 10), (60, 1, 25)])
+def test_as_many_run_at_once_as_fit_on_the_gpu(small, share, number, minutes):
+    arguments = ["--slurm-bundles-cores", "4", "--slurm-bundles-gpus", "1"]
+    records, asked = run(small, *arguments, share=share, meet=number)
+    assert most_at_once(records) == number
     assert len({record["gpus"] for record in records}) == 1
     assert asked["TresPerJob"] in ("gres/gpu:1", "gres:gpu:1")  # by Slurm's version
-    assert asked["NumCPUs"] == str(at_once)
-    assert asked["MinMemoryNode"] == f"{100 * at_once}M"
+    assert asked["NumCPUs"] == str(number)
+    assert asked["MinMemoryNode"] == f"{100 * number}M"
     assert asked["TimeLimit"] == f"00:{minutes:02}:00"
 
 
-def test_a_whole_gpu_is_lent_to_one_after_another(small):
-    records, asked = run(small, share=100, meet=1)
-    assert not any(
-        one["started"] < other["ended"] and other["started"] < one["ended"]
-        for one, other in combinations(records, 2)
-    )
-    assert asked["NumCPUs"] == "1"
+@pytest.mark.parametrize(
+    ("resources", "cores", "number"),
+    [
+        ({"gpu": 1, "gpu_share": 25}, 8, 4),
+        ({"gpu": 1, "gpu_share": 10}, 8, 5),  # all of them
+        ({"gpu": 1, "gpu_share": 25}, 2, 2),  # no more than there are cores for
+        ({"gpu": 1, "gpu_share": 25, "cpus_per_task": 4}, 8, 2),
+        ({"gpu": 1, "gpu_share": 25, "cpus_per_task": 4}, 2, 1),  # but always one
+        ({"gpu": 1, "gpu_share": 60}, 8, 1),
+        ({"gpu": 1, "gpu_share": 100}, 8, 1),
+        ({"gpu": 1}, 8, 1),
+        ({"gpu_share": 25}, 8, 1),  # of no GPU
+    ],
+)
+def test_how_many_of_five_jobs_run_at_once(resources, cores, number):
+    assert at_once([SimpleNamespace(resources=resources, threads=1)] * 5, cores) == number
 
 
+@pytest.mark.full
 def test_a_share_that_means_nothing_is_named_before_anything_is_submitted(small):
     code, printed = small.run("out/share0.json", "--config", "share=101")
     assert code == 1

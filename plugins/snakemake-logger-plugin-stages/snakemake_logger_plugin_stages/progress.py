@@ -12,14 +12,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def jobs(number: float) -> str:
-    return f"{number:,.0f} job" + ("" if number == 1 else "s")
+def jobs(number: int) -> str:
+    return f"{number:,} job" + ("" if number == 1 else "s")
 
 
 def plan(run: Run) -> str:
     """One line: what is going to run."""
     stages = ", ".join(f"{stage.name} {stage.total:,}" for stage in run.stages.values())
-    return f"{jobs(run.sum('total'))} to run: {stages}"
+    return f"{jobs(run.all_jobs().total)} to run: {stages}"
 
 
 def stage_complete(run: Run, stage: Stage, now: float) -> str:
@@ -29,15 +29,16 @@ def stage_complete(run: Run, stage: Stage, now: float) -> str:
 
 def line(run: Run, now: float) -> str:
     """The state of the run in one line, for where there is no terminal."""
-    done, total = run.sum("done"), run.sum("total")
+    every = run.all_jobs()
     under_way = [s for s in run.stages.values() if s.started and not s.complete]
-    parts = [f"{done:,} of {jobs(total)} done"]
+    parts = [f"{every.done:,} of {jobs(every.total)} done"]
     parts += [f"{s.name} {s.done:,}/{s.total:,}" for s in under_way]
-    if run.failures:
-        parts.append(f"{len(run.failures):,} failed")
+    if every.failed:
+        parts.append(f"{every.failed:,} failed")
     seconds, at_least = run.all_seconds_left(now)
-    parts.append(f"{'at least ' if at_least else 'about '}{clock(seconds)} left")
-    return f"[{clock(now - run.start)}] {done / max(1, total):4.0%}  " + ", ".join(parts)
+    parts.append(f"{'at least' if at_least else 'about'} {clock(seconds)} left")
+    share = every.done / max(1, every.total)
+    return f"[{clock(now - run.start)}] {share:4.0%}  " + ", ".join(parts)
 
 
 def block(run: Run, now: float, rows: int) -> list[str]:
@@ -46,21 +47,17 @@ def block(run: Run, now: float, rows: int) -> list[str]:
     while len(stages) > max(1, rows - 2):
         stages.remove(next((stage for stage in stages if stage.complete), stages[-1]))
     width = max([len(stage.name) for stage in stages] + [13])
-    left, at_least = run.all_seconds_left(now)
-    heading = f"{'after ' + clock(now - run.start):{width}} {'done':>11} {'':{BAR_WIDTH}}"
-    heading += " running   in jobs      left"
-    lines = [heading]
+    after = f"after {clock(now - run.start)}"
+    lines = [f"{after:{width}} {'done':>11} {'':{BAR_WIDTH}} running   in jobs      left"]
     for stage in stages:
-        seconds = run.seconds_left(stage, now)
-        known = "running" if stage.running else "waiting"
-        if seconds is not None:
-            known = "complete" if stage.complete else clock(seconds)
+        left = run.seconds_left(stage, now)
+        if left is None:
+            known = "running" if stage.running else "waiting"
+        else:
+            known = "complete" if stage.complete else clock(left)
         lines.append(_row(stage, width, known))
-    everything = Stage("all jobs", int(run.sum("total")), int(run.sum("done")))
-    everything.failed, everything.running = len(run.failures), len(run.jobs)
-    everything.seconds = run.sum("seconds")
-    row = _row(everything, width, ("≥ " if at_least else "") + clock(left))
-    return [*lines, row]
+    seconds, at_least = run.all_seconds_left(now)
+    return [*lines, _row(run.all_jobs(), width, ("≥ " if at_least else "") + clock(seconds))]
 
 
 def _row(stage: Stage, width: int, left: str) -> str:

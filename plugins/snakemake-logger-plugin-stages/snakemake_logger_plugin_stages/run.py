@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 SMOOTHING_SECONDS = 30  # how far back "jobs at a time" looks
 
@@ -27,17 +26,16 @@ class Stage:
         return bool(self.done or self.failed or self.running)
 
 
-class Job(NamedTuple):
+@dataclass
+class Job:
     stage: Stage
     start: float
     wildcards: dict[str, str]
-
-
-@dataclass
-class Failure:
-    job: str  # "metric (pair=a-b)"
-    stage: Stage
     logs: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        wildcards = ", ".join(f"{name}={value}" for name, value in self.wildcards.items())
+        return f"{self.stage.name} ({wildcards})" if wildcards else self.stage.name
 
 
 @dataclass
@@ -46,8 +44,8 @@ class Run:
 
     start: float
     stages: dict[str, Stage] = field(default_factory=dict)
-    jobs: dict[int, Job] = field(default_factory=dict)  # those running now, by Snakemake's id
-    failures: dict[int, Failure] = field(default_factory=dict)
+    running: dict[int, Job] = field(default_factory=dict)  # by Snakemake's id
+    failed: dict[int, Job] = field(default_factory=dict)
     at_a_time: float = 0.0  # smoothed number of jobs running together
     last_change: float = 0.0
 
@@ -67,46 +65,38 @@ class Run:
     def job_started(self, jobid: int, rule: str, wildcards: dict[str, str], now: float) -> None:
         """Note that a job started; one that had failed is being tried again."""
         self._smooth(now)
-        if previous := self.failures.pop(jobid, None):
+        if previous := self.failed.pop(jobid, None):
             previous.stage.failed -= 1
         stage = self.stages.setdefault(rule, Stage(rule))
         stage.running += 1
-        self.jobs[jobid] = Job(stage, now, wildcards)
+        self.running[jobid] = Job(stage, now, wildcards)
         # A checkpoint adds jobs while the workflow runs.
         stage.total = max(stage.total, stage.done + stage.failed + stage.running)
 
     def job_ended(self, jobid: int, now: float) -> Job | None:
         """Note that a job is no longer running, for any reason; returns it if it was running."""
         self._smooth(now)
-        if job := self.jobs.pop(jobid, None):
+        if job := self.running.pop(jobid, None):
             job.stage.running -= 1
         return job
 
-    def job_finished(self, jobid: int, now: float) -> Stage | None:
-        """Note that a job is done; returns its stage."""
-        if (job := self.job_ended(jobid, now)) is None:
-            return None
-        job.stage.done += 1
-        job.stage.seconds += now - job.start
-        return job.stage
+    def job_finished(self, jobid: int, now: float) -> Job | None:
+        if job := self.job_ended(jobid, now):
+            job.stage.done += 1
+            job.stage.seconds += now - job.start
+        return job
 
-    def job_failed(self, jobid: int, logs: list[str], now: float) -> Failure | None:
-        """Note that a job failed."""
-        if (job := self.job_ended(jobid, now)) is None:
-            return None
-        job.stage.failed += 1
-        wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
-        name = f"{job.stage.name} ({wildcards})" if wildcards else job.stage.name
-        self.failures[jobid] = Failure(name, job.stage, logs)
-        return self.failures[jobid]
+    def job_failed(self, jobid: int, logs: list[str], now: float) -> Job | None:
+        if job := self.job_ended(jobid, now):
+            job.stage.failed += 1
+            job.logs = logs
+            self.failed[jobid] = job
+        return job
 
     def _smooth(self, now: float) -> None:
         """Update the average number of jobs running together, before that number changes."""
         weight = math.exp(-max(0.0, now - self.last_change) / SMOOTHING_SECONDS)
-        current = len(self.jobs)
-        self.at_a_time = weight * self.at_a_time + (1 - weight) * current
-        if self.last_change == 0.0:
-            self.at_a_time = current
+        self.at_a_time = weight * self.at_a_time + (1 - weight) * len(self.running)
         self.last_change = now
 
     def seconds_left(self, stage: Stage, now: float) -> float | None:
@@ -120,7 +110,7 @@ class Run:
             return None
         mean = stage.seconds / stage.done
         waiting = stage.total - stage.done - stage.failed - stage.running
-        ages = (now - job.start for job in self.jobs.values() if job.stage is stage)
+        ages = (now - job.start for job in self.running.values() if job.stage is stage)
         work = waiting * mean + sum(max(0.0, mean - age) for age in ages)
         return work / max(1.0, self.at_a_time)
 
@@ -129,6 +119,11 @@ class Run:
         left = [self.seconds_left(stage, now) for stage in self.stages.values()]
         return sum(seconds or 0.0 for seconds in left), None in left
 
-    def sum(self, attribute: str) -> float:
-        """The sum of a number over all stages: run.sum("done")."""
-        return sum(getattr(stage, attribute) for stage in self.stages.values())
+    def all_jobs(self) -> Stage:
+        """All stages together."""
+        stages = self.stages.values()
+        sums = {
+            number: sum(getattr(stage, number) for stage in stages)
+            for number in ("total", "done", "failed", "running", "seconds")
+        }
+        return Stage("all jobs", **sums)

@@ -20,9 +20,8 @@ class Screen:
 
     def __init__(self, stream: TextIO, colour: bool) -> None:
         self.stream = stream
-        terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.live = terminal
-        self.colour = colour and terminal
+        self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.colour = colour and self.live
         self.block: list[str] = []
 
     @property
@@ -39,22 +38,18 @@ class Screen:
         """Print lines that stay."""
         if colour and self.colour:
             text = f"{COLOURS[colour]}{text}{PLAIN}"
-        erase = CLEAR_BELOW if self.block else ""
-        self._write(f"{erase}{text}\n" + self._drawn())
+        self._write(f"{text}\n", self.block)
 
     def draw(self, block: list[str]) -> None:
         """Replace the previous block; an empty one removes it."""
-        erase = CLEAR_BELOW if self.block else ""
         width = self.size[0] - 1  # a full line would wrap and break the count of lines
-        self.block = [line[:width] for line in block]
-        self._write(erase + self._drawn())
+        self._write("", [line[:width] for line in block])
 
-    def _drawn(self) -> str:
-        if not self.block:
-            return ""
-        return "\n" + "\n".join(self.block) + f"\x1b[{len(self.block)}A\r"
-
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, block: list[str]) -> None:
+        text = f"{CLEAR_BELOW if self.block else ''}{text}"
+        if block:
+            text += "\n" + "\n".join(block) + f"\x1b[{len(block)}A\r"
+        self.block = block
         # The reader may be gone (`snakemake 2>&1 | head`); the jobs go on regardless.
         with contextlib.suppress(OSError, ValueError):
             self.stream.write(text)

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from .progress import clock, jobs
-from .run import Failure, Run
+from .run import Job, Run
 
 LOG_TAIL_LINES = 8
 LONGEST_LINE = 200  # of a log's tail
@@ -29,16 +29,16 @@ REASONS = re.compile(
 )
 
 
-def failure(failed: Failure, reason: str, executor: str | None = None) -> str:
+def failure(job: Job, reason: str, executor: str | None = None) -> str:
     """Which job failed, and the end of its log, or Snakemake's reason if the log is empty.
 
     Before these comes what the executor reports, such as the loss of a cluster job.
     """
-    lines = [f"FAILED: {failed.job}"]
+    lines = [f"FAILED: {job}"]
     # Snakemake's addition to it names no file; the logs follow here.
     said = (executor or "").partition("For further error details")[0].strip()
     lines += [f"  {line}" for line in said.splitlines()]
-    tails = {log: _tail(_content(Path(log))) for log in failed.logs}
+    tails = {log: _tail(_end_of(Path(log))) for log in job.logs}
     for log, tail in tails.items():
         lines += [f"  log: {log}{'' if tail else ' (nothing in it)'}", *tail]
     if not any(tails.values()):
@@ -46,8 +46,7 @@ def failure(failed: Failure, reason: str, executor: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def _content(log: Path) -> str:
-    """The end of a file, or nothing if there is none."""
+def _end_of(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - LOG_TAIL_LINES * LONGEST_LINE * 2))
@@ -66,53 +65,41 @@ def _tail(content: str) -> list[str]:
 
 def at_end(run: Run, now: float, stopped_by: str, results: str, full_log: str) -> str:
     """Everything reported to the user when the run is over."""
-    done, total = run.sum("done"), run.sum("total")
-    not_run = total - done - len(run.failures)
-    lines = _counts(run)
-    if run.failures:
-        lines += ["", *_failures(run)]
-    everything = "all " if done == total else f"{done:,} of "
-    spent = f"{clock(now - run.start)}; time in jobs {clock(run.sum('seconds'))}"
-    lines += ["", f"Done: {everything}{jobs(total)}. Wall time {spent}."]
-    if not_run:
-        lines.append(f"Not run: {jobs(not_run)}{NOT_RUN[stopped_by]}.")
-    if done == total and results:
-        lines.append(f"Results: {results}")
-    if full_log:
-        lines.append(f"Full log: {full_log}")
-    if done < total:
-        lines.append("To go on, run the same command again: jobs that are done are kept.")
-    return "\n".join(["", *lines])
-
-
-def _counts(run: Run) -> list[str]:
-    """Jobs and time by stage."""
+    every = run.all_jobs()
     stages = [stage for stage in run.stages.values() if stage.started]
     width = max([len(stage.name) for stage in stages] + [5])
-    lines = [f"{'stage':{width}} {'done':>8} {'time in jobs':>13} {'a job':>9}"]
+    lines = ["", f"{'stage':{width}} {'done':>8} {'time in jobs':>13} {'a job':>9}"]
     for stage in stages:
         mean = f"{stage.seconds / stage.done:.2f} s" if stage.done else "-"
         failed = f"   {stage.failed:,} failed" if stage.failed else ""
         row = f"{stage.name:{width}} {stage.done:>8,} {clock(stage.seconds):>13} {mean:>9}"
         lines.append(row + failed)
-    return lines
-
-
-def _failures(run: Run) -> list[str]:
-    """The failed jobs and their logs, the first few of them."""
-    failed = list(run.failures.values())
-    lines = [f"Failed: {jobs(len(failed))}"]
-    lines += [f"  {f.job}  {' '.join(f.logs)}".rstrip() for f in failed[:FAILURES_LISTED]]
-    if len(failed) > FAILURES_LISTED:
-        lines.append(f"  and {len(failed) - FAILURES_LISTED:,} more")
-    return lines
+    if run.failed:
+        failures = list(run.failed.values())
+        lines += ["", f"Failed: {jobs(len(failures))}"]
+        lines += [f"  {job}  {' '.join(job.logs)}".rstrip() for job in failures[:FAILURES_LISTED]]
+        if len(failures) > FAILURES_LISTED:
+            lines.append(f"  and {len(failures) - FAILURES_LISTED:,} more")
+    finished = every.done == every.total
+    count = f"{'all' if finished else f'{every.done:,} of'} {jobs(every.total)}"
+    spent = f"{clock(now - run.start)}; time in jobs {clock(every.seconds)}"
+    lines += ["", f"Done: {count}. Wall time {spent}."]
+    if not_run := every.total - every.done - every.failed:
+        lines.append(f"Not run: {jobs(not_run)}{NOT_RUN[stopped_by]}.")
+    if finished and results:
+        lines.append(f"Results: {results}")
+    if full_log:
+        lines.append(f"Full log: {full_log}")
+    if not finished:
+        lines.append("To go on, run the same command again: jobs that are done are kept.")
+    return "\n".join(lines)
 
 
 def dry_run(run: Run, reasons: dict[str, Counter[str]]) -> str:
     """What would run, and why, by stage."""
     width = max([len(name) for name in run.stages] + [5])
     lines = [
-        f"{jobs(run.sum('total'))} would run:",
+        f"{jobs(run.all_jobs().total)} would run:",
         "",
         f"{'stage':{width}} {'jobs':>8}{'  why' if reasons else ''}",
     ]

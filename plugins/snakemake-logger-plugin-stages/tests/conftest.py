@@ -60,7 +60,6 @@ cores: 2
 latency-wait: 0
 rerun-triggers: [mtime, params]
 logger: stages
-logger-stages-interval: 1
 """
 
 

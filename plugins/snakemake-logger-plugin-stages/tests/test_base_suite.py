@@ -2,7 +2,7 @@
 
 from snakemake_interface_logger_plugins.tests import TestLogHandlerBase
 
-from snakemake_logger_plugin_stages import LogHandler, LogHandlerSettings
+from snakemake_logger_plugin_stages import LogHandler
 
 
 class TestStages(TestLogHandlerBase):
@@ -11,5 +11,5 @@ class TestStages(TestLogHandlerBase):
     def get_log_handler_cls(self) -> type[LogHandler]:
         return LogHandler
 
-    def get_log_handler_settings(self) -> LogHandlerSettings:
-        return LogHandlerSettings()
+    def get_log_handler_settings(self) -> None:
+        return None

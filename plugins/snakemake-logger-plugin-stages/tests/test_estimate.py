@@ -1,6 +1,6 @@
 """How long is left, from what is known."""
 
-from snakemake_logger_plugin_stages.progress import clock
+from snakemake_logger_plugin_stages.progress import clock, line
 from snakemake_logger_plugin_stages.run import Run
 
 
@@ -47,9 +47,9 @@ def test_two_at_a_time_take_half_as_long():
 def test_retried_job_is_no_failure():
     run = planned(a=1)
     run.job_started(1, "a", {"x": "7"}, 100.0)
-    assert run.job_failed(1, ["a.log"], 101.0).job == "a (x=7)"
+    assert str(run.job_failed(1, ["a.log"], 101.0)) == "a (x=7)"
     run.job_started(1, "a", {"x": "7"}, 102.0)
-    assert not run.failures
+    assert not run.failed
     run.job_finished(1, 105.0)
     assert run.complete and run.stages["a"].seconds == 3.0
 
@@ -60,6 +60,16 @@ def test_jobs_that_a_checkpoint_adds():
         run.job_started(jobid, "a", {}, 100.0)
     run.job_started(3, "b", {}, 100.0)
     assert (run.stages["a"].total, run.stages["b"].total) == (2, 1)
+
+
+def test_a_line_where_there_is_no_terminal():
+    run = planned(a=4, b=2)
+    run.job_started(1, "a", {}, 100.0)
+    run.job_finished(1, 110.0)
+    run.job_started(2, "a", {}, 110.0)
+    run.job_failed(2, [], 110.0)
+    known = "1 of 6 jobs done, a 1/4, 1 failed, at least 0:20 left"
+    assert line(run, 110.0) == f"[0:10]  17%  {known}"
 
 
 def test_clock():

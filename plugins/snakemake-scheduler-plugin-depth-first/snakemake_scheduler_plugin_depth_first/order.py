@@ -37,10 +37,6 @@ class Order:
         self._places: dict[Job, Place] = {}
         self.version = 0  # how often it was computed
 
-    def forget(self) -> None:
-        """Have the order computed again when it is next needed."""
-        self._places.clear()
-
     def include(self, jobs: Iterable[JobSchedulerInterface]) -> None:
         """Make sure that these jobs have a place."""
         new = [member for job in jobs for member in members(job) if member not in self._places]

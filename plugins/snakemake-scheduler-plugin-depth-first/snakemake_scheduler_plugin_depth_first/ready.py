@@ -10,8 +10,7 @@ of resources as many as now fit, and one more. To choose among these or among al
 import logging
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
 
@@ -63,14 +62,10 @@ class ReadyJobs(set):
         for job in chain(*others):
             self.add(job)
 
-    def __ior__(self, other: Iterable) -> "ReadyJobs":
-        self.update(other)
-        return self
-
     def __iter__(self) -> Iterator:
         self._queue_arrivals()
         first = list(self._first())
-        if not first and self:  # some have come in a way that is not known here
+        if self and not first:  # some have come in a way that is not known here
             self._version = None
             self._queue_arrivals()
             first = list(self._first())
@@ -111,18 +106,14 @@ class ReadyJobs(set):
             yield from (job for _, job in first)
 
 
-class Later(Sequence):
+class Later:
     """A list that is made when somebody looks at it."""
 
     def __init__(self, make: Callable[[], list]) -> None:
         self._make = make
 
-    @cached_property
-    def _items(self) -> list:
-        return self._make()
-
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._make())
 
-    def __getitem__(self, index):
-        return self._items[index]
+    def __iter__(self) -> Iterator:
+        return iter(self._make())

@@ -25,10 +25,6 @@ class Scheduler(SchedulerBase):
         self._ran: dict[Need, set[Job]] = {}  # when jobs of this need first did not fit
         show_the_first(self.dag, self._order, self.logger)
 
-    def dag_updated(self) -> None:
-        """Make the order anew. (Snakemake 9 does not call this: a new job that is ready does.)"""
-        self._order.forget()
-
     def select_jobs(
         self,
         selectable_jobs: Sequence[Job],

@@ -1,7 +1,7 @@
 """The device that a job computes on, and how it computes there."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -32,15 +32,15 @@ def named_memory() -> Iterator[None]:
 
 
 @named_memory()
-def allocated_device(wanted: str, gpu: int = 0, share: int | None = 100) -> torch.device:
+def allocated_device(wanted: str, resources: Mapping[str, int]) -> torch.device:
     """The GPU that is allocated to a job, or else the CPU.
 
-    `wanted`: runtime.device; `gpu`, `share`: the job's resources: 1 if it asked for a GPU, and the
-    hundredths of it that are the job's (0, None: all). It cannot take more of the GPU's memory than
-    that, less what CUDA itself takes. Starts CUDA, which does not survive a fork. Raises
-    DeviceError if only a GPU is wanted, and there is none.
+    `wanted`: runtime.device; `resources`: the job's, of which `gpu` is 1 if it asked for a GPU, and
+    `gpu_share` the hundredths of it that are the job's (0 or none: all). It cannot take more of the
+    GPU's memory than that, less what CUDA itself takes. Starts CUDA, which does not survive a fork.
+    Raises DeviceError if only a GPU is wanted, and there is none.
     """
-    if wanted == "cpu" or (wanted == "auto" and not gpu):
+    if wanted == "cpu" or (wanted == "auto" and not resources.get("gpu")):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         if wanted == "cuda":
@@ -49,7 +49,8 @@ def allocated_device(wanted: str, gpu: int = 0, share: int | None = 100) -> torc
                 "to auto, or run where there is one"
             )
         return torch.device("cpu")
-    if share and share < 100:
+    share = resources.get("gpu_share") or 100
+    if share < 100:
         _, total = torch.cuda.mem_get_info()
         part = share / 100 - CUDA_CONTEXT / total
         torch.cuda.set_per_process_memory_fraction(max(0.0, part))

@@ -5,14 +5,12 @@ interpreter's lock while it decodes and resizes. A JPEG of 500 x 375 pixels take
 processor time, at most 0.4 ms of it with the lock (measured), so about seven threads are useful.
 Memory holds one chunk per thread and the file names: rows are written to the file, never mapped.
 
-While `images.npy` is being packed, there are next to it
+While `images.npy` is being packed, there is a folder `.images.npy.packing` next to it, with
 
-* `.images.npy.part`: the array, with a row for each file;
-* `.images.npy.good.part`: if some files hold no image, the array without their rows;
-* `.images.npy.packing/identity.json`: what all rows depend on; if it differs, all are redone;
-* `.images.npy.packing/START.json` for each finished chunk of rows, written once they are on disk:
-  the stamp of the files that they were read from, and which of them hold no image, with reasons;
-* `.images.npy.packing/sha256`: of the elements of the finished array.
+* `rows.npy`: the array, with a row for each file;
+* `identity.json`: what all rows depend on; if it differs, all are redone;
+* `START.json` for each finished chunk of rows, written once they are on disk: the stamp of the
+  files that they were read from, and which of them hold no image, with reasons.
 
 None of them is a declared output: those of a job that was killed are deleted by Snakemake. So the
 finished array is a hard link to the one here, which is kept until all other outputs exist too.
@@ -30,15 +28,7 @@ import numpy as np
 
 from basemodel.data.decode import Undecodable, square
 from basemodel.data.listing import DataError
-from basemodel.files import (
-    in_bytes,
-    npy_header,
-    read_json,
-    shown,
-    temporary,
-    write_json,
-    write_text,
-)
+from basemodel.files import in_bytes, npy_header, read_json, shown, whole, write_json
 
 CHUNK = 32  # rows that are written and recorded together: 6 MB at 256 x 256
 
@@ -46,7 +36,7 @@ CHUNK = 32  # rows that are written and recorded together: 6 MB at 256 x 256
 def check_room(folder: Path, rows: int, side: int) -> None:
     """Raise DataError if the disk has no room for the rows, counting those a killed job left."""
     needed = rows * side * side * 3
-    there = sum(file.stat().st_blocks * 512 for file in folder.rglob(".images.npy.part"))
+    there = sum(file.stat().st_blocks * 512 for file in folder.rglob(".images.npy.*/rows.npy"))
     free = shutil.disk_usage(folder).free + there
     if free < needed:
         raise DataError(
@@ -72,12 +62,11 @@ def fill(
     }  # fmt: skip
     _begin(path, identity, header, len(header) + len(files) * row_size)
     chunks = {start: files[start : start + CHUNK] for start in range(0, len(files), CHUNK)}
-    part = temporary(path).open("r+b")
 
     def kept(start: int) -> dict[int, str] | None:
-        return _kept(path, start, root, chunks[start], drop)
+        return _kept(_note(path, start), root, chunks[start], drop)
 
-    def decode(start: int) -> tuple[str, dict[int, str]]:
+    def decode(start: int) -> dict[int, str]:
         # Before they are read: a file that is written to meanwhile gets another stamp.
         stamp = _stamp(root, chunks[start])
         rows = np.zeros((len(chunks[start]), side, side, 3), np.uint8)
@@ -87,21 +76,22 @@ def fill(
                 rows[at] = square(root / file, side)
             except Undecodable as error:
                 bad[start + at] = shown(str(error))
-        _write(part.fileno(), rows, len(header) + start * row_size)
-        return stamp, bad
+        with _rows(path).open("r+b") as file:
+            file.seek(len(header) + start * row_size)
+            file.write(rows)
+            file.flush()
+            os.fdatasync(file.fileno())
+        record(path, start, stamp, bad)
+        return bad
 
-    with part, ThreadPoolExecutor(threads, "decode") as pool:
+    with ThreadPoolExecutor(threads, "decode") as pool:
         found = dict(zip(chunks, pool.map(kept, chunks), strict=True))
         todo = [start for start, bad in found.items() if bad is None]
         done = len(chunks) - len(todo)
         if done:
             print(f"{path}: resuming after {done} of {len(chunks)} chunks", flush=True)
-        if todo:
-            _sha256(path).unlink(missing_ok=True)
         try:
-            for start, (stamp, bad) in zip(todo, pool.map(decode, todo), strict=True):
-                os.fdatasync(part.fileno())
-                record(path, start, stamp, bad)
+            for start, bad in zip(todo, pool.map(decode, todo), strict=True):
                 found[start] = bad
                 done += 1
                 if done * 20 // len(chunks) > (done - 1) * 20 // len(chunks):  # each twentieth
@@ -117,73 +107,60 @@ def record(path: Path, start: int, stamp: str, bad: dict[int, str]) -> None:
     _note(path, start).write_text(note, encoding="utf-8")
 
 
-def complete(path: Path, bad: Collection[int]) -> str:
-    """Leave out the rows that hold no image; return the SHA-256 of the remaining elements.
+def publish(path: Path, bad: Collection[int]) -> str:
+    """Give the array its final name, without the rows that hold no image (`bad`).
 
-    The checksum is recorded, so that after a later kill the array is not read a second time.
+    What is needed to resume after a kill is kept. Returns the SHA-256 of its elements.
     """
-    if _sha256(path).is_file() and _finished(path, bad).is_file():
-        return _sha256(path).read_text(encoding="utf-8")
-    if bad:
-        _leave_out(path, bad)
-    sha256 = checksum(_finished(path, bad))
-    write_text(_sha256(path), sha256)
-    return sha256
-
-
-def publish(path: Path, bad: Collection[int]) -> None:
-    """Give the array its final name, keeping what is needed to resume after a kill."""
     path.unlink(missing_ok=True)
-    try:
-        os.link(_finished(path, bad), path)
-    except OSError:  # a file system without hard links
-        _finished(path, bad).replace(path)
+    if bad:
+        _copy_without(path, bad)
+    else:
+        try:
+            os.link(_rows(path), path)
+        except OSError:  # a file system without hard links
+            _rows(path).replace(path)
+    return checksum(path)
 
 
 def clear(path: Path) -> None:
-    """Remove what a killed job would have needed."""
+    """Remove what a killed job would have needed, and what an earlier version left."""
     for left in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def checksum(path: Path) -> str:
     """SHA-256 of an array's elements, read in pieces."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         np.lib.format.read_array_header_1_0(file)
-        while piece := file.read(1 << 22):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _begin(path: Path, identity: dict, header: bytes, size: int) -> None:
     """Make an empty array, unless an earlier attempt left one of the same identity."""
-    notes, part = _notes(path), temporary(path)
-    left = notes.is_dir()
+    folder, rows = _folder(path), _rows(path)
     try:
-        if read_json(notes / "identity.json") == identity and part.stat().st_size == size:
+        if read_json(folder / "identity.json") == identity and rows.stat().st_size == size:
             return
     except (OSError, ValueError):  # none, or no whole one
         pass
-    if left:
+    if folder.is_dir():
         print(f"{path}: starts anew, for other files, settings or code", flush=True)
-        shutil.rmtree(notes)
-    notes.mkdir(parents=True)
-    with part.open("wb") as file:
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    with rows.open("wb") as file:
         file.write(header)
         file.truncate(size)
-    write_json(notes / "identity.json", identity)
+    write_json(folder / "identity.json", identity)
 
 
-def _kept(
-    path: Path, start: int, root: Path, files: list[str], drop: bool
-) -> dict[int, str] | None:
+def _kept(note: Path, root: Path, files: list[str], drop: bool) -> dict[int, str] | None:
     """The rows without an image of a chunk that need not be decoded again, else None."""
     try:
-        note = read_json(_note(path, start))
-        if note["stamp"] == _stamp(root, files) and (drop or not note["bad"]):
-            return {int(row): reason for row, reason in note["bad"].items()}
+        noted = read_json(note)
+        if noted["stamp"] == _stamp(root, files) and (drop or not noted["bad"]):
+            return {int(row): reason for row, reason in noted["bad"].items()}
     except (OSError, ValueError):  # not finished, or decoding will report what is wrong
         pass
     return None
@@ -201,36 +178,25 @@ def _stamp(root: Path, files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _notes(path: Path) -> Path:
+def _copy_without(path: Path, bad: Collection[int]) -> None:
+    """Copy the good rows in chunks."""
+    rows = np.load(_rows(path), mmap_mode="r")
+    good = np.setdiff1d(np.arange(len(rows)), list(bad))
+    header = npy_header((len(good), *rows.shape[1:]), np.uint8)
+    size = len(header) + len(good) * rows[0].nbytes
+    with whole(path, size) as part, part.open("r+b") as file:
+        file.write(header)
+        for start in range(0, len(good), CHUNK):
+            file.write(rows[good[start : start + CHUNK]])
+
+
+def _folder(path: Path) -> Path:
     return path.with_name(f".{path.name}.packing")
 
 
+def _rows(path: Path) -> Path:
+    return _folder(path) / "rows.npy"
+
+
 def _note(path: Path, start: int) -> Path:
-    return _notes(path) / f"{start}.json"
-
-
-def _sha256(path: Path) -> Path:
-    return _notes(path) / "sha256"
-
-
-def _finished(path: Path, bad: Collection[int]) -> Path:
-    return path.with_name(f".{path.name}.good.part") if bad else temporary(path)
-
-
-def _leave_out(path: Path, bad: Collection[int]) -> None:
-    """Copy the good rows in chunks."""
-    rows = np.load(temporary(path), mmap_mode="r")
-    good = np.setdiff1d(np.arange(len(rows)), list(bad))
-    with _finished(path, bad).open("wb") as file:
-        file.write(npy_header((len(good), *rows.shape[1:]), np.uint8))
-        for start in range(0, len(good), CHUNK):
-            file.write(rows[good[start : start + CHUNK]].tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _write(descriptor: int, rows: np.ndarray, offset: int) -> None:
-    rest = memoryview(rows).cast("B")
-    while rest:
-        written = os.pwrite(descriptor, rest, offset)
-        rest, offset = rest[written:], offset + written
+    return _folder(path) / f"{start}.json"

@@ -45,7 +45,7 @@ def load(weights: str | Path, card: str | Path) -> Model:
 
 
 def whole(network: nn.Module, card: dict[str, Any]) -> Model:
-    """A Model of one of NETWORKS; `card` has its `network` and `preprocessing`."""
+    """A Model of a network that `build` made; `card` has its `network` and `preprocessing`."""
     return Model(
         network.eval(),
         Preprocessing.from_card(card),

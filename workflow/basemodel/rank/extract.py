@@ -1,6 +1,6 @@
 """From a candidate and image files to arrays and a card."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -33,7 +33,7 @@ def extract(
     models: Path,
     kept: Path,
     dtype: str,
-    allocated: tuple[str, int, int] = ("cpu", 0, 100),
+    allocated: tuple[str, Mapping[str, int]] = ("cpu", {}),
 ) -> dict[str, Any]:
     """Write what the candidate gives for the probe images, and return the card.
 
@@ -115,7 +115,7 @@ def of(candidate: Candidate) -> dict[str, Any]:
         "file": candidate.file or None,
         "architecture": candidate.architecture,
         "untrained": candidate.untrained,
-        "control": candidate.control.slug,
+        "baseline": candidate.baseline.slug,
         "failed": None,
         "remedy": None,
         "versions": _versions(candidate),

@@ -31,24 +31,18 @@ def hard_images(chosen: Mapping[str, Any], predictions: Sequence[Sequence[int]])
     for position, image in enumerate(chosen["probe"]):
         if (given[:, position] != image["label"]).all():
             counts = Counter(given[:, position].tolist()).most_common()
-            found.append((-counts[0][1], position, counts))
-    rows = []
-    for _, position, counts in sorted(found)[:SHOWN]:
-        image = chosen["probe"][position]
-        rows.append(
-            {
-                "file": shown(image["file"]),
-                "label": shown(chosen["classes"][image["label"]]),
-                "predicted": [
-                    [shown(chosen["classes"][label]), count]
-                    for label, count in counts
-                    if label >= 0
-                ],
-                "candidates": len(given),
-                "thumbnail": _thumbnail(Path(chosen["folder"], image["file"])),
-            }
-        )
-    return rows
+            found.append((-counts[0][1], position, image, counts))
+    names = [shown(name) for name in chosen["classes"]]
+    return [
+        {
+            "file": shown(image["file"]),
+            "label": names[image["label"]],
+            "predicted": [[names[label], count] for label, count in counts if label >= 0],
+            "candidates": len(given),
+            "thumbnail": _thumbnail(Path(chosen["folder"], image["file"])),
+        }
+        for _, _, image, counts in sorted(found)[:SHOWN]
+    ]
 
 
 def confusion(chosen: Mapping[str, Any], predictions: Sequence[int], name: str) -> Confusion:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from basemodel.files import printable
-from basemodel.models.catalog import ARCHITECTURES
+from basemodel.models import catalog
 from basemodel.schema import SettingsError, nearest
 
 LIBRARIES = ("timm", "torchvision")
@@ -29,7 +29,7 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that a user may start from, or the untrained twin of one.
+    """A model that a user may start from, or the untrained baseline of one.
 
     `source`: timm, torchvision, base (a model of this project) or file (weights of the user's).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
@@ -68,8 +68,8 @@ class Candidate:
         return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
     @property
-    def control(self) -> "Candidate":
-        """The untrained twin of its architecture; a twin is its own."""
+    def baseline(self) -> "Candidate":
+        """Its architecture untrained; a baseline is its own."""
         source, name = self.architecture.split(":")
         return Candidate(source, name, untrained=True)
 
@@ -125,10 +125,10 @@ def candidates(settings: Iterable[Any]) -> list[Candidate]:
     return list(found)
 
 
-def with_controls(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
-    """All candidates by their slugs, followed by the untrained twin of each architecture."""
+def with_baselines(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
+    """All candidates by their slugs, followed by the untrained baseline of each architecture."""
     trained = list(candidates)
-    return {c.slug: c for c in [*trained, *(c.control for c in trained)]}
+    return {c.slug: c for c in [*trained, *(c.baseline for c in trained)]}
 
 
 def parse(setting: Any) -> Candidate:
@@ -157,10 +157,10 @@ def parse(setting: Any) -> Candidate:
 
 def _base(setting: str, name: str) -> Candidate:
     architecture, _, task = name.partition("/")
-    if architecture not in ARCHITECTURES:
+    if architecture not in catalog.available():
         raise SettingsError(
             f"{setting!r}: this project has no architecture {architecture!r}; "
-            f"{nearest(architecture, list(ARCHITECTURES))}"
+            f"{nearest(architecture, catalog.available())}"
         )
     if not NAME.fullmatch(task):
         raise SettingsError(f"{setting!r}: write base:ARCHITECTURE/SOURCE_TASK")

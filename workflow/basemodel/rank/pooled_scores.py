@@ -1,6 +1,7 @@
 """The scores of all candidates together, and which of them to trust."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,27 +44,26 @@ def trust(
 ) -> tuple[str, str]:
     """How far a score can be believed here, and why not.
 
-    All in one order of candidates: measured, from `values`; labels: their names; architectures;
+    All in one order of candidates: measured, of `pooled_scores`; labels: names; architectures;
     untrained: whether it is a baseline. "n/a": no trained candidate has a value. "untrusted": an
     untrained network is put above a trained candidate that it may be compared with (any, or if the
     score cannot compare architectures, one of its own). "within": only candidates of one
     architecture can be compared. "trusted": none of these.
     """
     known = [i for i, each in enumerate(measured) if each["value"] is not None]
-    if not any(not untrained[i] for i in known):
-        notes = [each.get("note") for each, baseline in zip(measured, untrained, strict=True)
-                 if not baseline and each.get("note")]  # fmt: skip
-        return "n/a", notes[0] if notes else "undefined for every candidate"
+    trained, baselines = ([i for i in known if untrained[i] == kind] for kind in (False, True))
+    if not trained:
+        notes = [
+            each.get("note") for each, alone in zip(measured, untrained, strict=True) if not alone
+        ]
+        return "n/a", next(filter(None, notes), "undefined for every candidate")
     across = name == PAIR or metrics.compares_architectures(name)
     sign = 1 if larger_is_better(name) else -1
-    for baseline in (i for i in known if untrained[i]):
-        for trained in (i for i in known if not untrained[i]):
-            if not across and architectures[trained] != architectures[baseline]:
-                continue
-            better = sign * (measured[baseline]["value"] - measured[trained]["value"])
-            if better >= 0:
-                where = "above" if better > 0 else "level with"
-                return "untrusted", f"puts {labels[baseline]} {where} {labels[trained]}"
+    for baseline, rival in product(baselines, trained):
+        better = sign * (measured[baseline]["value"] - measured[rival]["value"])
+        if better >= 0 and (across or architectures[rival] == architectures[baseline]):
+            where = "above" if better > 0 else "level with"
+            return "untrusted", f"puts {labels[baseline]} {where} {labels[rival]}"
     if not across:
         return "within", "other architectures have values on another scale"
     return "trusted", ""

@@ -23,6 +23,10 @@ from basemodel.rank.scores import PREDICTORS
 from basemodel.statistics.spearman import spearman
 
 SCORING = "the log of its scores has more; leave it out"  # what to do if these fail
+COPIED = (  # from a card
+    "slug", "architecture", "parameters", "multiply_adds", "images_per_second", "licence",
+    "source_classes", "sha256", "notes",
+)  # fmt: skip
 
 
 def ranking(
@@ -43,12 +47,12 @@ def ranking(
     on.
     """
     cards = [
-        {**card, "failed": card["failed"] or of.get("failed")}
-        for card, of in zip(cards, scored, strict=True)
+        {**card, "failed": card["failed"] or of_card.get("failed")}
+        for card, of_card in zip(cards, scored, strict=True)
     ]
-    usable = [i for i, card in enumerate(cards) if not card["failed"]]
-    cards_used = [cards[i] for i in usable]
-    scored_used = [scored[i] for i in usable]
+    pairs = zip(cards, scored, strict=True)
+    used = [(card, of_card) for card, of_card in pairs if not card["failed"]]
+    cards_used, scored_used = [card for card, _ in used], [of_card for _, of_card in used]
     measured = pooled_scores([each["scores"] for each in scored_used], names)
     labels = [image["label"] for image in chosen["probe"]]
     labelled = None not in labels
@@ -95,7 +99,7 @@ def ranking(
             for name in [by, *(name for name in measured if name != by)]
         ],
         "candidates": candidates,
-        "controls": [row for row in rows if row["control"]],
+        "baselines": [row for row in rows if row["baseline"]],
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
@@ -131,57 +135,42 @@ def _row(
     known = card["imagenet_top1"] if card["imagenet_top1"] is not None else imagenet
     return {
         "name": shown(card["candidate"]),
-        "slug": card["slug"],
-        "architecture": card["architecture"],
-        "control": card["untrained"],
-        "place": None,
+        **{key: card[key] for key in COPIED},
+        "baseline": card["untrained"],
+        "rank": None,
         "group": None,
         "scores": {
             name: {key: value for key, value in one.items() if key != "note" or value}
             for name, one in scores.items()
         },
         "difference": None,
-        "parameters": card["parameters"],
-        "multiply_adds": card["multiply_adds"],
-        "images_per_second": card["images_per_second"],
         "side": card["input"][-1],
-        "licence": card["licence"],
         "imagenet": None if known is None else known / 100,
-        "source_classes": card["source_classes"],
-        "sha256": card["sha256"],
-        "notes": list(card["notes"]),
     }
 
 
 def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[RankedCandidate]:
     """The trained candidates, best first; without labels as they were given."""
     if compared is None:
-        return [row | {"place": rank} for rank, row in enumerate(rows, start=1)]
+        return [row | {"rank": rank} for rank, row in enumerate(rows, start=1)]
+    ends = {"value": compared.behind, "low": compared.behind_low, "high": compared.behind_high}
     found = []
     for rank, i in enumerate(compared.order, start=1):
-        difference = None
-        if rank > 1:
-            difference = {
-                "value": float(compared.behind[i]),
-                "low": float(compared.behind_low[i]),
-                "high": float(compared.behind_high[i]),
-            }
-        group = int(compared.group[i])
-        found.append(rows[i] | {"place": rank, "group": group, "difference": difference})
+        behind = {name: float(values[i]) for name, values in ends.items()} if rank > 1 else None
+        found.append(
+            rows[i] | {"rank": rank, "group": int(compared.group[i]), "difference": behind}
+        )
     return found
 
 
 def _score(name: str, trusted: tuple[str, str]) -> Score:
     trust, why = trusted
-    if name == PAIR:
-        label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
-    else:
-        module = metrics.load(name)
-        label, words = module.LABEL, module.NAME
-    label = {"LinearProbe": "linear probe"}.get(name, label)
+    label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
+    if name != PAIR:
+        label, words = metrics.load(name).LABEL, metrics.load(name).NAME
     return {
         "name": name,
-        "label": label,
+        "label": "linear probe" if name == "LinearProbe" else label,
         "words": words,
         "unit": "%" if name in PREDICTORS else "",
         "larger_is_better": larger_is_better(name),

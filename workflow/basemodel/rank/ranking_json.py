@@ -25,7 +25,7 @@ class Measured(TypedDict):
 
 
 class RankedCandidate(TypedDict):
-    """A model, trained or an untrained baseline (control).
+    """A model, trained or an untrained baseline.
 
     Without labels there are neither group nor difference.
     """
@@ -33,8 +33,8 @@ class RankedCandidate(TypedDict):
     name: str
     slug: str
     architecture: str
-    control: bool
-    place: int | None  # from 1; None of an untrained baseline
+    baseline: bool
+    rank: int | None  # from 1; None of an untrained baseline
     group: int | None  # 1: not significantly different from the leader
     scores: dict[str, Measured]
     difference: Interval | None  # leader minus this one; intervals are simultaneous
@@ -142,7 +142,7 @@ class Ranking(TypedDict):
     by: str | None  # the name of the score that orders the candidates
     scores: list[Score]
     candidates: list[RankedCandidate]  # best first
-    controls: list[RankedCandidate]  # untrained baselines
+    baselines: list[RankedCandidate]  # untrained
     failures: list[Failure]
     static_order: StaticOrder
     agreement: Agreement

@@ -4,6 +4,7 @@ It is trained on the images that the candidates were compared on, and tested on 
 held out.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -31,7 +32,7 @@ def tune(
     models: str | Path,
     settings: dict[str, Any],
     seed: int,
-    allocated: tuple[str, int, int] = ("cpu", 0, 100),
+    allocated: tuple[str, Mapping[str, int]] = ("cpu", {}),
 ) -> dict[str, Any]:
     """Fine-tune a candidate on the probe's images and test it on the held-out ones.
 

@@ -34,51 +34,46 @@ def conclusions(
         "In brackets are 95 % intervals: other source tasks and other targets might have been "
         "taken; the architectures are fixed. Each interval stands alone: of many that are compared "
         "with 0, one in twenty misses. Regret is the accuracy lost by taking a metric's first "
-        "choice, in percentage points.",
+        "choice, in percentage points. Within kinds is rho among base models of one kind of source "
+        "task (such as a tenth of all classes), averaged over kinds.",
         WIDTH,
     )
     for scope in SCOPES:
         if scope in set(mean_rho["scope"]):
             yield ""
-            yield from _scope(scope, mean_rho, differences, mean_regret, ceiling, paper)
+            yield f"{OVER[scope]}:"
+            pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
+            compared = [t[t["scope"] == scope] for t in (mean_rho, differences, mean_regret)]
+            yield from _scope(*compared, ceiling[pooled], paper)
     yield ""
     yield from _pair(optimism)
 
 
 def _scope(
-    scope: str,
     mean_rho: pd.DataFrame,
     differences: pd.DataFrame,
     mean_regret: pd.DataFrame,
     ceiling: pd.DataFrame,
     paper: Collection[str],
 ) -> Iterator[str]:
-    table = mean_rho[mean_rho["scope"] == scope].sort_values(
-        "mean_rho", ascending=False, kind="stable"
-    )
-    lost = mean_regret[mean_regret["scope"] == scope].set_index("metric")
-    yield f"{OVER[scope]}:"
+    table = mean_rho.sort_values("mean_rho", ascending=False, kind="stable")
+    lost = mean_regret.set_index("metric")
     yield f"{'metric':18}{'rho':24}{'within kinds':24}{'stability':>10}   regret"
     for row in table.itertuples():
-        regret = lost.loc[row.metric]
         yield (
             f"{row.metric:18}{_interval(row.mean_rho, row.low, row.high):24}"
             f"{_interval(row.mean_within, row.within_low, row.within_high):24}"
-            f"{_number(row.stability):>10}   {_points(regret)}"
+            f"{_number(row.stability):>10}   {_points(lost.loc[row.metric])}"
         )
     yield f"{'random choice':76}   {_points(lost.loc[RANDOM])}"
-    pooled = (ceiling["architecture"] == ALL) == (scope == SEVERAL)
-    cells = ceiling[pooled]
-    yield (
-        f"{'ceiling':18}{_number(cells['ceiling'].mean()):24}"
-        f"{_number(cells['ceiling_within'].mean()):24}"
-    )
+    means = ceiling[["ceiling", "ceiling_within"]].mean()
+    yield f"{'ceiling':18}{_number(means['ceiling']):24}{_number(means['ceiling_within']):24}"
     yield ""
     defined = table[table["mean_rho"].notna()]
     if defined.empty:
         yield "No metric has a defined mean rho."
         return
-    yield from wrap(_best(defined, differences[differences["scope"] == scope], paper), WIDTH)
+    yield from wrap(_best(defined, differences, paper), WIDTH)
 
 
 def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]) -> str:
@@ -94,7 +89,7 @@ def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]
     if beaten:
         text += f"It beats {', '.join(beaten)}. "
     if open_:
-        text += f"It cannot be told apart from {', '.join(open_)}. "
+        text += f"It is not significantly different from {', '.join(open_)}. "
     static = [m for m in table["metric"] if family(m, paper) == STATIC]
     if static and static[0] != best:
         text += f"The best static baseline is {static[0]}."

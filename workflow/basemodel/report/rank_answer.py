@@ -6,7 +6,7 @@ A twentieth line is left to the caller, who knows where the page is.
 import unicodedata
 from textwrap import wrap
 
-from basemodel.rank.ranking_json import Failure, RankedCandidate, Ranking, Score
+from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
@@ -29,8 +29,9 @@ def terminal(ranking: Ranking) -> str:
     head = [
         *_clipped(f"{ranking['name']}: {words.size_of_probe(ranking)}", 1),
         *_clipped(" ".join(words.sentences(ranking)), 5),
-        *_clipped(words.COVERAGE, 2) * _has_intervals(ranking),
     ]
+    if ranking["labelled"] and len(candidates) > 1:
+        head += _clipped(words.COVERAGE, 2)
     least = min(len(candidates), ROWS) + 2
     for room in FAILURE:  # reasons are whole, if there is room
         tail = _tail(ranking, room)
@@ -38,10 +39,6 @@ def terminal(ranking: Ranking) -> str:
             break
     rows = _table(ranking, LINES - len(head) - len(tail))
     return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
-
-
-def _has_intervals(ranking: Ranking) -> bool:
-    return ranking["labelled"] and len(ranking["candidates"]) > 1
 
 
 def _table(ranking: Ranking, room: int) -> list[str]:
@@ -77,9 +74,9 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
 
 
 def _columns(cells: list[str]) -> str:
-    place, name, score, parameters, multiply_adds, speed, licence = map(_printable, cells)
+    rank, name, score, parameters, multiply_adds, speed, licence = map(_printable, cells)
     return (
-        f"{place:>3} {_fitted(_shortened(name, NAME), NAME)} {_fitted(score, SCORE)}"
+        f"{rank:>3} {_fitted(_shortened(name, NAME), NAME)} {_fitted(score, SCORE)}"
         f"{parameters:>8}{multiply_adds:>10}{speed:>9} {_cut(licence, LICENCE)}"
     )
 
@@ -94,17 +91,14 @@ def _tail(ranking: Ranking, room: int) -> list[str]:
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
-    lines += [line for each in shown for line in _clipped(_failure(each), room)]
+    for each in shown:
+        lines += _clipped(f"Failed: {each['name']}: {each['reason']}: {each['remedy']}", room)
     if len(failures) > len(shown):
         lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
     if problems := ranking["images"]["problems"]:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         lines += [_cut(_printable(f"Images: {problems[0]}"), WIDTH - len(more)) + more]
     return lines
-
-
-def _failure(each: Failure) -> str:
-    return f"Failed: {each['name']}: {each['reason']}: {each['remedy']}"
 
 
 def _clipped(text: str, lines: int) -> list[str]:

@@ -8,8 +8,13 @@ from basemodel.rank.ranking_json import Ranking
 def csv_rows(found: Ranking) -> list[dict[str, Any]]:
     """Rows of ranking.csv: every candidate, untrained baseline and failure, with every score."""
     rows = []
-    for candidate in [*found["candidates"], *found["controls"]]:
-        row = {key: candidate[key] for key in ("place", "group", "name", "control")}
+    for candidate in [*found["candidates"], *found["baselines"]]:
+        row = {
+            "place": candidate["rank"],
+            "group": candidate["group"],
+            "name": candidate["name"],
+            "control": candidate["baseline"],
+        }
         for end in ("value", "low", "high"):
             row[f"behind_{end}"] = (candidate["difference"] or {}).get(end)
         for name, score in candidate["scores"].items():

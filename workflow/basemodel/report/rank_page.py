@@ -53,7 +53,7 @@ def page(ranking: Ranking) -> str:
         differences=_differences(ranking, by),
         agreement=_agreement(ranking),
         static=_static(ranking),
-        trust=[{**score, "verdict": TRUST[score["trust"]]} for score in ranking["scores"]],
+        trust=TRUST,
         hard=_hard(ranking),
         confusion=_confusion(ranking),
     )
@@ -89,20 +89,22 @@ def _scatters(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
         "multiply_adds": "multiply-adds for one image",
         "images_per_second": "images per second, measured",
     }
-    drawn = []
-    for field, title in axes.items():
-        scatter = by and plots.scatter(ranking["candidates"], by, field)
-        if scatter:
-            drawn.append({"title": title, **scatter})
-    return drawn
+    names, found = plots.short_names(ranking["candidates"]), []
+    for cost, title in axes.items():
+        drawn = plots.drawable(ranking["candidates"], by, cost) if by else []
+        if len(drawn) > 1:
+            figure = plots.scatter(drawn, by, cost, names)
+            missing = len(ranking["candidates"]) - len(drawn)
+            found.append({"title": title, "svg": plots.svg(figure, drawn), "missing": missing})
+    return found
 
 
 def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
     """How far each candidate is behind the leader, and its small interval."""
-    behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
     if not by:
         return []
-    scale = plots.bar_scale([each["difference"] for each in behind], zero=True)
+    behind = [each for each in ranking["candidates"][1:] if each.get("difference")]
+    scale = plots.bar_scale([each["difference"] for each in behind], 0)
     return [
         {
             "name": each["name"],
@@ -120,23 +122,18 @@ def _agreement(ranking: Ranking) -> dict[str, Any] | None:
     if len(ranking["candidates"]) < 3 or not names:
         return None
     labels = [(words.score_named(ranking, name) or {"label": name})["label"] for name in names]
-    return {
-        "labels": labels,
-        "rows": [
+    rows = [
+        [
             {
-                "label": label,
-                "cells": [
-                    {
-                        "text": "–" if value is None else words.decimal(value, 2),
-                        "strength": round(60 * abs(value or 0)),
-                        "sign": "minus" if (value or 0) < 0 else "plus",
-                    }
-                    for value in row
-                ],
+                "text": "–" if value is None else words.decimal(value, 2),
+                "strength": round(60 * abs(value or 0)),
+                "sign": "minus" if (value or 0) < 0 else "plus",
             }
-            for label, row in zip(labels, rho, strict=True)
-        ],
-    }
+            for value in row
+        ]
+        for row in rho
+    ]
+    return {"labels": labels, "rows": list(zip(labels, rows, strict=True))}
 
 
 def _static(ranking: Ranking) -> dict[str, Any] | None:
@@ -155,16 +152,12 @@ def _static(ranking: Ranking) -> dict[str, Any] | None:
 
 
 def _hard(ranking: Ranking) -> list[dict[str, Any]]:
-    return [
-        {
-            **image,
-            "thumbnail": image["thumbnail"]
-            if PICTURE.fullmatch(image.get("thumbnail") or "")
-            else None,
-            "predicted": words.listed([f"{label} ({n})" for label, n in image["predicted"]]),
-        }
-        for image in ranking.get("hard_images") or []
-    ]
+    found = []
+    for image in ranking.get("hard_images") or []:
+        picture = image["thumbnail"] if PICTURE.fullmatch(image["thumbnail"]) else None
+        predicted = words.listed([f"{label} ({n})" for label, n in image["predicted"]])
+        found.append({**image, "thumbnail": picture, "predicted": predicted})
+    return found
 
 
 def _confusion(ranking: Ranking) -> dict[str, Any] | None:
@@ -175,18 +168,14 @@ def _confusion(ranking: Ranking) -> dict[str, Any] | None:
     classes, counts = confusion["classes"], confusion["counts"]
     totals = [sum(row) for row in counts]
     mistakes = sorted(
-        (
-            (n, true, predicted)
-            for true, row in enumerate(counts)
-            for predicted, n in enumerate(row)
-            if n and true != predicted
-        ),
-        key=lambda mistake: (-mistake[0], mistake[1:]),
+        (-n, true, predicted)
+        for true, row in enumerate(counts)
+        for predicted, n in enumerate(row)
+        if n and true != predicted
     )
     rows = [
         {
             "label": label,
-            "total": total,
             "cells": [
                 {"n": n, "strength": round(60 * n / max(total, 1)), "right": i == j}
                 for j, n in enumerate(row)
@@ -199,7 +188,7 @@ def _confusion(ranking: Ranking) -> dict[str, Any] | None:
         "classes": classes,
         "rows": rows if len(classes) <= MATRIX else [],
         "mistakes": [
-            {"true": classes[t], "predicted": classes[p], "n": n, "total": totals[t]}
+            {"true": classes[t], "predicted": classes[p], "n": -n, "total": totals[t]}
             for n, t, p in mistakes[:MISTAKES]
         ],
         "left_out": max(len(mistakes) - MISTAKES, 0),

@@ -1,220 +1,180 @@
-"""Where things go in the drawings of the ranking's page; the template draws them as SVG.
+"""The drawings of the ranking's page: scores against costs, and the small intervals of tables."""
 
-Lengths are in units of the drawings' view boxes. Positions are rounded to a tenth, so that equal
-rankings give equal bytes.
-"""
-
-import math
+import io
+import re
+import warnings
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox
+
+from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Score
 from basemodel.report import rank_words as words
 
-WIDTH, HEIGHT = 360, 280
-LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 38
-BAR = 110  # the width of the small interval of a table's cell
-LETTER, LINE = 6.4, 12  # the average width and the height of a label's letter
+WIDTH, HEIGHT = 360, 280  # points, of which the page makes its own units
+SCREEN = {
+    "font.size": 10,
+    "font.sans-serif": ["DejaVu Sans"],  # as wide as the page's fonts, or wider
+    "figure.dpi": 72,  # pixels are points
+    "text.parse_math": False,  # names are literal
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "basemodel",  # otherwise the ids are random
+}
+# Stand for the page's colours, which differ in the dark; text gets its colour from the page.
+COLOURS = {"first": "#010000", "other": "#020000", "line": "#030000"}
+NO_METADATA = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+# For letters that matplotlib's font lacks: the reader's browser has others.
+no_glyph_warnings = partial(warnings.catch_warnings, action="ignore")
 LABEL = 26  # letters
 MARK = 5  # half the side of a point with some air
+# Where a label may go: its distance from the point, and which of its sides this is.
+BESIDE = [(x, y, side) for y in (0, -6, 6, -11, 11) for x, side in ((7, "left"), (-7, "right"))]
+POSITIONS = [*BESIDE, (0, -12, "center"), (0, 12, "center")]
+BAR = 110  # the width of a small interval
+
+
+def drawable(
+    candidates: Sequence[RankedCandidate], score: Score, cost: str
+) -> list[RankedCandidate]:
+    """The candidates that have both a score and a cost (a field)."""
+    return [each for each in candidates if each[cost] and _measured(each, score) is not None]
 
 
 def scatter(
-    candidates: list[dict[str, Any]], score: dict[str, Any], field: str
-) -> dict[str, Any] | None:
-    """The points of the score (upward) against `field` (logarithmic), with labels that fit.
+    candidates: Sequence[RankedCandidate], score: Score, cost: str, labels: Mapping[str, str]
+) -> Figure:
+    """The score with its interval (upward) against the cost (logarithmic).
 
-    A point: x, y, low and high (of its interval, or None), candidate, group, label or None, with
-    the label's place. None if fewer than two candidates have both values.
+    candidates: those that `drawable` finds, best first; labels: by slug. Where a label would cover
+    a point or another label, the rank takes its place, or nothing. Those that are not significantly
+    different from the leader are dots, the others squares.
     """
-    drawn = [
-        (place, each, float(each[field]), each["scores"][score["name"]])
-        for place, each in enumerate(candidates, 1)
-        if (each[field] or 0) > 0
-        and (each["scores"].get(score["name"]) or {}).get("value") is not None
-    ]
-    if len(drawn) < 2:
-        return None
-    across = _log_scale([x for _, _, x, _ in drawn])
-    seen = [m.get(key) for *_, m in drawn for key in ("value", "low", "high")]
-    upward = _linear_scale([value for value in seen if value is not None])
-    points = [
-        {
-            "candidate": each,
-            "x": across(x),
-            "y": upward(m["value"]),
-            "low": None if m.get("low") is None else upward(m["low"]),
-            "high": None if m.get("high") is None else upward(m["high"]),
-            "place": place,
-            "first": each.get("group") == 1 or (each.get("group") is None and place == 1),
-        }
-        for place, each, x, m in drawn
-    ]
-    _label(points, short_names(candidates))
-    return {
-        "points": points,
-        "x_ticks": _apart([{"at": across(x), "text": words.magnitude(x)} for x in across.ticks]),
-        "y_ticks": [
-            {"at": upward(y), "text": words.amount(score, y, unit=False)} for y in upward.ticks
-        ],
-        "missing": len(candidates) - len(drawn),
-    }
+    with mpl.rc_context(SCREEN):
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
+        FigureCanvasAgg(figure)  # measures text
+        panel = figure.subplots()
+        for each in candidates:
+            x, measured = each[cost], each["scores"][score["name"]]
+            first = (each.get("group") or each["rank"]) == 1
+            colour = COLOURS["first" if first else "other"]
+            marker, size = ("o", 9) if first else ("s", 7)
+            if measured.get("low") is not None:
+                panel.vlines(x, measured["low"], measured["high"], colour, alpha=0.6)
+            look = {"color": colour, "markersize": size, "markeredgewidth": 0}
+            panel.plot(x, measured["value"], marker, **look, gid=f"rank{each['rank']}")
+        _axes(panel, [each[cost] for each in candidates], score)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # labels move nothing
+        _label(panel, [(each, each[cost], _measured(each, score)) for each in candidates], labels)
+    return figure
 
 
-class _Scale:
-    """From values to positions on a drawing."""
+def svg(figure: Figure, candidates: Sequence[RankedCandidate]) -> Markup:
+    """What is within the <svg> of a scatter, with the names of `candidates` to hover over."""
+    file = io.StringIO()
+    with mpl.rc_context(SCREEN), no_glyph_warnings():
+        figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
+    text = re.sub(r"\A.*?<svg[^>]*>|</svg>\s*\Z", "", file.getvalue(), flags=re.DOTALL)
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # would be the whole page's
+    for each in candidates:
+        title = f"<g><title>{each['rank']}. {escape(each['name'])}</title>"
+        text = text.replace(f'<g id="rank{each["rank"]}">', title)
+    text = re.sub(r'<g id="[\w.]+"', "<g", text)  # ids would recur in the next drawing
+    for name, colour in COLOURS.items():
+        text = text.replace(f": {colour}", f": var(--{name})")
+    return Markup(text)
 
-    def __init__(self, low: float, high: float, start: float, end: float, log: bool) -> None:
-        self.turn = math.log10 if log else float
-        self.low, self.high = self.turn(low), self.turn(high)
-        self.start, self.end = start, end
-        self.ticks = [
-            tick for tick in (_log_ticks if log else _ticks)(low, high) if low <= tick <= high
-        ]
 
-    def __call__(self, value: float) -> float:
-        share = (self.turn(value) - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
+def _measured(each: RankedCandidate, score: Score) -> float | None:
+    return (each["scores"].get(score["name"]) or {}).get("value")
 
 
-def _log_scale(values: list[float]) -> _Scale:
-    low, high = min(values), max(values)
+def _axes(panel: Axes, costs: Sequence[float], score: Score) -> None:
+    low, high = min(costs), max(costs)
     air = max((high / low) ** 0.08, 1.15)
-    return _Scale(low / air, high * air, LEFT, WIDTH - RIGHT, log=True)
-
-
-def _linear_scale(values: list[float]) -> _Scale:
-    low, high = min(values), max(values)
-    air = 0.06 * (high - low) or max(abs(high) * 0.1, 0.01)
-    return _Scale(low - air, high + air, HEIGHT - BOTTOM, TOP, log=False)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Four to eight round values."""
-    step = 10 ** math.floor(math.log10((high - low) / 4))
-    step *= next(m for m in (5, 2, 1) if m == 1 or (high - low) / (m * step) >= 4)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [round(i * step, 12) for i in range(first, last + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Round values; 1, 2 and 5 times powers of ten, or powers alone, where the range is wide."""
-    if high / low < 6:
-        return _ticks(low, high)
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    panel.set_xscale("log")
+    panel.set_xlim(low / air, high * air)
     heads = (1, 2, 5) if high / low < 1000 else (1,)
-    return [head * 10**exponent for exponent in exponents for head in heads]
+    panel.xaxis.set_major_locator(
+        MaxNLocator(4, steps=[1, 2, 5, 10]) if high / low < 6 else LogLocator(subs=heads)
+    )
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.magnitude(x)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.amount(score, y, unit=False)))
+    panel.tick_params(length=0)
+    panel.grid(color=COLOURS["line"], linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.spines[:].set_visible(False)
 
 
-def _apart(ticks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the ticks, from left to right, whose text does not touch the text before it."""
-    kept: list[dict[str, Any]] = []
-    for tick in ticks:
-        if not kept or (
-            tick["at"] - kept[-1]["at"]
-            > LETTER * (len(tick["text"]) + len(kept[-1]["text"])) / 2 + LETTER
-        ):
-            kept.append(tick)
-    return kept
+def _label(
+    panel: Axes, points: list[tuple[RankedCandidate, float, float]], labels: Mapping[str, str]
+) -> None:
+    """The best candidates choose first."""
+    centres = panel.transData.transform([(x, y) for _, x, y in points])
+    taken = [Bbox([centre - MARK, centre + MARK]) for centre in centres]
+    (left, bottom), (right, top) = panel.bbox.min, panel.figure.bbox.max
+    for each, *point in points:
+        tried = [(text, *at) for text in (labels[each["slug"]], each["rank"]) for at in POSITIONS]
+        for text, x, y, side in tried:
+            drawn = panel.annotate(
+                text, point, (x, y), textcoords="offset points", ha=side, va="center"
+            )
+            with no_glyph_warnings():
+                box = drawn.get_window_extent()
+            inside = left <= box.x0 and bottom <= box.y0 and box.x1 <= right and box.y1 <= top
+            if inside and not box.count_overlaps(taken):
+                taken.append(box)
+                break
+            drawn.remove()
 
 
-def short_names(candidates: list[dict[str, Any]]) -> dict[str, str]:
+def short_names(candidates: Sequence[RankedCandidate]) -> dict[str, str]:
     """A label for each slug: the architecture, with its weights or its source if it needs them.
 
     A file of weights has its own name.
     """
-    whole = {each["slug"]: each["name"] for each in candidates}
-    plain = {slug: name.partition(":")[2] or name for slug, name in whole.items()}
-    bare = {
-        each["slug"]: each["architecture"].partition(":")[2] or each["architecture"]
-        for each in candidates
-        if not each["name"].startswith("file:")
-    }
+    forms = {}
+    for each in candidates:
+        name, of_file = each["name"], each["name"].startswith("file:")
+        plain, architecture = (
+            text.partition(":")[2] or text for text in (name, each["architecture"])
+        )
+        forms[each["slug"]] = [plain if of_file else architecture, plain, name]
+    counts = [Counter(names) for names in zip(*forms.values(), strict=True)]
     labels = {}
-    for slug, name in whole.items():
-        for names in (plain | bare, plain):
-            if Counter(names.values())[names[slug]] == 1:
-                name = names[slug]
-                break
-        if len(name) > LABEL:
-            half = LABEL // 2
-            name = f"{name[: half - 1]}…{name[-half:]}"
-        labels[slug] = name
+    for slug, names in forms.items():
+        unique = [name for name, count in zip(names, counts, strict=True) if count[name] == 1]
+        label, half = [*unique, names[-1]][0], LABEL // 2
+        labels[slug] = label if len(label) <= LABEL else f"{label[: half - 1]}…{label[-half:]}"
     return labels
 
 
-def _label(points: list[dict[str, Any]], names: dict[str, str]) -> None:
-    """Give labels to points where they cover neither a point nor another label.
-
-    Where the name does not fit the place in the ranking may; the best candidates choose first.
-    """
-    taken = [(p["x"] - MARK, p["y"] - MARK, p["x"] + MARK, p["y"] + MARK) for p in points]
-    for point in points:
-        point["label"] = None
-        for text in (names[point["candidate"]["slug"]], str(point["place"])):
-            width = LETTER * len(text)
-            found = [each for each in _places(point, width) if _free(_box(*each, width), taken)]
-            if found:
-                anchor, x, top = found[0]
-                taken.append(_box(anchor, x, top, width))
-                point |= {"label": text, "anchor": anchor}
-                point |= {"label_x": round(x, 1), "label_y": round(top + LINE - 3, 1)}
-                break
+def bar_scale(measured: Iterable[Measured | Interval | None], *more: float) -> tuple[float, float]:
+    """The lowest and the highest value of small intervals that are to be comparable."""
+    ends = [each.get(key) for each in measured if each for key in ("value", "low", "high")]
+    known = [*more, *(end for end in ends if end is not None)] or [0.0, 1.0]
+    return min(known), max(known)
 
 
-def _places(point: dict[str, Any], width: float) -> list[tuple[str, float, float]]:
-    """Where a label may go: right and left of the point, then below and above it.
-
-    Each is the text's anchor, its x, and its top, so that it keeps its distance from the point
-    also where a font is narrower or wider than expected.
-    """
-    x, y = point["x"], point["y"]
-    sides = [("start", x + MARK + 2), ("end", x - MARK - 2)]
-    beside = [
-        (anchor, at, y - LINE / 2 + shift) for shift in (0, -6, 6, -11, 11) for anchor, at in sides
-    ]
-    return [*beside, ("middle", x, y + MARK + 1), ("middle", x, y - MARK - LINE - 1)]
-
-
-def _box(anchor: str, x: float, top: float, width: float) -> tuple[float, float, float, float]:
-    left = x - {"start": 0, "middle": width / 2, "end": width}[anchor]
-    return left, top, left + width, top + LINE
-
-
-def _free(box: tuple[float, ...], taken: list[tuple[float, ...]]) -> bool:
-    left, top, right, bottom = box
-    if left < LEFT or right > WIDTH or top < 0 or bottom > HEIGHT - BOTTOM:
-        return False
-    return not any(
-        left < other[2] and other[0] < right and top < other[3] and other[1] < bottom
-        for other in taken
-    )
-
-
-def bar_scale(measured: list[dict[str, Any] | None], zero: bool = False) -> tuple[float, float]:
-    """The lowest and the highest value of the small intervals that are to be comparable."""
-    values = [
-        each[key]
-        for each in measured
-        if each
-        for key in ("value", "low", "high")
-        if each.get(key) is not None
-    ]
-    values += [0.0] if zero else []
-    return (min(values), max(values)) if values else (0.0, 1.0)
-
-
-def bar(measured: dict[str, Any] | None, scale: tuple[float, float]) -> dict[str, float] | None:
-    """Positions of a small interval: its value, its ends (the value if unknown), and of zero."""
+def bar(
+    measured: Measured | Interval | None, scale: tuple[float, float]
+) -> dict[str, float | None] | None:
+    """Where a small interval has its value, its ends (the value if unknown), and zero."""
     if not measured or measured.get("value") is None:
         return None
     low, high = scale
-    span = (high - low) or 1.0
 
     def at(value: float) -> float:
-        return round(4 + (BAR - 8) * (value - low) / span, 1)
+        return round(4 + (BAR - 8) * (value - low) / ((high - low) or 1), 1)
 
-    value = measured["value"]
-    ends = {
-        key: at(value if measured.get(key) is None else measured[key]) for key in ("low", "high")
-    }
-    return {"value": at(value), **ends, "zero": at(0.0) if low <= 0 <= high else None}
+    ends = {key: measured.get(key) for key in ("value", "low", "high")}
+    found = {key: at(measured["value"] if end is None else end) for key, end in ends.items()}
+    return {**found, "zero": at(0) if low <= 0 <= high else None}

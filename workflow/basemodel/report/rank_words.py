@@ -21,14 +21,9 @@ NO_LABELS = (
 
 
 def decimal(value: float, places: int = 1) -> str:
-    """Fixed places, with a minus sign, and no minus zero."""
+    """So many decimal places, with a minus sign, and no minus zero."""
     text = f"{value:.{places}f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
-
-
-def significant(value: float) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    return f"{value:.3g}".replace("-", "−")
 
 
 def magnitude(value: float | None) -> str:
@@ -43,12 +38,12 @@ def magnitude(value: float | None) -> str:
 
 
 def amount(score: Score, value: float | None, unit: bool = True) -> str:
-    """The value of a score; fractions whose unit is "%" are given in per cent."""
+    """The value of a score; in per cent if that is its unit, else with three significant digits."""
     if value is None:
         return "n/a"
     if score["unit"] == "%":
         return decimal(100 * value) + ("\u00a0%" if unit else "")
-    return significant(value)
+    return f"{value:.3g}".replace("-", "−")
 
 
 def percent(value: float | None) -> str:
@@ -127,7 +122,10 @@ def _reached(by: Score | None, leader: RankedCandidate) -> str:
 def _tied(leader: RankedCandidate, tied: list[RankedCandidate], by: Score) -> list[str]:
     if not tied:
         return []
-    told = [_with_difference(each, by) for each in tied]
+    told = []
+    for each in tied:
+        difference = behind(by, each.get("difference"))
+        told.append(each["name"] + (f" ({difference})" if difference else ""))
     lines = [f"Not significantly different from it: {listed(told, NAMED)}."]
     sized = [each for each in [leader, *tied] if each["parameters"] is not None]
     smallest = min(sized, key=lambda each: each["parameters"], default=leader)
@@ -151,11 +149,6 @@ def _worse(worse: list[RankedCandidate], by: Score) -> list[str]:
     if others:
         line += f", and so {'is' if others == 1 else 'are'} {counted(others, 'other')}"
     return [f"{line}."]
-
-
-def _with_difference(each: RankedCandidate, by: Score) -> str:
-    difference = behind(by, each.get("difference"))
-    return each["name"] + (f" ({difference})" if difference else "")
 
 
 def _failed(ranking: Ranking) -> list[str]:

@@ -1,7 +1,8 @@
 """The outcome of an experiment as a page of text, at most 100 columns wide."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +18,20 @@ TARGET_RATIO = 3  # mean fine-tuned accuracy ≥ 3 × chance
 TARGET_SPAN = 0.10  # best minus worst fine-tuned accuracy ≥ 10 points
 
 METRICS_A_ROW = 8  # in the table of ρ, within 100 columns
+PUBLISHED = {  # as a row of the pairs
+    "first": published.FIRST,
+    "second": published.SECOND,
+    "alpha": published.ALPHA,
+    "mean_rho": published.MEAN_RHO,
+    "variance_rho": published.VARIANCE_RHO,
+    "max_rho": published.MAX_RHO,
+    "max_architecture": published.MAX_CELL[0],
+    "max_target": published.MAX_CELL[1],
+    "min_rho": published.MIN_RHO,
+    "min_architecture": published.MIN_CELL[0],
+    "min_target": published.MIN_CELL[1],
+    "cells": 24,
+}
 
 
 def summarise(
@@ -50,32 +65,23 @@ def summarise(
     bounds = f"Bounds NOT MET: {met.count(False)} of {len(met)}."
     if all(met):
         bounds = f"All {len(met)} bounds are met."
+    sections = {
+        "DO THE NETWORKS DIFFER, AND DID THEY LEARN?": [
+            *source_lines, "", *target_lines, "", bounds
+        ],
+        "SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY": _correlations(
+            correlation, titles, comparable
+        ),
+        "THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second": _best_pair(pairs, titles),
+        "WHICH METRIC TO BELIEVE, AND HOW FAR": conclusions,
+    }  # fmt: skip
+    if mixed_versions:
+        sections["MADE WITH SEVERAL VERSIONS OF PACKAGES"] = _mixed(mixed_versions)
+    lines = []
+    for number, (title, content) in enumerate(sections.items(), start=1):
+        lines += [f"{number}. {title}", "", *content, ""]
     comparison = f"Comparable with the published numbers: {'yes' if comparable else 'NO'}: {why}"
-    lines = [
-        "1. DO THE NETWORKS DIFFER, AND DID THEY LEARN?",
-        "",
-        *source_lines,
-        "",
-        *target_lines,
-        "",
-        bounds,
-        "",
-        "2. SPEARMAN'S RHO BETWEEN METRIC AND FINE-TUNED ACCURACY",
-        "",
-        *_correlations(correlation, titles, comparable),
-        "",
-        "3. THE BEST PAIR OF METRICS, (1-alpha) * first + alpha * second",
-        "",
-        *_best_pair(pairs, titles),
-        "",
-        "4. WHICH METRIC TO BELIEVE, AND HOW FAR",
-        "",
-        *conclusions,
-        "",
-        *_mixed(mixed_versions),
-        *wrap(comparison, 100),
-    ]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in [*lines, *wrap(comparison, 100)])
 
 
 def _at_least(value: float, bound: float) -> bool:
@@ -136,7 +142,7 @@ def _targets(fine_tuning: pd.DataFrame, targets: pd.DataFrame) -> tuple[list[str
 def _correlations(
     correlation: pd.DataFrame, titles: dict[str, str], comparable: bool
 ) -> Iterator[str]:
-    yield "Every metric is turned so that larger is better, as in the published Figure 2."
+    yield "Metrics of which smaller is better are negated, as in the published Figure 2."
     yield f"* marks |rho| of at least {HIGH}; a dash, a rho that is undefined."
     metrics = list(dict.fromkeys(correlation["metric"]))
     rho = correlation.set_index(["architecture", "target", "metric"])["rho"]
@@ -180,57 +186,35 @@ def _best_pair(pairs: pd.DataFrame, titles: dict[str, str]) -> Iterator[str]:
     singles = pairs[pairs["second"] == ""]
     single = singles.sort_values("mean_rho", ascending=False, kind="stable").iloc[0]
     yield f"{'':22}{'this experiment':38}published"
-    here, there = _columns(best, titles), _published()
-    for label, ours, theirs in zip(_LABELS, here, there, strict=True):
-        yield f"{label:22}{ours:38}{theirs}"
+    theirs = _pair(PUBLISHED, titles={})
+    for label, here in _pair(best, titles).items():
+        yield f"{label:22}{here:38}{theirs[label]}"
     yield ""
     yield "The variance is that of the population of cells. Pair and alpha were chosen on the cells"
     yield "that they are reported on, and so look better than they would on a new target."
     yield f"Best single metric: {single['first']}, mean rho {single['mean_rho']:.4f}"
 
 
+def _pair(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
+    """A row of the pairs in words, by what they say."""
+    ends = {
+        name: f"{row[f'{end}_rho']:.4f} {architecture_title(row[f'{end}_architecture'])}, "
+        f"{titles.get(row[f'{end}_target'], row[f'{end}_target'])[:18]}"
+        for name, end in (("maximum", "max"), ("minimum", "min"))
+    }
+    return {
+        "pair": f"{row['first']}, {row['second']}",
+        "alpha": f"{row['alpha']:g}",
+        "mean rho": f"{row['mean_rho']:.4f}",
+        "variance": f"{row['variance_rho']:.6f}",
+        **ends,
+        "cells": str(row["cells"]),
+    }
+
+
 def _mixed(versions: Sequence[str]) -> Iterator[str]:
-    if versions:
-        yield "5. MADE WITH SEVERAL VERSIONS OF PACKAGES"
-        yield ""
-        for line in versions:
-            yield from wrap(line, 100, subsequent_indent="    ")
-        yield ""
-        yield "`snakemake --cores all --forcerun $(snakemake stale)`, both with this experiment's"
-        yield "--configfile, recomputes results made with other versions than those installed."
-        yield ""
-
-
-_LABELS = ("pair", "alpha", "mean rho", "variance", "maximum", "minimum", "cells")
-
-
-def _columns(row: pd.Series, titles: dict[str, str]) -> tuple[str, ...]:
-    return (
-        f"{row['first']}, {row['second']}",
-        f"{row['alpha']:g}",
-        f"{row['mean_rho']:.4f}",
-        f"{row['variance_rho']:.6f}",
-        *(
-            f"{row[f'{end}_rho']:.4f} {architecture_title(row[f'{end}_architecture'])}, "
-            f"{titles[row[f'{end}_target']][:18]}"
-            for end in ("max", "min")
-        ),
-        str(row["cells"]),
-    )
-
-
-def _published() -> tuple[str, ...]:
-    return (
-        f"{published.FIRST}, {published.SECOND}",
-        f"{published.ALPHA}",
-        f"{published.MEAN_RHO:.4f}",
-        f"{published.VARIANCE_RHO:.6f}",
-        *(
-            f"{rho:.4f} {architecture_title(cell[0])}, {cell[1]}"
-            for rho, cell in (
-                (published.MAX_RHO, published.MAX_CELL),
-                (published.MIN_RHO, published.MIN_CELL),
-            )
-        ),
-        "24",
-    )
+    for line in versions:
+        yield from wrap(line, 100, subsequent_indent="    ")
+    yield ""
+    yield "`snakemake --cores all --forcerun $(snakemake stale)`, both with this experiment's"
+    yield "--configfile, recomputes results made with other versions than those installed."

@@ -56,15 +56,15 @@ def keep(results: str) -> None:
     write_json(_folder(results) / "state.json", {**_here(results), "newest": newest})
 
 
-def restore(results: str) -> int:
-    """Put the records of results that have moved into `.snakemake`; returns how many these were.
+def restore(results: str) -> None:
+    """Put the records of results that have moved into `.snakemake`.
 
     A record is that of a file if it names the time at which the file was written, which `mv` and
     `cp -a` keep. Files without such a record get one that says so (`unknown`).
     """
     if not Path(results).is_dir() or _here(results).items() <= _state(results).items():
-        return 0
-    kept, restored = _kept(results), 0
+        return
+    kept = _kept(results)
     for file in _files(Path(results)):
         path, time = _record_of(str(file)), _time(file)
         found = [_read(path)]
@@ -73,9 +73,7 @@ def restore(results: str) -> int:
         record = next((one for one in found if one.get("endtime") == time), UNKNOWN)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record), encoding="utf-8")
-        restored += record is not UNKNOWN
     write_json(_folder(results) / "state.json", {**_here(results), "newest": 0})
-    return restored
 
 
 def unknown(outputs: Iterable[str]) -> list[str]:

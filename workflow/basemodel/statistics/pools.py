@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ import pandas as pd
 from basemodel.metrics import depends_on_pool, sign, values_in_pool
 from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.scopes import ALL, ONE, SEVERAL, cell_names
-from basemodel.tables import require_fractions
+from basemodel.tables import read_csv, read_tables, require_fractions
 
 VALUE, HALVES = "value", ("value_even", "value_odd")
 KEYS = ["architecture", "target", "subset"]
@@ -102,6 +103,29 @@ def cells(
         policies=policies[: len(subsets)],
         accuracy=accuracy.reshape(len(names), -1),
         columns=columns,
+    )
+
+
+def read_cells(
+    fine_tuning: str | Path,
+    base_models: str | Path,
+    metrics: Sequence[str | Path],
+    names: Sequence[Sequence[str]],
+) -> Pools:
+    """`cells` of files: its two tables, and one of scripts/metric.py for each of the names.
+
+    names: all combinations of a metric, an architecture and a target, each in this order.
+    """
+    all_metrics, architectures, targets = (
+        list(dict.fromkeys(part)) for part in zip(*names, strict=True)
+    )
+    return cells(
+        read_csv(fine_tuning),
+        read_csv(base_models),
+        read_tables(names, metrics),
+        architectures,
+        targets,
+        all_metrics,
     )
 
 

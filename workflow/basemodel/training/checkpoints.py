@@ -1,14 +1,12 @@
 """The state of an unfinished training run on disk, so that a stopped job can be resumed.
 
-The file is next to the job's output but is not declared, because Snakemake deletes the declared
-outputs of a failed job. It is written whole or not at all, and read with `weights_only`: no code in
-it is run. It is tied to what the result depends on: only the same code with the same settings and
-inputs uses it.
+The file is next to the job's output, but not declared: Snakemake deletes what is when a job fails.
+It is written whole or not at all, and read with `weights_only`: no code in it is run. Only a job
+with the same code, settings and inputs uses it.
 """
 
 import hashlib
 import json
-import pickle
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -24,9 +22,6 @@ from basemodel import files
 from basemodel.compute.device import device_name
 from basemodel.models.own_weights import DIVERGED, check_finite
 
-UNUSABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
-UNUSABLE += (pickle.UnpicklingError, FloatingPointError)
-CPU_ALONE = {"device": "cpu", "precision": "float32", "torch": torch.__version__}
 History = list[dict[str, float]]  # one row per finished epoch
 
 
@@ -48,44 +43,26 @@ class PartialEpoch:
 class Checkpoint:
     """Where the state of a training run is kept, and when it is saved.
 
-    `output`: a file that the job makes; without one nothing is ever saved. `of`: what the result
-    depends on (see `job_hash`). A save is due after every `epochs` epochs, but not within `seconds`
-    of the last one, so very short jobs write nothing. Results do not depend on when it is saved.
-    `made`: what the file says of its making: device (its name), precision, torch (the version).
+    `output`: a file that the job makes. `of`: what the result depends on (`job_hash`). `seconds`:
+    it is saved after an epoch if as many have passed since the last time, so short jobs write
+    nothing. Results do not depend on when it is saved. `device`: the name of this one, for cards.
+    `folder`: for what a job keeps from each epoch until it is complete.
     """
 
-    def __init__(
-        self,
-        output: str | Path | None = None,
-        of: str = "",
-        epochs: int = 1,
-        seconds: float = 0,
-        made: Mapping[str, str] = CPU_ALONE,
-    ):
-        self._of, self._epochs, self._seconds = of, epochs, seconds
-        self._made = {key: str(value) for key, value in made.items()}  # torch has a type of its own
-        self._devices = [made["device"]]
-        self._last = time.monotonic()
-        self._path = self.folder = None
-        if output is not None:
-            output = Path(output)
-            self._path = output.with_name(f".{output.name}.checkpoint")
-            # For what a job keeps from each epoch until it is complete.
-            self.folder = output.with_name(f".{output.name}.epochs")
-
-    @property
-    def keeps(self) -> bool:
-        """Whether anything is ever saved."""
-        return self._path is not None
+    def __init__(self, output: str | Path, of: str, seconds: float = 0, device: str = "cpu"):
+        output = Path(output)
+        self.folder = output.with_name(f".{output.name}.epochs")
+        self._path = output.with_name(f".{output.name}.checkpoint")
+        self._of, self._seconds, self._last = of, seconds, time.monotonic()
+        self._device, self._devices = device, [device]
 
     def made_on(self) -> dict[str, Any]:
         """For cards: `device`, the name of this one, and `devices`, of all that have trained it."""
-        return {"device": self._made["device"], "devices": self._devices}
+        return {"device": self._device, "devices": self._devices}
 
-    def due(self, epochs: int) -> bool:
-        """Whether to save after this number of epochs."""
-        waited = time.monotonic() - self._last >= self._seconds
-        return self.keeps and epochs % self._epochs == 0 and waited
+    def due(self) -> bool:
+        """Whether to save after an epoch."""
+        return time.monotonic() - self._last >= self._seconds
 
     def save(
         self,
@@ -99,14 +76,11 @@ class Checkpoint:
 
         Raises FloatingPointError if the weights are not finite, files.DiskFull.
         """
-        if not self.keeps:
-            return
         weights = model.state_dict()
         check_finite(weights, "the state is not saved", DIVERGED)
         on_gpu = next(model.parameters()).is_cuda
         state = {
             "of": self._of,
-            **self._made,
             "devices": self._devices,
             "history": history,
             "partial": partial and vars(partial),
@@ -123,10 +97,7 @@ class Checkpoint:
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
     ) -> tuple[History, PartialEpoch | None]:
-        """Restore the saved state; return the finished epochs and the unfinished one.
-
-        If there is nothing to resume, nothing changes and the history is empty.
-        """
+        """Restore the saved state, if there is one; the finished epochs and the unfinished one."""
         state = self._read()
         if state is None:
             return [], None
@@ -135,27 +106,25 @@ class Checkpoint:
         optimizer.load_state_dict(state["optimizer"])
         generator.set_state(state["random"][0])
         torch.set_rng_state(state["random"][1])
-        if state["random_cuda"] is not None and where.type == "cuda":
+        if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"])
         # Another GPU is no reason to start anew: cards name all of them.
         self._devices = list(dict.fromkeys([*state["devices"], *self._devices]))
         history, partial = state["history"], state["partial"] and PartialEpoch(**state["partial"])
-        steps = ""
         if partial:
             partial.loss, partial.correct = partial.loss.to(where), partial.correct.to(where)
-            steps = f" and {partial.step} steps"
+        steps = f" and {partial.step} steps" if partial else ""
         print(f"resumes after {len(history)} epochs{steps}", flush=True)
         return history, partial
 
     def remove(self) -> None:
         """Remove all that was kept, once the job is complete."""
-        if self.keeps:
-            self._path.unlink(missing_ok=True)
-            files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._path.unlink(missing_ok=True)
+        files.temporary(self._path).unlink(missing_ok=True)  # of a process killed while saving
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> dict[str, Any] | None:
-        if not (self.keeps and self._path.exists()):
+        if not self._path.exists():
             return None
         try:
             state = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -163,29 +132,11 @@ class Checkpoint:
                 check_finite(state["model"], "its weights", "they are of no use")
                 return state
             print("starts anew: the checkpoint here is of other code, settings, inputs or device")
-        except UNUSABLE as error:
+        except Exception as error:  # whatever a damaged file, or that of another program, leads to
             why = str(error).partition("\n")[0].partition(". ")[0]  # not torch's advice
             print(f"starts anew: the checkpoint here cannot be read ({why})")
         self.remove()  # including what was kept from its epochs
         return None
-
-
-def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
-    """A hash of all that a job's result depends on: code and settings, inputs, torch, device.
-
-    `params` are the rule's and include its code's fingerprint. Inputs are identified by size and
-    time stamp: reading 25 GB can take longer than retraining, and the worst that a touched file
-    can do is make one job start from scratch.
-    """
-    stats = [Path(path).stat() for path in inputs]
-    facts = {
-        "params": dict(params),
-        "inputs": [(stat.st_size, stat.st_mtime_ns) for stat in stats],
-        "torch": torch.__version__,
-        "device": where.type,
-    }
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def of_job(
@@ -194,13 +145,24 @@ def of_job(
     params: Mapping[str, Any],
     runtime: Mapping[str, Any],
     where: torch.device,
-    precision: str,
 ) -> Checkpoint:
-    """The checkpoint of a job that makes `output`; inputs and params as in `job_hash`.
+    """The checkpoint of a job that makes `output`; `runtime`: the settings of that name."""
+    of, seconds = job_hash(inputs, params, where), runtime["checkpoint_seconds"]
+    return Checkpoint(output, of, seconds, device_name(where))
 
-    `runtime`: the settings of that name.
+
+def job_hash(inputs: Iterable[str], params: Mapping[str, Any], where: torch.device) -> str:
+    """A hash of all that a job's result depends on: code and settings, inputs, torch, device.
+
+    `params` are the rule's and include its code's fingerprint. Inputs are known by size and time
+    stamp: reading 25 GB can take longer than retraining, and a touched file only makes one job
+    start anew.
     """
-    made = {"device": device_name(where), "precision": precision, "torch": torch.__version__}
-    of = job_hash(inputs, dict(params.items()), where)
-    epochs, seconds = runtime["checkpoint_epochs"], runtime["checkpoint_seconds"]
-    return Checkpoint(output, of, epochs, seconds, made)
+    stats = [Path(path).stat() for path in inputs]
+    facts = {
+        "params": dict(params.items()),
+        "inputs": [(stat.st_size, stat.st_mtime_ns) for stat in stats],
+        "torch": torch.__version__,
+        "device": where.type,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -17,11 +17,16 @@ from basemodel.training.stop_signals import stop_signals
 Row = dict[str, float]
 
 
-class Interrupted(Exception):
-    """A training run was asked to stop, and its state is saved: the next attempt resumes it."""
+class Interrupted(SystemExit):
+    """A training run was asked to stop, and its state is saved: the next attempt resumes it.
 
-    # The job's exit status: a temporary failure (sysexits.h), so try again.
-    EXIT_CODE = os.EX_TEMPFAIL
+    It ends the job with the exit status of a temporary failure (sysexits.h): try again.
+    """
+
+    def __init__(self, when: str):
+        super().__init__(f"stopped {when}: saved")
+        self.code = os.EX_TEMPFAIL
+        print(self, flush=True)
 
 
 def fit(
@@ -59,10 +64,11 @@ def fit(
         # For each size of a batch by itself. Left to torch, what is compiled depends on which sizes
         # came first, and a resumed training, which begins elsewhere, would round otherwise.
         model.compile(dynamic=False)
-    checkpoint = checkpoint or Checkpoint()
-    history, partial = checkpoint.restore(model, optimizer, generator)
+    history, partial = [], None
+    if checkpoint:
+        history, partial = checkpoint.restore(model, optimizer, generator)
 
-    with stop_signals(heed=checkpoint.keeps) as stop:
+    with stop_signals(heed=checkpoint is not None) as stop:
         for epoch in range(len(history), settings["epochs"]):
             model.train()
             if partial is None:
@@ -88,17 +94,17 @@ def fit(
                 if stop.asked:
                     watch.finish()
                     checkpoint.save(model, optimizer, generator, history, partial)
-                    raise Interrupted(f"stopped in epoch {epoch + 1}: saved")
+                    raise Interrupted(f"in epoch {epoch + 1}")
             watch.finish()
             watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
             row = {"loss": partial.loss.item() / len(inputs)}
             row["accuracy"] = partial.correct.item() / len(inputs)
             partial = None
             history.append(row | after_epoch(epoch + 1, row))
-            if stop.asked or checkpoint.due(len(history)):
+            if stop.asked or (checkpoint and checkpoint.due()):
                 checkpoint.save(model, optimizer, generator, history)
             if stop.asked:
-                raise Interrupted(f"stopped after epoch {epoch + 1}: saved")
+                raise Interrupted(f"after epoch {epoch + 1}")
     return history
 
 

@@ -66,12 +66,12 @@ class Pretraining:
 
     @named_memory()
     def run(
-        self, checkpoint: Checkpoint, after_epoch: Callable[[int, Row], Row] = lambda epoch, row: {}
+        self, checkpoint: Checkpoint, after_epoch: Callable[[int, Row], Row] | None = None
     ) -> dict[str, Any]:
-        """Train the network and return its card; `checkpoint` and errors as in `loop.fit`."""
+        """Train the network and return its card; arguments and errors as in `loop.fit`."""
 
         def say(epoch: int, row: Row) -> Row:
-            more = after_epoch(epoch, row)
+            more = after_epoch(epoch, row) if after_epoch else {}
             shown = ", ".join(f"{key} {value:.4f}" for key, value in (row | more).items())
             print(f"epoch {epoch}: {shown}", flush=True)
             return more

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from basemodel.metrics import load
 from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.tables import require_fractions
@@ -35,8 +34,7 @@ def draw(
     accuracy is not a fraction.
     """
     require_fractions(accuracies, "test_accuracy", ["architecture", "epoch"], "normal training")
-    figure = Figure(figsize=(style.WIDTH, 0.9 + 2 * len(architectures)), layout="constrained")
-    panels = figure.subplots(len(architectures), 1, squeeze=False)[:, 0]
+    figure, panels, *_ = style.panels(len(architectures), columns=1, extra=0.9, row=2)
     lines: list = []
     rights = []
     for panel, architecture in zip(panels, architectures, strict=True):
@@ -92,8 +90,6 @@ def _by_epoch(table: pd.DataFrame, column: str, what: str, **which: str) -> np.n
 
 
 def _draw_metric(right: Axes, epochs: np.ndarray, values: np.ndarray, metric: str, i: int) -> list:
-    module = load(metric)
-    names = [module.NAME] if module.LABEL in module.NAME else [module.LABEL, module.NAME]
     return right.plot(
         epochs,
         values,
@@ -102,7 +98,7 @@ def _draw_metric(right: Axes, epochs: np.ndarray, values: np.ndarray, metric: st
         linestyle=LINES[i % len(LINES)],
         linewidth=1.1,
         markersize=3.6,
-        label="  ".join(names),
+        label=style.label(metric, oriented=False),
         clip_on=False,
     )
 

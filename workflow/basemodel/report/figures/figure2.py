@@ -6,9 +6,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from basemodel.metrics import load
 from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.spearman import HIGH
@@ -36,8 +34,7 @@ def draw(
     table = correlation.set_index(["architecture", "target", "metric"])
     rho = table["rho"]
     limits = None if ceiling is None else ceiling.set_index(["architecture", "target"])["ceiling"]
-    figure = Figure(figsize=(style.WIDTH, 1.1 + 1.9 * len(architectures)), layout="constrained")
-    panels = figure.subplots(len(architectures), 1, sharex=True, squeeze=False)[:, 0]
+    figure, panels, *_ = style.panels(len(architectures), 1, extra=1.1, row=1.9, sharex=True)
     groups = np.arange(len(targets))
     width = GROUP / len(metrics)
     handles, undefined = [], False
@@ -55,7 +52,7 @@ def draw(
                     hatch=style.hatch(i),
                     edgecolor="black",
                     linewidth=0.4,
-                    label=_label(metric),
+                    label=style.label(metric),
                 )
             )
             if "low" in table:
@@ -73,25 +70,18 @@ def draw(
             panel.hlines(levels[known], left, left + GROUP, color=CEILING, linewidth=1.3)
         _axes(panel, architecture_title(architecture), len(targets))
     _name_targets(panels[-1], [title for _, title in targets])
-    handles.append(Line2D([], [], color="black", linewidth=0.7, linestyle="--"))
-    labels = [_label(metric) for metric in metrics] + [f"|ρ| = {HIGH}"]
+    handles.append(style.key(color="black", linewidth=0.7, linestyle="--", label=f"|ρ| = {HIGH}"))
     if "low" in table:
-        handles.append(Line2D([], [], color="black", linewidth=0.6, marker="|", linestyle=""))
-        labels.append("95 % interval")
+        look = {"color": "black", "linewidth": 0.6, "marker": "|", "linestyle": ""}
+        handles.append(style.key(**look, label="95 % interval"))
     if limits is not None:
-        handles.append(Line2D([], [], color=CEILING, linewidth=1.3))
-        labels.append("ceiling: no metric can do better")
+        label = "ceiling: no metric can do better"
+        handles.append(style.key(color=CEILING, linewidth=1.3, label=label))
     if undefined:
-        handles.append(Line2D([], [], color="black", marker="x", markersize=3, linestyle=""))
-        labels.append("undefined")
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+        look = {"color": "black", "marker": "x", "markersize": 3, "linestyle": ""}
+        handles.append(style.key(**look, label="undefined"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     return figure
-
-
-def _label(metric: str) -> str:
-    module = load(metric)
-    minus = "" if module.LARGER_IS_BETTER else "−"
-    return f"{minus}{module.LABEL}  {module.NAME}"
 
 
 def _axes(panel, title: str, groups: int) -> None:

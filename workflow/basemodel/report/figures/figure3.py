@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from basemodel.metrics import load
@@ -53,14 +52,12 @@ def draw(
             f"are needed, at least one pair, but the array is {curves.shape}"
         )
     best = best_row(pairs)
-    rows = -(-len(table) // COLUMNS)
-    columns = min(COLUMNS, len(table))
     named = -(-len(targets) // _legend_columns(targets))
-    height = 1.1 + 1.72 * rows + LINE * max(0, named - 2)
-    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    panels = grid.ravel()
-    for panel, curve, (index, row) in zip(panels, curves, table.iterrows(), strict=False):
+    extra = 1.1 + LINE * max(0, named - 2)
+    figure, panels, left, lowest = style.panels(
+        len(table), COLUMNS, extra, row=1.72, sharex=True, sharey=True
+    )
+    for panel, curve, (index, row) in zip(panels, curves, table.iterrows(), strict=True):
         _draw_cells(panel, alphas, curve, architectures, len(targets))
         panel.plot(alphas, mean_of_defined(curve), color="black", linewidth=MEAN_WIDTH, zorder=4)
         _mark(panel, row, len(cells), is_best=best is not None and index == best.name)
@@ -69,12 +66,10 @@ def draw(
         panel.set_yticks([-1, -0.5, 0, 0.5, 1])
         panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
         panel.axhline(0, color="0.6", linewidth=0.5, zorder=0.5)
-    for panel in panels[len(table) :]:
-        panel.remove()
-    for panel in panels[max(0, len(table) - columns) : len(table)]:
+    for panel in lowest:
         panel.tick_params(labelbottom=True)  # even above a gap in the last row
         panel.set_xlabel("α")
-    for panel in grid[:, 0]:
+    for panel in left:
         panel.set_ylabel("Spearman's ρ")
     _legend(figure, architectures, targets)
     return figure
@@ -112,24 +107,15 @@ def _mark(panel, row: pd.Series, cells: int, is_best: bool) -> None:
         if row["cells"] < cells:  # ρ is undefined in the others
             note += f", {row['cells']} of {cells} curves"
         panel.plot(row["alpha"], row["mean_rho"], **MAXIMUM, zorder=5, clip_on=False)
-    panel.annotate(
-        note,
-        (0.5, 1),
-        (0, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        fontsize=7.5,
-    )
+    at = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    panel.annotate(note, (0.5, 1), (0, 4), ha="center", fontsize=7.5, **at)
 
 
 def _legend(
     figure: Figure, architectures: Sequence[str], targets: Sequence[tuple[str, str]]
 ) -> None:
     lines = [
-        Line2D(
-            [],
-            [],
+        style.key(
             color="0.2",
             linewidth=1.1,
             linestyle=architecture_line(architecture),
@@ -137,20 +123,14 @@ def _legend(
         )
         for architecture in architectures
     ]
-    lines.append(Line2D([], [], color="black", linewidth=MEAN_WIDTH, label="mean"))
-    lines.append(Line2D([], [], **MAXIMUM, label="its maximum"))
+    lines.append(style.key(color="black", linewidth=MEAN_WIDTH, label="mean"))
+    lines.append(style.key(**MAXIMUM, label="its maximum"))
     frame = {"facecolor": "none", "edgecolor": "black", "linewidth": BEST_FRAME}
     lines.append(Patch(**frame, label="best pair"))
     figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False)
     colours = [
-        Line2D(
-            [],
-            [],
-            color=style.colour(i),
-            marker=style.marker(i),
-            markersize=4,
-            linewidth=1.5,
-            label=title,
+        style.key(
+            color=style.colour(i), marker=style.marker(i), markersize=4, linewidth=1.5, label=title
         )
         for i, (_, title) in enumerate(targets)
     ]

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import offset_copy
 
@@ -40,20 +39,17 @@ def draw(accuracies: pd.DataFrame, architecture: str, targets: Sequence[tuple[st
     """
     found = cuts.by_layer(accuracies[accuracies["architecture"] == architecture])
     columns = min(COLUMNS, len(targets))
-    rows = -(-len(targets) // columns)
-    figure = Figure(figsize=(style.WIDTH, 0.9 + 1.75 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    panels = grid.ravel()
+    figure, panels, left, lowest = style.panels(
+        len(targets), columns, extra=0.9, row=1.75, sharey=True
+    )
     letters = int((style.WIDTH - 0.6) / columns / (style.LETTER * 1.25))
-    for panel, (target, title) in zip(panels, targets, strict=False):
+    for panel, (target, title) in zip(panels, targets, strict=True):
         if (architecture, target) not in found:
             raise ValueError(f"accuracies: no row for {architecture}, {target}")
         _draw_target(panel, found[architecture, target], fill(title, max(letters, 1)))
-    for panel in panels[len(targets) :]:
-        panel.remove()
-    for panel in panels[max(0, len(targets) - columns) : len(targets)]:
+    for panel in lowest:
         panel.set_xlabel("cut after layer")
-    for panel in grid[:, 0]:
+    for panel in left:
         panel.set_ylabel("accuracy (%)")
         panel.set_ylim(0, TOP)
         panel.set_yticks(range(0, 101, 20))
@@ -90,10 +86,10 @@ def _legend(figure: Figure, title: str) -> None:
     bar = {"edgecolor": "black", "linewidth": 0.4}
     handles = [
         Patch(facecolor=GOOD, **bar, label=f"within {POINT} of the best"),
-        Line2D([], [], **EARLIEST, **MARK, label="the earliest of these"),
-        Line2D([], [], color="black", linewidth=0.7, linestyle="--", label=f"best − {POINT}"),
+        style.key(**EARLIEST, **MARK, label="the earliest of these"),
+        style.key(color="black", linewidth=0.7, linestyle="--", label=f"best − {POINT}"),
         Patch(facecolor=POOR, **bar, label="worse"),
-        Line2D([], [], **BEST, **MARK, label="best"),
+        style.key(**BEST, **MARK, label="best"),
     ]
     figure.legend(
         handles=handles,

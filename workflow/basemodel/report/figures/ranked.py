@@ -1,14 +1,17 @@
 """What Figures 6 and 7 share: metrics one below the other, their families by look."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from basemodel.metrics import LATER, PAPER, STATIC, load
+from basemodel.metrics import LATER, PAPER, STATIC, family
 from basemodel.report.figures import style
+from basemodel.statistics.regret import RANDOM
+from basemodel.statistics.scopes import ONE, SCOPES, SEVERAL
 
 ROW = 0.185  # inches of height for one metric
 FEWEST = 4  # rows that there is always room for
@@ -17,36 +20,45 @@ LOOKS = {
     PAPER: (style.COLOURS[0], "o"),
     LATER: (style.COLOURS[5], "s"),
     STATIC: (style.COLOURS[7], "D"),
+    RANDOM: ("black", "X"),
 }
+TITLES = {ONE: "base models of one architecture", SEVERAL: "all base models of a target"}
 
 
-def label(metric: str) -> str:
-    """Short and long name, with a minus where smaller is better."""
-    module = load(metric)
-    minus = "" if module.LARGER_IS_BETTER else "−"
-    name = module.NAME if module.LABEL in module.NAME else f"{module.LABEL}  {module.NAME}"
-    return minus + name
+def panels(
+    table: pd.DataFrame, by: str, ascending: bool, xlabel: str, extra: float
+) -> tuple[Figure, list[tuple[str, Axes, pd.DataFrame]]]:
+    """A figure with a panel for each scope: the scope, its panel, and its rows of `table`.
 
-
-def panels(rows: int, count: int, extra: float) -> tuple[Figure, Sequence[Axes]]:
-    """A figure with `count` panels side by side, for so many rows; extra: inches of height."""
-    height = extra + ROW * max(rows, FEWEST)
+    table: columns scope, metric and `by`. Rows, by metric, are in the order of the first scope: the
+    first is on top, at 0. extra: inches of height.
+    """
+    scopes = [scope for scope in SCOPES if scope in set(table["scope"])]
+    parts = [table[table["scope"] == scope].set_index("metric") for scope in scopes]
+    metrics = parts[0].sort_values(by, ascending=ascending, kind="stable").index
+    height = extra + ROW * max(len(metrics), FEWEST)
     figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    return figure, figure.subplots(1, count, sharey=True, squeeze=False)[0]
+    axes = figure.subplots(1, len(scopes), sharey=True, squeeze=False)[0]
+    for panel, scope in zip(axes, scopes, strict=True):
+        panel.set_title(TITLES[scope], loc="left")
+        panel.set_xlabel(xlabel)
+        panel.tick_params(axis="y", length=0)
+        panel.set_axisbelow(True)
+        panel.grid(axis="y", color="0.92", linewidth=0.6)  # a faint line through each row
+    names = ["random choice" if metric == RANDOM else style.label(metric) for metric in metrics]
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.4, -0.6)
+    rows = [part.loc[metrics] for part in parts]
+    return figure, list(zip(scopes, axes, rows, strict=True))
 
 
-def name_rows(panel: Axes, labels: Sequence[str]) -> None:
-    """The first label on top."""
-    panel.set_yticks(range(len(labels)), labels)
-    panel.set_ylim(len(labels) - 0.4, -0.6)
-    mark_rows(panel)
-
-
-def mark_rows(panel: Axes) -> None:
-    """A faint line through each row."""
-    panel.tick_params(axis="y", length=0)
-    panel.set_axisbelow(True)
-    panel.grid(axis="y", color="0.92", linewidth=0.6)
+def looks(
+    metrics: Iterable[str], paper: Collection[str]
+) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:
+    """The families of metrics: name, colour and marker, and which metrics are of it, bool."""
+    families = np.array([RANDOM if m == RANDOM else family(m, paper) for m in metrics])
+    for name, look in LOOKS.items():
+        yield name, look, families == name
 
 
 def points(
@@ -68,9 +80,13 @@ def points(
     panel.plot(values, at, linestyle="", clip_on=False, **look)
 
 
-def family_handles(families: Collection[str]) -> list[Line2D]:
-    return [
-        Line2D([], [], linestyle="", color=colour, marker=marker, markersize=4, label=name)
-        for name, (colour, marker) in LOOKS.items()
-        if name in families
+def legend(
+    figure: Figure, metrics: Iterable[str], paper: Collection[str], more: Sequence[Line2D]
+) -> None:
+    """The families that there are, and `more`."""
+    handles = [
+        style.key(linestyle="", color=colour, marker=marker, markersize=4, label=name)
+        for name, (colour, marker), own in looks(metrics, paper)
+        if own.any() and name != RANDOM
     ]
+    figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3, frameon=False)

@@ -10,9 +10,12 @@ from functools import wraps
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from basemodel.files import whole
+from basemodel.metrics import load
 
 WIDTH = 7.2  # inches: the text width of A4 and letter, so that fonts do not shrink in print
 PRINT = {
@@ -51,6 +54,36 @@ def hatch(i: int) -> str:
 
 def marker(i: int) -> str:
     return MARKERS[i % len(MARKERS)]
+
+
+def label(metric: str, oriented: bool = True) -> str:
+    """Short and long name; `oriented`: with a minus where smaller is better."""
+    module = load(metric)
+    minus = "−" if oriented and not module.LARGER_IS_BETTER else ""
+    name = module.NAME if module.LABEL in module.NAME else f"{module.LABEL}  {module.NAME}"
+    return minus + name
+
+
+def key(**look) -> Line2D:
+    """An entry of a legend that looks like this."""
+    return Line2D([], [], **look)
+
+
+def panels(
+    count: int, columns: int, extra: float, row: float, **shared: bool
+) -> tuple[Figure, list[Axes], list[Axes], list[Axes]]:
+    """A figure with so many panels; all of them, those on the left, and the lowest of each column.
+
+    extra, row: inches of height, of the figure and of each row of panels.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(WIDTH, extra + row * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **shared)
+    for panel in grid.ravel()[count:]:
+        panel.remove()
+    used = list(grid.ravel()[:count])
+    return figure, used, list(grid[:, 0]), used[max(0, count - columns) :]
 
 
 def printed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
