@@ -65,7 +65,6 @@ localrules:
     cuts,
     other_cuts,
     versions,
-    rank_check,
     rank_report,
     rank_report_verified,
 

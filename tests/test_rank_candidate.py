@@ -149,13 +149,12 @@ def test_a_baseline_of_doomed_candidates_does_not_run(tmp_path, images):
     assert read_json(given["output"]["card"])["failed"] is None
 
 
-def checked(tmp_path, named, metadata=None):
+def checked(tmp_path, named):
     """Run the check; return what it says of each candidate, by its label."""
     found = candidates(named)
     params = {
         "candidates": [asdict(one) for one in found],
         "labels": labels(found),
-        "metadata": metadata and [str(metadata), "sha"],
         "rows": 0,
     }
     output = tmp_path / "checked.json"
@@ -184,28 +183,6 @@ def test_candidates_are_checked_before_any_network_runs(tmp_path, capfd):
     assert sorted(line.partition(": ")[0] for line in lines) == [
         "base:resnet18/x", "file:good (test_vit)", "torchvision:resnet17"
     ]  # fmt: skip
-
-
-def test_a_run_that_can_compare_nothing_ends_at_the_check(tmp_path):
-    file = {"file": str(tmp_path / "none.pth"), "architecture": "torchvision:resnet18"}
-    with pytest.raises(SystemExit, match="Fewer than two candidates could be used"):
-        checked(tmp_path, [file, "torchvision:resnet17"])
-    assert not (tmp_path / "checked.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"model,top5\na,1\n", "needs the columns model and top1"),
-        (b"model,top1\na,high\n", "top1 must be a percentage"),
-        (b"\x89PNG\r\n\x1a\n\xff", "is not a table"),
-        (b"", "needs the columns"),
-    ],
-)
-def test_a_malformed_table_of_accuracies_is_one_line(tmp_path, content, said):
-    (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(SystemExit, match=rf"^rank.metadata: .*table.csv: {said}"):
-        checked(tmp_path, ["torchvision:resnet17"], tmp_path / "table.csv")
 
 
 def test_timm_is_not_needed_for_other_candidates_and_told_if_it_is(tmp_path, images, monkeypatch):

@@ -185,6 +185,7 @@ def test_published_accuracies(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("\udc89PNG\n", "is not a table"),
         (None, "No such file.*`rank.metadata` names it"),
         ("", "needs the columns model and top1"),
         ("model,accuracy\na,1\n", "needs the columns model and top1"),
@@ -193,6 +194,6 @@ def test_published_accuracies(tmp_path):
 )
 def test_files_without_accuracies_are_told(tmp_path, text, said):
     if text is not None:
-        (tmp_path / "results.csv").write_text(text)
+        (tmp_path / "results.csv").write_text(text, errors="surrogateescape")
     with pytest.raises(DataError, match=said):
         metadata.read(tmp_path / "results.csv")

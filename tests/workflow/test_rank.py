@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import miniatures
+from basemodel.rank import curated
 from projects import Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
@@ -162,7 +163,7 @@ def test_a_table_of_accuracies_of_the_same_size_and_time_is_noticed(ranked):
         return would_run(project, TRAINED, "rank", rank={"metadata": str(table)} | RANK)
 
     first = jobs("model,top1\na,70.1\n")
-    assert first == {"rank_check": 1, "rank_report": 1}
+    assert first == {"rank_report": 1}
     run = project.snakemake(
         "--", "rank", overlay=overlay(project, TRAINED, rank={"metadata": str(table)} | RANK)
     )
@@ -195,6 +196,10 @@ def test_fewer_than_two_candidates_are_an_error(ranked):
         ({"images": "/nowhere"}, "config: images: there is no /nowhere; write where it is"),
         ({"candidates": [{"embeddings": "e.npy"}]}, "embeddings are rows of a table of labels"),
         ({"candidates": ["resnet18"]}, "config: candidates.0: 'resnet18' does not say where"),
+        (
+            {"rank": {"metadata": "config.yaml"}},
+            "config: rank.metadata: config.yaml: needs the col",
+        ),
         ({"rank": {"by": "LogME"}}, "config: rank.by: 'LogME' is not one of"),
     ],
 )
@@ -218,3 +223,33 @@ def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
     assert run.returncode == 1
     assert "`snakemake rank_fetch --cores 1` downloads them" in run.stdout + run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_takes_the_candidates_that_its_run_began_with(ranked, tmp_path):
+    """A cluster's node may have other weights in its cache, or none."""
+    project, _ = ranked
+    for name in ("mobilenet_v3_large", "resnet18"):
+        file = tmp_path / "login" / "hub" / "checkpoints" / curated.TORCHVISION[name]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    def planned(cache, *arguments, **more):
+        environment = project.environment() | more
+        environment |= {"HF_HOME": str(tmp_path / "none"), "HF_HUB_CACHE": str(tmp_path / "none")}
+        return subprocess.run(
+            project.command("-n", *arguments, overlay=overlay(project, [])),
+            cwd=project.folder,
+            env=environment | {"TORCH_HOME": str(tmp_path / cache)},
+            capture_output=True,
+            text=True,
+        )
+
+    run = planned("login", "--", "rank")
+    assert re.search(r"^rank_candidate +4 ", run.stdout + run.stderr, re.MULTILINE), run.stderr
+    [*_, record] = sorted(
+        (project.folder / ".snakemake" / "runs").iterdir(), key=lambda path: path.stat().st_mtime
+    )
+    folder = of(project).relative_to(project.folder) / "candidates/torchvision-resnet18"
+    target = ("--mode", "remote", "--", f"{folder}/card.json")
+    job = planned("node", *target, BASEMODEL_RUN=str(record))
+    assert job.returncode == 0, job.stdout + job.stderr

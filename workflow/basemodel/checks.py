@@ -11,8 +11,9 @@ from typing import Any
 
 from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
+from basemodel.data.listing import DataError
 from basemodel.models import catalog
-from basemodel.rank import names
+from basemodel.rank import metadata, names
 from basemodel.schema import SettingsError, nearest
 from basemodel.settings import (
     classes,
@@ -130,6 +131,11 @@ def _check_ranking(config: dict[str, Any]) -> None:
         if place is not None and not Path(place).expanduser().exists():
             where = "rank.metadata" if setting == "metadata" else setting
             raise SettingsError(f"{where}: there is no {place}; write where it is")
+    if table := config["rank"]["metadata"]:
+        try:
+            metadata.read(table)
+        except DataError as error:
+            raise SettingsError(f"rank.metadata: {error}") from None
 
 
 def _check_sizes(config: dict[str, Any]) -> None:

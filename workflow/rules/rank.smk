@@ -80,8 +80,8 @@ rule rank_images:
         "../scripts/rank_images.py"
 
 
-# First of all; it prints to the terminal. Candidates do not wait for it: if they did, each would run
-# again when one of them changes.
+# First of all; it prints to the terminal. Candidates do not wait for it: if they did, each of them
+# would run again when one changes.
 rule rank_check:
     output:
         f"{RANKED}/checked.json",

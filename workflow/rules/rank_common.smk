@@ -143,7 +143,6 @@ def check_settings(wildcards):
     return ordered(
         candidates=list(map(asdict, CANDIDATES)),
         labels=LABELS,
-        metadata=METADATA,
         rows=divided_images().length if len(NETWORKS) < len(CANDIDATES) else 0,
         weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
         failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
