@@ -30,7 +30,7 @@ def accuracy(seen, y, others, of_others):
 
 
 def worst(name, models):
-    """The largest difference in accuracy of two models of two kinds in the wrong order."""
+    """Two models of two kinds in the wrong order: how far apart in accuracy at most, and both."""
     rows = [metrics.compute(name, given) for _, given in models.values()]
     values = [row["value"] * metrics.sign(name) for row in metrics.values_in_pool(name, rows)]
     known = [(kind, found, value) for (kind, (found, _)), value in

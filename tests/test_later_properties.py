@@ -90,9 +90,10 @@ def test_features_without_information_change_little(name):
 @pytest.mark.parametrize("name", OF_EMBEDDINGS)
 def test_ranges(name):
     low, high = {
-        "ETran": (-math.inf, math.inf), "GBC": (-20, 0), "HScore": (0, 4.1), "NLEEP": (-2, 0), "PACTran": (0, math.inf),
+        "ETran": (-math.inf, math.inf), "GBC": (-20, 0), "HScore": (0, 4.1), "NLEEP": (-2, 0),
         "LinearProbe": (0, 1), "LogME": (-math.inf, math.inf), "NCTI": (0, math.inf),
-        "PARC": (-1, 1), "SFDA": (-math.inf, 0), "TransRate": (0, math.inf), "kNN": (0, 1),
+        "PACTran": (0, math.inf), "PARC": (-1, 1), "SFDA": (-math.inf, 0),
+        "TransRate": (0, math.inf), "kNN": (0, 1),
     }[name]  # fmt: skip
     for shape in [(80, 200, 5), (300, 60, 5), (80, 200, 5, False)]:
         assert low <= value(name, data(*shape)) <= high
@@ -103,7 +104,8 @@ def test_ranges(name):
 CHANCE = -math.log(4)
 OF_CONSTANTS = {  # four classes of ten images
     "ETran": 0.25, "GBC": -12, "HScore": 0, "LinearProbe": None, "LogME": None, "NCTI": math.nan,
-    "NLEEP": CHANCE, "PACTran": math.nan, "PARC": math.nan, "SFDA": CHANCE, "TransRate": 0, "kNN": 0,
+    "NLEEP": CHANCE, "PACTran": math.nan, "PARC": math.nan, "SFDA": CHANCE, "TransRate": 0,
+    "kNN": 0,
 }  # fmt: skip
 
 

@@ -107,7 +107,8 @@ def test_on_photographs_the_trained_beat_the_untrained(tmp_path):
     for name in ("LinearProbe", "kNN", "LogME", "LEEP", "NCE", "GBC", "S5", "C_5,6(0.574)"):
         trained, untrained = in_order(found, name)
         assert min(trained) > max(untrained), name
-        assert trust[name] == "trusted", name
+        across = name in ("LinearProbe", "kNN", "LogME", "GBC")
+        assert trust[name] == ("trusted" if across else "within"), name
     # The paper's distances are larger where nothing was learnt, and the page says so.
     trained, untrained = in_order(found, "S1")
     assert min(trained) < max(untrained)

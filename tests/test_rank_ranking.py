@@ -165,8 +165,10 @@ def test_trust_by_hand():
         "untrusted", "puts untrained a above trained a"
     )  # fmt: skip
     # Smaller is better
-    assert of("S5", (0.2, "a", False), (0.3, "a", True))[0] == "trusted"
+    assert of("S5", (0.2, "a", False), (0.3, "a", True), (0.1, "b", True))[0] == "within"
     assert of("S5", (0.2, "a", False), (0.1, "a", True))[0] == "untrusted"
+    # Nor is a pair of metrics of which neither compares architectures
+    assert of(PAIR, (2, "a", False), (3, "b", True))[0] == "within"
     assert of("S5", (None, "a", False), (0.1, "a", True)) == ("n/a", "none")
 
 

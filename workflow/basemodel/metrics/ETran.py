@@ -34,9 +34,9 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     class means μ_c. The paper's third term is for regression only.
 
     Where the paper is open, this is what its authors released: f are the embeddings, not logits,
-    and the share of images. Their discriminant is that of the nearest mean: the paper projects x and
-    μ onto Fisher's directions U, but their U is orthogonal, and so U Uᵀ = I. (Other than the
-    regularised discriminant of the paper, it does not call every image right when N < D.)
+    and the share of images. Their discriminant is that of the nearest mean: the paper projects x
+    and μ onto Fisher's directions U, but their U is orthogonal, and so U Uᵀ = I. (Unlike the
+    discriminant of the paper, it does not call every image right when N < D.)
 
     embeddings: float [N, D]; labels: int64 [N]. N < D changes nothing. Both terms depend on the
     scale of the embeddings, the energy on the number of features as well. A class of one image

@@ -25,16 +25,16 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     Ding et al., "PACTran: PAC-Bayesian Metrics for Estimating the Transferability of Pretrained
     Models to Classification Tasks", ECCV 2022; as in google-research/pactran_metrics (Apache 2.0).
     "linear" = min_{W,b} (1/N) Σ_i −log softmax(Wᵀ x_i + b)_{y_i} + |W|²/(2λN), of centred x;
-    value = "linear" + (KD/(2λN)) σ² log(λN h), where h is the mean, over the KD weights and with the
-    biases in the sum, of the second derivatives of N · cross-entropy + |W|²/(2λN).
+    value = "linear" + (KD/(2λN)) σ² log(λN h), where h is the mean, over the KD weights and with
+    the biases in the sum, of the second derivatives of N · cross-entropy + |W|²/(2λN).
     **Choice**: the authors take the best of six pairs of λ and σ², by the accuracy of half of the
     images over all models. That needs all models at once, so λ = 1 and σ² = 100/D here.
 
     embeddings: float [N, D]; labels: int64 [N], K classes. It depends on their scale. N < D: the
     best W is in the span of the images, so N coordinates suffice. The minimum is unique and found
     by L-BFGS to six digits. A class of one image counts like others. Constant embeddings: NaN, for
-    the bound would be among the best. One class: NaN. Raises ValueError for NaN, infinity, or labels
-    that do not fit; NotApplicable, for more than MOST_PRODUCTS.
+    the bound would be among the best. One class: NaN. Raises ValueError for NaN, infinity, or
+    labels that do not fit; NotApplicable, for more than MOST_PRODUCTS.
 
     Does not compare architectures: the second term, usually the larger one, depends on the scale
     and the number of features.
@@ -58,7 +58,7 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def _fit(x: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
     """The least penalised loss, and the probabilities at it, float64 [N, K]."""
-    from scipy import optimize  # here, because listing metrics imports them
+    from scipy import optimize  # takes longer to import than all metrics
 
     (n, rank), classes = x.shape, targets.shape[1]
 
@@ -76,5 +76,5 @@ def _fit(x: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
 
     start = np.zeros((rank + 1) * classes)
     found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B",
-                              options={"maxiter": STEPS, "ftol": 1e-10, "gtol": 1e-7})  # fmt: skip
+                              options={"maxiter": STEPS, "ftol": 1e-9, "gtol": 1e-7})  # fmt: skip
     return float(found.fun), np.exp(log_probabilities(found.x))

@@ -57,7 +57,7 @@ def trust(
             each.get("note") for each, alone in zip(measured, untrained, strict=True) if not alone
         ]
         return "n/a", next(filter(None, notes), "undefined for every candidate")
-    across = name == PAIR or metrics.compares_architectures(name)
+    across = name != PAIR and metrics.compares_architectures(name)
     sign = 1 if larger_is_better(name) else -1
     for baseline, rival in product(baselines, trained):
         better = sign * (measured[baseline]["value"] - measured[rival]["value"])
@@ -65,7 +65,7 @@ def trust(
             where = "above" if better > 0 else "level with"
             return "untrusted", f"puts {labels[baseline]} {where} {labels[rival]}"
     if not across:
-        return "within", "other architectures have values on another scale"
+        return "within", "its values do not compare architectures"
     return "trusted", ""
 
 
