@@ -83,7 +83,7 @@ def ranked(images, folder):
         scores.append(read_json(scored))
     facts = dict.fromkeys(["name", "settings", "versions", "command"])
     found = read_json(chosen)
-    return found, ranking(found, cards, scores, METRICS, "LinearProbe", {}, facts, 0)
+    return found, ranking(found, cards, scores, METRICS, "LinearProbe", "balanced", {}, facts, 0)
 
 
 def in_order(found, name):
