@@ -11,6 +11,7 @@ import pytest
 
 import miniatures
 from basemodel.rank import curated
+from basemodel.report import rank_words
 from projects import Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
@@ -52,7 +53,8 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
     printed = run.stdout + run.stderr
     found = json.loads((of(project) / "ranking.json").read_text())
     leader = found["candidates"][0]["name"]
-    assert f"Start from {leader}" in printed
+    assert rank_words.sentences(found)[0].replace("\u00a0", " ")[:60] in printed
+    assert leader in printed
     assert f"{BAD}: timm has no model 'no_such_model'" in printed
     assert len(found["candidates"]) == 3 and len(found["baselines"]) == 2
     assert [failure["name"] for failure in found["failures"]] == [BAD]
@@ -125,7 +127,7 @@ def test_embeddings_alone_and_replaced_by_others_of_the_same_size_and_time(ranke
     alone = {"images": "labels.csv"}
     run = project.snakemake("--", "rank", overlay=overlay(project, named, **alone))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Start from embeddings:mine" in run.stdout + run.stderr
+    assert "Any of the two may be the best: embeddings:mine" in run.stdout + run.stderr
     assert would_run(project, named, "rank", **alone) == {}
     file = project.folder / "e.npy"
     before = file.stat()
