@@ -234,8 +234,8 @@ def differences(maps, labels):
         print(f"{name:6} {exact:15.8g} {half:15.8g}  {abs(half - exact) / abs(exact):9.2g}")
 
 
-def made_up(n, features, classes, sources, maps=()):
-    """Inputs of every metric; of featuremaps, with `maps` as their shape."""
+def made_up(n, features, classes, sources, maps=(1, 1, 1)):
+    """Inputs of every metric; `maps`: the shape of featuremaps."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), -(-n // classes))[:n]
     given = {"labels": labels, "probabilities": np.empty((n, sources), "f4")}
