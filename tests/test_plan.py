@@ -11,7 +11,7 @@ import torch
 import yaml
 
 import jobs
-from basemodel import plan, rates, work
+from basemodel import metrics, plan, rates, work
 from basemodel.data.listing import Counts
 from basemodel.plan import Stage, stages, table
 from basemodel.rates import Rate
@@ -222,13 +222,14 @@ def test_what_a_job_takes_to_start_is_entered_or_else_measured(tmp_path, capsys)
     (tmp_path / "rates.json").write_text(json.dumps(measured))
     config["plan"]["entered"] = {"alexnet": {"train": 1e12, "forward": 1e12, "metrics": 1e-12}}
     of_job = read(config, tmp_path)
-    # 60 pre-trainings on a device, and 24 metrics on 8 targets without one
+    # 60 pre-trainings on a device, and all metrics on 8 targets without one
+    metric_jobs = 8 * len(metrics.available())
     assert of_job.device_hours["pretrain"] == pytest.approx(60 * 2.5 / 3600)
-    assert of_job.cpu_hours["metric"] == pytest.approx(24 * 8 * 0.05 / 3600)
+    assert of_job.cpu_hours["metric"] == pytest.approx(metric_jobs * 0.05 / 3600)
     config["plan"]["entered"]["job"] = 7
     of_job = read(config, tmp_path)
     assert of_job.device_hours["pretrain"] == pytest.approx(60 * 7 / 3600)
-    assert of_job.cpu_hours["metric"] == pytest.approx(24 * 8 * 7 / 3600)
+    assert of_job.cpu_hours["metric"] == pytest.approx(metric_jobs * 7 / 3600)
 
 
 def estimate(config):

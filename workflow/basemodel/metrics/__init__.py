@@ -11,7 +11,8 @@ A metric module `NAME.py` has
 It may also have
 
 * COMPARES_ARCHITECTURES: True if values of networks with other sizes or scales of featuremaps and
-  embeddings can be compared, which compute's docstring justifies. Without it, False;
+  embeddings can be compared, which tests/test_across_architectures.py decides and compute's
+  docstring explains. Without it, False;
 * STATIC: True for a baseline that knows nothing, or next to nothing, of the target. Without it,
   whether the card is all that it is computed from;
 * over_pool(terms) -> float64 [models]: the values of a metric that depend on the models compared,
