@@ -80,13 +80,15 @@ def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, scrip
     given = []
     monkeypatch.setattr(torch.cuda, "is_available", never)
     monkeypatch.setattr(isolated, "isolated", lambda *all_of_them: given.append(all_of_them) or {})
-    write_json(tmp_path / "images.json", {})
+    input = {"images": tmp_path / "images.json", "tests": tmp_path / "tests.json"}
+    for path in input.values():
+        write_json(path, {})
     candidate = asdict(parse("timm:resnet18"))
     settings = {"candidate": candidate, "dtype": "float32", "tuning": {}, "seed": 0}
     output = {name: tmp_path / name for name in ("card", "arrays", "failures")}
     with suppress(KeyError):  # of an outcome that is empty
         jobs.run(
-            script, input={"images": tmp_path / "images.json"}, params=settings, output=output,
+            script, input=input, params=settings, output=output,
             config={"results": "x"}, resources={"gpu": 1, "gpu_share": 25},
         )  # fmt: skip
     assert given[0][-1] == ("auto", {"gpu": 1, "gpu_share": 25})

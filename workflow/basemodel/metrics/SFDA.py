@@ -8,7 +8,7 @@ from basemodel.metrics._embeddings import centred, check, one_hot
 from basemodel.metrics._fisher import log_posteriors, log_posteriors_of_many
 
 LABEL = "SFDA (variant)"
-NAME = "self-challenging Fisher discriminant analysis, whatever the scale"
+NAME = "self-challenging Fisher discriminant"
 LARGER_IS_BETTER = True
 INPUTS = ("embeddings", "labels")
 COMPARES_ARCHITECTURES = False
