@@ -115,11 +115,11 @@ def test_the_leader_is_corrected_for_being_chosen():
 
 
 def test_the_best_is_rarely_ruled_out():
-    """A truly best model: at most 2.5 % by the method, here in 150 draws of 8 equal ones."""
+    """A truly best model: at most 5 % by the method, here in 150 draws of 8 equal ones."""
     out = [
         (~found(answers(*[0.7] * 8, seed=seed), seed).possible_best).mean() for seed in range(150)
     ]
-    assert np.mean(out) < 0.02
+    assert np.mean(out) < 0.03
 
 
 def test_trained_again_equal_models_are_rarely_called_different():

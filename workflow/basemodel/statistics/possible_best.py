@@ -23,7 +23,8 @@ RETRAINING = 1.75
 DRAWS = 2000  # of the largest of several deviations
 SELECTIONS = 400  # resamples in which the leader is chosen again
 BLOCK = 50  # of these at a time: 30,000 images take 12 MB
-TAIL = (1 - LEVEL) / 2
+TAIL = (1 - LEVEL) / 2  # of an interval
+RULED_OUT = 1 - LEVEL  # the probability with which a model that truly is the best is ruled out
 ENOUGH = 0.8  # probability with which `shown` is found
 NOTHING = 1e-9  # below this a standard error is rounding
 
@@ -54,7 +55,7 @@ class Compared:
     order: from best to worst (the first given, if tied). low, high: ends of the 95 % interval of
     each value alone; of the leader, order[0], allowing for its choice. leader: its value corrected
     for that choice. possible_best: false for a model that is not the best; a model that truly is
-    the best is called so with a probability of at most 2.5 %. behind, behind_low, behind_high: how
+    the best is called so with a probability of at most 5 %. behind, behind_low, behind_high: how
     far it is behind the best of the others, at least 0, with a 95 % interval. shown: the smallest
     difference from the leader that so many images show with a probability of 80 %; NaN for one
     model, or if all give the same answers.
@@ -120,7 +121,7 @@ def compare(sample: Sample, seed: object) -> Compared:
         others = np.flatnonzero(error[i] > NOTHING)  # all but those with the same answers
         if len(others):
             drawn = deviations[:, others] - deviations[:, [i]]
-            factors[i] = _quantile(drawn / np.maximum(spread[i, others], NOTHING))
+            factors[i] = _quantile(drawn / np.maximum(spread[i, others], NOTHING), RULED_OUT)
             reach = factors[i] * error[i, others] + sample.step
             behind_low[i] = max(0, (ahead[i, others] - reach).max())
             behind_high[i] = max(0, (ahead[i, others] + reach).max())
@@ -133,7 +134,7 @@ def compare(sample: Sample, seed: object) -> Compared:
     # Only models that may be the best could have been the leader as well.
     rivals = np.flatnonzero(possible & (np.sqrt(variance) > NOTHING))
     if len(rivals):
-        chosen = _quantile(deviations[:, rivals] / np.sqrt(variance[rivals]))
+        chosen = _quantile(deviations[:, rivals] / np.sqrt(variance[rivals]), TAIL)
         low[leader] = _own(sample, variance, float(stats.norm.sf(chosen)))[0][leader]
     rest = np.flatnonzero(error[leader] > NOTHING)
     shown = np.nan
@@ -153,12 +154,12 @@ def intervals(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     return _own(sample, RETRAINING * groups / max(1, groups - 1) * squares, TAIL)
 
 
-def _quantile(deviations: np.ndarray) -> float:
-    """What the largest of the standardised deviations [draws, models] exceeds in TAIL of draws."""
-    exact = float(stats.norm.ppf(1 - TAIL))  # of a single one
+def _quantile(deviations: np.ndarray, tail: float) -> float:
+    """What the largest of standardised deviations [draws, models] exceeds in `tail` of draws."""
+    exact = float(stats.norm.ppf(1 - tail))  # of a single one
     if deviations.shape[1] == 1:
         return exact
-    return max(exact, float(np.quantile(deviations.max(axis=1), 1 - TAIL)))
+    return max(exact, float(np.quantile(deviations.max(axis=1), 1 - tail)))
 
 
 def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
