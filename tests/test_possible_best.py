@@ -1,6 +1,8 @@
 """Who may be the best, and how sure that is. What simulations show at length is in
 benchmarks/intervals.py; here are the cells that a wrong formula would spoil first."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -147,3 +149,13 @@ def test_intervals_hold_their_values(images, models, seed):
     assert (
         result.low[result.order[0]] <= result.leader + 1e-9 <= result.high[result.order[0]] + 2e-9
     )
+
+
+def test_five_hundred_models_fit_into_little_memory():
+    correct = answers(*np.linspace(0.6, 0.8, 500), n=300)
+    tracemalloc.start()
+    result = found(correct)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6
+    assert 0 < result.possible_best.sum() < 500
