@@ -18,7 +18,7 @@ from basemodel.seeds import seed_of
 from basemodel.statistics.bootstrap import LEVEL
 
 # A probe that is trained again on other images multiplies the variance of its cross-validated
-# accuracy. benchmarks/intervals.py measures 0.8 to 2.0, 1.5 on average (fewest images: most).
+# accuracy by 0.8 to 1.7 in simulations (benchmarks/intervals.py, docs/intervals.md).
 RETRAINING = 1.75
 DRAWS = 2000  # of the largest of several deviations
 SELECTIONS = 400  # resamples in which the leader is chosen again
