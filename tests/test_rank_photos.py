@@ -127,7 +127,7 @@ def test_on_digits_the_page_says_which_scores_an_untrained_network_deceives(tmp_
         for trained, untrained in zip(*in_order(found, name), strict=True):
             assert trained > untrained, name
     compare = [name for name in trust if trust[name] != "within"]
-    assert {"LinearProbe", "kNN", "LogME", "LEEP", "NCE", "S1", "S5"} <= set(compare)
+    assert {"LinearProbe", "kNN", "LogME", "S1"} <= set(compare)
     for name in compare:
         trained, untrained = in_order(found, name)
         assert trust[name] == ("trusted" if min(trained) > max(untrained) else "untrusted"), name
