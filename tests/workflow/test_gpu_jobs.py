@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+import miniatures
+
 pytestmark = pytest.mark.full
 
 
@@ -46,7 +48,8 @@ def test_rules_ask_for_a_gpu_where_it_is_worth_it(fresh):
 
 def test_candidates_take_a_gpu_as_their_size_is_not_known(fresh, tmp_path):
     for label in "ab":
-        (tmp_path / "own" / label).mkdir(parents=True)
+        for number in range(2):
+            miniatures.image(tmp_path / "own" / label / f"{number}.png", ord(label), number)
     target = "results/smoke/rank/own/candidates/base-resnet18-class5-1/card.json"
     named = ["--config", f"images={tmp_path / 'own'}", "candidates=[base:resnet18/class5-1]"]
     assert with_a_gpu(asked(fresh, "{}", *named, "--", target)) == {("rank_candidate", 1, 25): 1}

@@ -18,7 +18,7 @@ def check(library: str, name: str, file: str = "", key: str = "", models: str | 
         from basemodel.models import from_torchvision
 
         from_torchvision.check(name, file, key)
-    else:
+    elif library == "base":
         from basemodel.models import from_base
 
         from_base.weights_of(name, models)
