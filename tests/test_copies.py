@@ -14,7 +14,9 @@ from basemodel.data.folders import hold_out
 from basemodel.data.listing import DataError
 from basemodel.files import read_json, write_json
 from basemodel.rank.copies import joined, near, perceptual_hash
-from basemodel.rank.images import choose, choose_tests, divide
+from basemodel.rank.division import divide
+from basemodel.rank.held_out import choose_tests
+from basemodel.rank.images import choose
 from basemodel.rank.scores import halves, predictions
 from noise import noise, picture
 

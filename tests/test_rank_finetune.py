@@ -21,7 +21,8 @@ from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.rank import tuning
-from basemodel.rank.images import choose, choose_tests
+from basemodel.rank.held_out import choose_tests
+from basemodel.rank.images import choose
 from basemodel.rank.names import parse
 from basemodel.rank.tuning import tune
 from basemodel.training import finetuning

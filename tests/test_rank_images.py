@@ -10,7 +10,8 @@ import pytest
 import jobs
 from basemodel.data.folders import state
 from basemodel.data.listing import DataError
-from basemodel.rank.images import choose, divide
+from basemodel.rank.division import divide
+from basemodel.rank.images import choose
 from noise import noise
 
 PARAMS = {"state": "", "images_per_class": 5, "near_copies": "report", "pixels": True}

@@ -290,6 +290,18 @@ def test_a_metric_that_raises_is_a_note_and_the_rest_stands(tmp_path, monkeypatc
     assert found["candidates"][1]["scores"]["LEEP"]["value"] is not None
 
 
+def test_a_metric_that_cannot_be_pooled_is_a_note(tmp_path, monkeypatch):
+    def over_pool(*_):
+        raise ValueError("no extremes")
+
+    cards, scores = experiment()
+    monkeypatch.setattr(metrics.load("NCTI"), "over_pool", over_pool)
+    found = ranked(tmp_path, cards, scores)
+    note = found["candidates"][0]["scores"]["NCTI"]["note"]
+    assert note == "it failed: ValueError: no extremes"
+    assert found["candidates"][0]["scores"]["LogME"]["value"] is not None
+
+
 def test_a_candidate_without_predictions_is_a_failure_and_the_rest_is_ranked(tmp_path):
     cards, scores = experiment()
     scores[1] = {"failed": "its images' classes cannot be predicted: ValueError: x", "seconds": 1}

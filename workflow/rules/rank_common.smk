@@ -7,7 +7,7 @@ from dataclasses import asdict
 from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.files import sha256
-from basemodel.rank import images, names, verify
+from basemodel.rank import division, names, verify
 
 RANK = config["rank"]
 RANKING = "images"
@@ -49,7 +49,7 @@ def divided_images():
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return images.divide(config["images"], pixels=bool(NETWORKS))
+        return division.divide(config["images"], pixels=bool(NETWORKS))
     except DataError as error:
         raise SystemExit(f"config: images: {error}") from None
 

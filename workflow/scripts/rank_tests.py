@@ -1,13 +1,13 @@
 """Of the images that are held out, find those to test fine-tuned candidates on.
 
 input:  images: images.json of rank_images.py
-output: json: test and problems, see rank.images.choose_tests
+output: json: test and problems, see rank.held_out.choose_tests
 """
 
 import json
 
 from basemodel.files import read_json, write_text
-from basemodel.rank.images import choose_tests
+from basemodel.rank.held_out import choose_tests
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)

@@ -5,14 +5,18 @@ Every job imports this module: ImageHash and SciPy, which take half a second, on
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from basemodel.data.splits import examples
+from basemodel.files import printable
+
 END = 4096  # bytes at the end of a file, compared before all of it
 NEAR = 4  # of 64 bits of the perceptual hash that differ at most
+NAMED = 20  # pictures whose copies are named in the problems; images.json has them all
 BLOCK = 4_000_000  # pairs of images that are compared at once: 32 MB
 
 
@@ -113,3 +117,52 @@ def _end(path: Path) -> bytes:
 def _sha256(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def unsure(equal: Iterable[Sequence[str]], labels: Mapping[str, str | int | None]) -> set[str]:
+    """The files of equal images that have different labels."""
+    return {file for of in equal if len({labels[file] for file in of}) > 1 for file in of}
+
+
+def grouped(given: Mapping[str, str], sets: Iterable[Sequence[str]]) -> dict[str, str]:
+    """Groups of files, by file, joined where a set of files has some of each.
+
+    They are called as given, or by their first file.
+    """
+    by_name = defaultdict(list)
+    for file, name in given.items():
+        by_name[name].append(file)
+    first = joined([*by_name.values(), *sets])
+    called: dict[str, str] = {}
+    for file, name in given.items():
+        called.setdefault(first[file], name)
+    return {file: called.get(one, one) for file, one in first.items()}
+
+
+def told(
+    equal: Mapping[str, Sequence[str]], unsure: set[str], tested: set[str], given: int
+) -> list[str]:
+    """How many copies there are, in a line; and then which, a line for each picture."""
+    if not equal:
+        return []
+    sure = [of for first, of in equal.items() if first not in unsure]
+    both = sum(file in tested for of in sure if of[0] not in tested for file in of)
+    what = {
+        "copies of others": sum(len(of) - 1 for of in sure),
+        "under two labels": len(unsure),
+        "in both train and test": both,
+    }
+    first, *others = [f"{number:,} {words}" for words, number in what.items() if number]
+    first = first.replace(" ", f" of {given:,} images are ", 1)
+    told = "; ".join([first, *others])
+    lines = [f"copies: {' = '.join(map(printable, of))}" for of in list(equal.values())[:NAMED]]
+    more = [f"copies of {len(equal) - NAMED:,} more in images.json"] if len(equal) > NAMED else []
+    used = "one of each is used" + (", under two labels none" if unsure else "")
+    return [f"{told}: {used}", *lines, *more]
+
+
+def told_alike(alike: Sequence[Sequence[str]], near_copies: str) -> str:
+    grouped = near_copies == "group"
+    then = "kept together" if grouped else "`rank.near_copies: group` keeps them together"
+    which = examples(" and ".join(map(printable, of[:2])) for of in alike)
+    return f"{sum(map(len, alike)):,} images look nearly like others ({which}): {then}"

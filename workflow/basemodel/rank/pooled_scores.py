@@ -1,5 +1,6 @@
 """The scores of all candidates together, and which of them to trust."""
 
+import traceback
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from basemodel import metrics
+from basemodel.models.failures import told
 from basemodel.rank.scores import NO_ZEROS
 from basemodel.statistics import published
 from basemodel.statistics.pairs import scale
@@ -24,7 +26,7 @@ def pooled_scores(
     metrics whose terms are scaled by their extremes are scaled over all of them. Intervals are
     normal, from the spread of the half-samples; None where there is no value or no half-sample.
     """
-    found = {name: _of_metric(name, [each[name] for each in scored]) for name in names}
+    found = {name: _of_metric_or_note(name, [each[name] for each in scored]) for name in names}
     if {published.FIRST, published.SECOND} <= set(names):
         found[PAIR] = _of_pair(found)
     return found
@@ -67,6 +69,18 @@ def trust(
     if not across:
         return "within", "its values do not compare architectures"
     return "trusted", ""
+
+
+def _of_metric_or_note(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A metric that cannot be scaled over the candidates is no reason to lose the others."""
+    try:
+        return _of_metric(name, each)
+    except Exception as error:
+        traceback.print_exc()
+        return [
+            {"value": None, "low": None, "high": None, "note": f"it failed: {told(error)}"}
+            for _ in each
+        ]
 
 
 def _of_metric(name: str, each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

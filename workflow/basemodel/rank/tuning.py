@@ -36,7 +36,7 @@ def tune(
 ) -> dict[str, Any]:
     """Fine-tune a candidate on the probe's images and test it on the held-out ones.
 
-    `chosen`: what rank.images.choose returns, with the test of its choose_tests; `models`: the
+    `chosen`: what rank.images.choose returns, with the test of held_out.choose_tests; `models`: the
     folder of base models. `settings`: those of training.finetune, and `initialisation` of the new
     last layer. Every image is cropped once, as the candidate crops it, without augmentation:
     classes may differ by what a flip changes. `allocated`: the arguments of `allocated_device`,
