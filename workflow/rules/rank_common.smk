@@ -7,7 +7,7 @@ from dataclasses import asdict
 from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.files import sha256
-from basemodel.rank import division, names, verify
+from basemodel.rank import division, names
 
 RANK = config["rank"]
 RANKING = "images"
@@ -126,6 +126,9 @@ def failures_of(slug):
 
 def shortlist(wildcards):
     """What rank_verify fine-tunes, by slug: known only when the ranking is. No embeddings."""
+    # Not at the top: SciPy would take every job half a second.
+    from basemodel.rank import verify
+
     found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
     if not found["labelled"] or not found["candidates"]:
         raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
