@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from basemodel.rank import curated
 from basemodel.rank.names import NAME, Candidate, candidates, labels, parse, with_baselines
 from basemodel.schema import SettingsError
+from projects import ROOT
 
 names = st.from_regex(NAME, fullmatch=True).filter(str.isascii)
 files = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(
@@ -187,13 +188,16 @@ def test_one_candidate_without_brackets_is_told():
         candidates("timm:a")
 
 
-def test_the_snakefile_needs_neither_torch_nor_timm():
-    line = """
+def test_the_snakefile_needs_neither_torch_nor_timm_nor_scipy():
+    """Every job of a cluster parses it. These are what the rules import at the top."""
+    rules = (ROOT / "workflow/rules").glob("*.smk")
+    own = re.findall(r"^from basemodel.*", "\n".join(map(Path.read_text, rules)), re.MULTILINE)
+    line = f"""
 import sys
-from basemodel.data import folders
-from basemodel.rank import curated, names
+{chr(10).join(sorted(set(own)))}
+from basemodel.rank import curated
 curated.here()
-print(sorted({"torch", "timm", "torchvision", "huggingface_hub"} & set(sys.modules)))
+print(sorted({{"torch", "timm", "torchvision", "huggingface_hub", "scipy"}} & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
