@@ -9,11 +9,10 @@ settings: network, pretrain, preprocessing, seed
 A job that was stopped is resumed (basemodel.training.checkpoints).
 """
 
-import hashlib
 from pathlib import Path
 
 from basemodel.compute.device import allocated_device
-from basemodel.files import copy, read_json, write_json
+from basemodel.files import copy, read_json, sha256, write_json
 from basemodel.models.trained import save_weights
 from basemodel.run.provenance import verify
 from basemodel.training.checkpoints import of_job
@@ -41,8 +40,7 @@ if epochs:
         # A copy: if this job is stopped now, Snakemake deletes the folder.
         path = Path(epochs, f"{epoch}.safetensors")
         copy(checkpoint.folder / path.name, path)
-        with path.open("rb") as file:
-            card["epochs"].append(hashlib.file_digest(file, "sha256").hexdigest())
+        card["epochs"].append(sha256(path))
 save_weights(training.model, output.weights)
 write_json(output.card, card)
 checkpoint.remove()

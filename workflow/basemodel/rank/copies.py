@@ -1,6 +1,6 @@
 """Which of a user's images are copies of others: of equal bytes, equal pixels, or nearly equal.
 
-Every job imports this module: ImageHash and SciPy, which take half a second, only where they serve.
+ImageHash and SciPy, which take half a second, are imported only where they serve.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from basemodel.data.splits import examples
-from basemodel.files import printable
+from basemodel.files import printable, sha256
 
 END = 4096  # bytes at the end of a file, compared before all of it
 NEAR = 4  # of 64 bits of the perceptual hash that differ at most
@@ -27,7 +27,7 @@ def equal_files(root: Path, files: Iterable[str], each: Callable = map) -> list[
     be read is like no other. `each`: what maps a function, such as a pool's.
     """
     groups = [list(dict.fromkeys(files))]
-    for fact in (_size, _end, _sha256):
+    for fact in (_size, _end, sha256):
         found = defaultdict(list)
         for number, group in enumerate(groups):
             facts = each(lambda file, fact=fact: _fact_of(root / file, fact), group)
@@ -114,12 +114,9 @@ def _end(path: Path) -> bytes:
         return hashlib.sha256(file.read()).digest()
 
 
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def unsure(equal: Iterable[Sequence[str]], labels: Mapping[str, str | int | None]) -> set[str]:
+def under_two_labels(
+    equal: Iterable[Sequence[str]], labels: Mapping[str, str | int | None]
+) -> set[str]:
     """The files of equal images that have different labels."""
     return {file for of in equal if len({labels[file] for file in of}) > 1 for file in of}
 
@@ -139,7 +136,7 @@ def grouped(given: Mapping[str, str], sets: Iterable[Sequence[str]]) -> dict[str
     return {file: called.get(one, one) for file, one in first.items()}
 
 
-def told(
+def report(
     equal: Mapping[str, Sequence[str]], unsure: set[str], tested: set[str], given: int
 ) -> list[str]:
     """How many copies there are, in a line; and then which, a line for each picture."""
@@ -161,8 +158,8 @@ def told(
     return [f"{told}: {used}", *lines, *more]
 
 
-def told_alike(alike: Sequence[Sequence[str]], near_copies: str) -> str:
-    grouped = near_copies == "group"
-    then = "kept together" if grouped else "`rank.near_copies: group` keeps them together"
+def report_alike(alike: Sequence[Sequence[str]], near_copies: str) -> str:
+    kept = near_copies == "group"
+    then = "kept together" if kept else "`rank.near_copies: group` keeps them together"
     which = examples(" and ".join(map(printable, of[:2])) for of in alike)
     return f"{sum(map(len, alike)):,} images look nearly like others ({which}): {then}"

@@ -1,12 +1,11 @@
 """What there is to know of an image before any network sees it."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from basemodel.data.decode import Undecodable, picture, shallow
-from basemodel.files import printable
+from basemodel.files import printable, sha256
 from basemodel.rank import copies
 
 
@@ -35,16 +34,14 @@ def good_ones(
 def look(path: Path) -> dict[str, Any] | str:
     """The facts of an image, or why there are none."""
     try:
-        image = picture(path)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        image, digest = picture(path), sha256(path)
     except Undecodable as error:
         return printable(str(error), 300)
     except OSError as error:
         return error.strerror or str(error)
     return {
         "bits": shallow(image),
-        "sha256": sha256,
+        "sha256": digest,
         "pixels": copies.pixels(image),
         "looks": copies.perceptual_hash(image),
         "width": image.width,

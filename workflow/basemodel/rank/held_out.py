@@ -35,7 +35,7 @@ def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
             for first, file in again:
                 equal.setdefault(first, [first]).append(file)
     labels = {row["file"]: row["label"] for row in (*chosen["probe"], *chosen["test"])}
-    unsure = copies.unsure([of for of in equal.values() if of[0] not in probe], labels)
+    unsure = copies.under_two_labels([of for of in equal.values() if of[0] not in probe], labels)
     left = [" = ".join(map(printable, of)) for of in equal.values()]
     test = [row for row in test if row["file"] not in unsure]
     if chosen["near_copies"] == "group":

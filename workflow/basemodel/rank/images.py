@@ -72,7 +72,7 @@ def choose(
         good = {name: [{"file": file} for file in files] for name, files in first.items()}
         rest = {name: len(files) - len(good[name]) for name, files in divided.train.items()}
         bad, equal = {name: [] for name in good}, {}
-    unsure = copies.unsure(equal.values(), labels)
+    unsure = copies.under_two_labels(equal.values(), labels)
     good = {name: [row for row in of if row["file"] not in unsure] for name, of in good.items()}
     rows = [row for of in good.values() for row in of]
     near = copies.near([row["looks"] for row in rows]) if pixels else []
@@ -97,7 +97,7 @@ def choose(
         held_out += len(tests)
         undecodable += len(bad[name])
         over += rest[name]
-    problems[:0] = copies.told(equal, unsure, tested, divided.given)
+    problems[:0] = copies.report(equal, unsure, tested, divided.given)
     if len(classes) < (2 if divided.labelled else 1):
         different = " different" if equal else ""
         raise DataError(f"{root}: {'; '.join(problems)}: too few{different} images")
@@ -121,7 +121,7 @@ def choose(
     }
     use["left_out"] = 2 * divided.given + most - sum(use.values())
     if alike:
-        problems.append(copies.told_alike(alike, near_copies))
+        problems.append(copies.report_alike(alike, near_copies))
     if dark := [row for row in probe if row.get("bits")]:
         problems.append(
             f"{counted(len(dark), 'image')} ({examples(printable(row['file']) for row in dark)}) "
@@ -181,7 +181,7 @@ def _leave_out(
     """Leave all copies but the first out, or all with different labels, and hold out again."""
     if not equal:
         return
-    out = {file for group in equal.values() for file in group[1:]} | copies.unsure(
+    out = {file for group in equal.values() for file in group[1:]} | copies.under_two_labels(
         equal.values(), labels
     )
     if divided.groups:

@@ -105,7 +105,7 @@ def compare(sample: Sample, seed: object) -> Compared:
             f"{groups} group of images: nothing can be compared, at least 2 are needed"
         )
     rng = np.random.default_rng(seed_of("possible_best", models, groups, seed))
-    covariance = RETRAINING * groups / (groups - 1) * influence @ influence.T
+    covariance = _unbiased(sample) * influence @ influence.T
     variance = np.diag(covariance)
     spectrum, axes = np.linalg.eigh(covariance)
     root = axes * np.sqrt(np.maximum(spectrum, 0))
@@ -149,9 +149,13 @@ def compare(sample: Sample, seed: object) -> Compared:
 
 def intervals(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the 95 % interval of each model alone, none of them chosen: float64 [models]."""
+    return _own(sample, _unbiased(sample) * (sample.influence**2).sum(axis=1), TAIL)
+
+
+def _unbiased(sample: Sample) -> float:
+    """What the products of influences are multiplied by to estimate variances and covariances."""
     groups = len(sample.weight)
-    squares = (sample.influence**2).sum(axis=1)
-    return _own(sample, RETRAINING * groups / max(1, groups - 1) * squares, TAIL)
+    return RETRAINING * groups / max(1, groups - 1)
 
 
 def _quantile(deviations: np.ndarray, tail: float) -> float:
