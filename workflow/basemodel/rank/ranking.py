@@ -44,8 +44,8 @@ def ranking(
     """Rank candidates.
 
     chosen: images.json; cards and scored: of candidates and then of their untrained baselines, in
-    one order; names: the metrics; by: the score that orders the candidates; weights: "balanced", each
-    probe image counts the same, or "natural", each class as in the folder; imagenet: top-1
+    one order; names: the metrics; by: the score that orders the candidates; weights: "balanced",
+    each probe image counts the same, or "natural", each class as in the folder; imagenet: top-1
     accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
     on.
     """

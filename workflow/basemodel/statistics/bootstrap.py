@@ -1,7 +1,8 @@
 """Resampling: how sure a ρ, an accuracy or a difference of two is; every interval's level is here.
 
 Resamples of source tasks are kept as counts: how often each takes each task. One matrix of counts
-serves all cells and metrics: differences between them are then paired. Seeds and numbers that are equal give equal resamples in every job.
+serves all cells and metrics: differences between them are then paired. Seeds and numbers that are
+equal give equal resamples in every job.
 """
 
 from collections.abc import Iterator
