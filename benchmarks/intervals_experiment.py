@@ -15,11 +15,14 @@ regret        through their source tasks, or none. A metric's quality is the sam
               or varies. The truth is the mean over all such experiments, of other targets and other
               models but this size. (The ρ of few models is on average nearer to 0 than that of
               many: 0.95 for 0.97 in kinds of 10 and 20.)
+table         the same for `snakemake compare`: mean ρ and mean τ_w in both conventions over 1, 8 and
+              10 targets of 10 models (and of 5 and 20), which share half of their variance, or
+              none, between targets; and the difference of two metrics' mean ρ.
 
 An interval without ends (NaN) counts as a miss. With S simulations a coverage of 95 % has a
 standard error of 22 / √S points: 1.1 of 400.
 
-Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean|regret ...]
+Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean|regret|table ...]
 """
 
 import argparse
@@ -31,7 +34,7 @@ import pandas as pd
 from scipy import stats
 
 from basemodel.metrics import sign
-from basemodel.statistics import comparison
+from basemodel.statistics import comparison, outside
 from basemodel.statistics.bootstrap import (
     MIN_MODELS,
     interval,
@@ -42,11 +45,12 @@ from basemodel.statistics.bootstrap import (
 )
 from basemodel.statistics.ceiling import INTERVAL_HALVES, ceiling, halves, reliability
 from basemodel.statistics.correlation import rho_of
+from basemodel.statistics.outside_table import Outside
 from basemodel.statistics.pools import Pools
-from basemodel.statistics.regret import mean_regret_table
+from basemodel.statistics.regret import mean_regret_table, weighted_tau
 from basemodel.statistics.spearman import spearman
 
-PARTS = ("rho", "ceiling", "mean", "regret")
+PARTS = ("rho", "ceiling", "mean", "regret", "table")
 RESAMPLES = 200
 TRUTHS = 2000  # experiments whose mean is the truth; a fifth for ρ, a hundredth for ceilings
 SIZES = {20: (5, 5, 5, 5), 60: (10, 20, 10, 20), 180: (10, 20, 10, 20)}
@@ -273,6 +277,54 @@ def mean_regret(simulations: int, rng: np.random.Generator, *design: object) -> 
     return found
 
 
+# A table from elsewhere ----------------------------------------------------------------------
+
+
+def mean_of_table(simulations: int, rng: np.random.Generator, *design: object) -> Found:
+    """Mean ρ, τ_w and differences of ρ from neighbours in a table; design: of `experiment`."""
+    metrics = list(QUALITIES)
+    true = defaultdict(list)
+    for _ in range(TRUTHS):
+        pools = experiment(rng, *design)
+        for metric in metrics:
+            values = pools.metrics[metric], pools.accuracy
+            taus = [weighted_tau(a, v) for v, a in zip(*values, strict=True)]
+            true["rho", metric].append(spearman(*values).mean())
+            for tau, of_tau in zip(outside.TAUS, zip(*taus, strict=True), strict=True):
+                true[tau, metric].append(np.mean(of_tau))
+    truth = {claim: np.mean(values) for claim, values in true.items()}
+    names = {(what, metric): f"{what}, r {QUALITIES[metric]}" for what, metric in truth}
+    pairs = list(zip(metrics, metrics[1:], strict=False))
+    found = {name: defaultdict(list) for name in names.values()}
+    found |= {f"r {QUALITIES[b]} less {QUALITIES[a]}": defaultdict(list) for a, b in pairs}
+    for seed in range(simulations):
+        pools = experiment(rng, *design)
+        targets, models = pools.accuracy.shape
+        table = Outside(
+            targets=[f"t{number}" for number in range(targets)],
+            models=pools.subsets,
+            families=np.array(pools.subsets),
+            accuracy=pools.accuracy,
+            runs=pools.accuracy[None],
+            metrics=pools.metrics,
+            larger_is_better=dict.fromkeys(metrics, True),
+        )
+        tables, _ = outside.compare(table, resamples=RESAMPLES, seed=seed)
+        of_rho, of_tau = (tables[t].set_index("metric") for t in ("mean_rho", "mean_regret"))
+        for (what, metric), name in names.items():
+            ends = ["low", "high"] if what == "rho" else [f"{what}_low", f"{what}_high"]
+            row = (of_rho if what == "rho" else of_tau).loc[metric, ends]
+            found[name]["now"].append((*row, truth[what, metric]))
+        differences = tables["differences"].set_index(["first", "second"])
+        for a, b in pairs:
+            swapped = (a, b) in differences.index
+            row = differences.loc[(a, b) if swapped else (b, a)]
+            ends = (-row["high"], -row["low"]) if swapped else (row["low"], row["high"])
+            claim = f"r {QUALITIES[b]} less {QUALITIES[a]}"
+            found[claim]["now"].append((*ends, truth["rho", b] - truth["rho", a]))
+    return found
+
+
 # All ----------------------------------------------------------------------------------------
 
 
@@ -302,6 +354,20 @@ def claims(simulations: int, parts: Sequence[str]) -> Iterator[tuple[str, Found]
                 rng = np.random.default_rng(list(name.encode()))
                 design = (kinds(sizes), targets, 3, share, spread, pooled)
                 yield name, of_part(simulations, rng, *design)
+    for models, targets, share, spread in table_designs() if "table" in parts else ():
+        name = f"{targets} targets, {models} models, share {share}, spread {spread}"
+        rng = np.random.default_rng(list(name.encode()))
+        design = (kinds((models,)), targets, 1, share, spread, False)
+        yield name, mean_of_table(simulations, rng, *design)
+
+
+def table_designs() -> Iterator[tuple[int, int, float, float]]:
+    """Models, targets, share and spread; the quality on one target does not vary."""
+    for models in (10, 5, 20):
+        yield models, 1, 0, 0
+        for targets in (8, 10) if models == 10 else (8,):
+            for share, spread in ((0, 0), (0, 0.4), (0.5, 0), (0.5, 0.4)):
+                yield models, targets, share, spread
 
 
 def row(found: dict[str, list[tuple[float, float, float]]], what: str) -> dict[str, float]:
