@@ -15,14 +15,15 @@ regret        through their source tasks, or none. A metric's quality is the sam
               or varies. The truth is the mean over all such experiments, of other targets and other
               models but this size. (The ρ of few models is on average nearer to 0 than that of
               many: 0.95 for 0.97 in kinds of 10 and 20.)
-table         the same for `snakemake compare`: mean ρ and mean τ_w in both conventions over 1, 8 and
-              10 targets of 10 models (and of 5 and 20), which share half of their variance, or
-              none, between targets; and the difference of two metrics' mean ρ.
+table         the same for `snakemake compare`: mean ρ, mean τ_w in both conventions, and the
+              difference of two metrics' mean ρ, over 1, 8 and 10 targets of 10 models (and of 5 and
+              20), which share half of their variance between targets, or none.
 
 An interval without ends (NaN) counts as a miss. With S simulations a coverage of 95 % has a
 standard error of 22 / √S points: 1.1 of 400.
 
-Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean|regret|table ...]
+Usage: python benchmarks/intervals_experiment.py [--simulations 400] [PART ...]
+PART: rho, ceiling, mean, regret or table; all of them if none is named.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Which metric to believe, for a table of others' scores and accuracies: incomplete, any metrics.
 
-The statistics are the experiment's. Other models and other targets might have been taken: models are
-resampled, those of one family together, and a target and metric are compared on the models that have
-both an accuracy and a score.
+The statistics are the experiment's. Other models and other targets might have been taken: models
+are resampled, those of one family together. A metric is compared on the models of a target that
+have both an accuracy and a score.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,9 +131,9 @@ def left_out_taus(
 
     accuracy, values: [targets, models], NaN in accuracy where there is no model; family: the number
     of each model's, [models]. Duplicates in a bootstrap's resample would take ranks, and so weight,
-    from other models. The jackknife has none: leaving out one of n families, the deviations from the mean
-    are multiplied by (n − 1)/√n, so that their variance is that of τ_w (Efron and Stein, Annals of
-    Statistics 9, 1981).
+    from other models. The jackknife has none: leaving out one of n families, the deviations from
+    the mean are multiplied by (n − 1)/√n, so that their variance is that of τ_w (Efron and Stein,
+    Annals of Statistics 9, 1981).
     """
     numbers = np.unique(family)
     taus = np.full((len(TAUS), len(accuracy), len(numbers)), np.nan)
@@ -152,7 +152,9 @@ def _oriented(found: Outside) -> dict[str, np.ndarray]:
     for metric, values in found.metrics.items():
         larger = found.larger_is_better.get(metric)
         if larger is None:
-            oriented |= {metric + side: sign * values for side, sign in zip(SIDES, (1, -1))}
+            oriented |= {
+                metric + side: sign * values for side, sign in zip(SIDES, (1, -1), strict=True)
+            }
         else:
             oriented[metric] = values if larger else -values
     return oriented

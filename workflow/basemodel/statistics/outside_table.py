@@ -131,7 +131,7 @@ def _plain(cell: object) -> str:
 
 
 def _named(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The columns that mean something here by their names, and whether accuracies are in percent."""
+    """The columns that are known by their names, and whether accuracies are in percent."""
     renamed, percent = {}, False
     for column in map(str, rows.columns):
         plain = re.sub(r"\W+", "_", re.sub(r"\(.*?\)|\[.*?\]|%", "", column)).strip("_").lower()
@@ -164,8 +164,8 @@ def _longer(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         raise TableError("has no column of scores beside target, model and accuracy")
     if "larger_is_better" in rows:
         raise TableError(
-            "larger_is_better is a column of long tables, which have metric and score; take it out, "
-            "and say it with --config larger_is_better='{METRIC: true}'"
+            "larger_is_better is a column of long tables, which have metric and score; take it "
+            "out, and say it with --config larger_is_better='{METRIC: true}'"
         )
     keys = [column for column in (*KEYS, *OPTIONAL) if column in rows]
     parts = [rows[keys].assign(metric=metric, score=rows[metric]) for metric in metrics]
@@ -215,14 +215,16 @@ def _fractions(
             "others have; write all in one way"
         )
     if percent and known.max() <= 1:
-        raise TableError("accuracies are said to be in percent, and none is above 1; take the % out")
+        raise TableError(
+            "accuracies are said to be in percent, and none is above 1; take the % out"
+        )
     small = (accuracy <= 1) & (accuracy > 0)
     if known.max() > 1 and small.any() and not percent:
         row, other = rows[small].iloc[0], rows[accuracy > 1].iloc[0]
         raise TableError(
             f"accuracies are mixed: {row['accuracy']} in row {_line(rows[small])}, a fraction, and "
-            f"{other['accuracy']} in row {_line(rows[accuracy > 1])}, percent; write all in one way, "
-            "or call the column `accuracy (%)` if all are percent"
+            f"{other['accuracy']} in row {_line(rows[accuracy > 1])}, percent; write all in one "
+            "way, or call the column `accuracy (%)` if all are percent"
         )
     if percent or known.max() > 1:
         notes.append("Accuracies are taken as percent.")
@@ -277,7 +279,8 @@ def _scores(
         row = different[twice].iloc[0]
         raise TableError(
             f"row {_line(different[twice])}: {metric} of {row['model']} on {row['target']} has "
-            "another score than in a row above; correct one, or number fine-tunings in a column `seed`"
+            "another score than in a row above; correct one, or number fine-tunings in a column "
+            "`seed`"
         )
     table = part.groupby(["target", "model"])["score"].mean().unstack()
     return table.reindex(index=targets, columns=models).to_numpy(np.float64)
@@ -290,13 +293,13 @@ def _families(rows: pd.DataFrame, models: list[str]) -> np.ndarray:
     families = {}
     for line, model, family in zip(rows.index, rows["model"], rows["family"], strict=True):
         if family and families.setdefault(model, family) != family:
-            raise TableError(f"row {line}: {model} is of two families, {families[model]} and {family}")
+            raise TableError(
+                f"row {line}: {model} is of two families, {families[model]} and {family}"
+            )
     return np.array([families.get(model, f"{model} alone") for model in models])
 
 
-def _directions(
-    rows: pd.DataFrame, given: bool | Mapping[str, bool] | None
-) -> dict[str, bool]:
+def _directions(rows: pd.DataFrame, given: bool | Mapping[str, bool] | None) -> dict[str, bool]:
     """Whether larger is better, of the metrics of which the table or the setting says it."""
     metrics = list(dict.fromkeys(rows["metric"]))
     found = {}
@@ -313,14 +316,20 @@ def _directions(
                 raise TableError(f"row {line}: larger_is_better is true and false for {metric}")
     if given is None:
         return found
-    named = given if isinstance(given, Mapping) else dict.fromkeys(set(metrics) - set(found), given)
+    named = (
+        given
+        if isinstance(given, Mapping)
+        else dict.fromkeys([m for m in metrics if m not in found], given)
+    )
     for metric, truth in named.items():
         if metric not in metrics:
             raise TableError(
                 f"has no metric {metric}, which larger_is_better names; it has {', '.join(metrics)}"
             )
         if found.setdefault(metric, truth) != truth:
-            raise TableError(f"larger_is_better is {not truth} for {metric}, {truth} in the settings")
+            raise TableError(
+                f"larger_is_better is {not truth} for {metric}, {truth} in the settings"
+            )
     return found
 
 
@@ -339,7 +348,7 @@ def _without_empty(found: Outside) -> Outside:
     gaps = {m: int(np.isnan(values).sum()) for m, values in found.metrics.items()}
     if some := [f"{metric} {number}" for metric, number in gaps.items() if number]:
         found.notes.append(
-            f"Scores missing, of {cells} each: {', '.join(some)}. A metric is compared on the models "
-            "that have it; two metrics, on those that have both."
+            f"Scores missing, of {cells} each: {', '.join(some)}. A metric is compared on the "
+            "models that have it; two metrics, on those that have both."
         )
     return found

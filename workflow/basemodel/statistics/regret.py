@@ -46,12 +46,11 @@ def regret(accuracy: np.ndarray, metric: np.ndarray) -> dict[str, float]:
 def weighted_tau(accuracy: np.ndarray, key: np.ndarray) -> tuple[float, float]:
     """Kendall's τ with hyperbolic weights (Vigna, WWW 2015) in the literature's two conventions.
 
-    accuracy, key: float or int [models], larger is better. A pair of models counts 1/(r+1) + 1/(s+1)
-    for models ranked r and s, from 0. The first: ranked by accuracy alone, models of equal accuracy
+    accuracy, key: float or int [models], larger is better. Two models count 1/(r+1) + 1/(s+1) if
+    they are ranked r and s, from 0. The first: ranked by accuracy alone, models of equal accuracy
     by `key`, which is weightedtau(accuracy, key, rank=None) in SciPy. The second: the mean of that
-    and of τ_w with models ranked by `key`, which is SciPy's default (rank=True). LogME's authors
-    (You et al., ICML 2021) report the second, Model-Spider's (Zhang et al., NeurIPS 2023) the
-    first. NaN if either is constant.
+    and of τ_w with models ranked by `key`, which is SciPy's default (rank=True). Published tables
+    have the one or the other (docs/benchmarks.md). NaN if either is constant.
     """
     if len(key) == 0 or np.ptp(key) == 0 or np.ptp(accuracy) == 0:
         return np.nan, np.nan
@@ -98,7 +97,7 @@ def regret_table(pools: Pools) -> pd.DataFrame:
 
 
 def mean_regret_table(table: pd.DataFrame, pools: Pools, counts: np.ndarray) -> pd.DataFrame:
-    """Means of regret_table's columns over pools, of mean_regret: one row per metric, with the scope.
+    """Means of regret_table's columns over pools (mean_regret): scope, and a row per metric.
 
     table: of the same pools; counts: of Pools.resample.
     """
@@ -124,11 +123,10 @@ def mean_regret(
     part: a row for each pool, the columns of `regret` after "metric"; targets: [pools]; accuracy,
     metric: [pools, models], NaN in accuracy where a pool lacks the model; counts: resamples of
     models, [resamples, models]; resampled_tau: τ_w in resamples of models, [pools, resamples] by
-    column. Each column is followed by the ends of its
-    95 % interval, _low and _high: for other targets, and other base models of the same kinds
-    (means.mean_interval; τ_w without resamples: for other targets only). Coverage was tried by
-    benchmarks/intervals_experiment.py. All ends but those of a resampled τ_w are NaN with one
-    target.
+    column. Each column is followed by the ends of its 95 % interval, _low and _high: for other
+    targets, and other base models of the same kinds (means.mean_interval; τ_w without resamples:
+    for other targets only). Coverage was tried by benchmarks/intervals_experiment.py. With one
+    target all ends are NaN but those of a resampled τ_w.
 
     The best of a resample of models is no estimate of the best. But how regrets of two targets vary
     together over resamples is that part of their noise which comes from the models that they share.
@@ -153,7 +151,9 @@ def mean_regret(
         elif kind == "regret":
             three = _mean_loss(of_pools, targets, resampled[column], POINTS, steps[kind])
         else:  # 1 less a loss
-            loss, low, high = _mean_loss(1 - of_pools, targets, 1 - resampled[column], 1, steps[kind])
+            loss, low, high = _mean_loss(
+                1 - of_pools, targets, 1 - resampled[column], 1, steps[kind]
+            )
             three = 1 - loss, 1 - high, 1 - low
         row |= dict(zip((column, f"{column}_low", f"{column}_high"), three, strict=True))
     return row

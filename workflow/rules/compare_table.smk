@@ -1,0 +1,79 @@
+# `snakemake compare`: which score to believe, for a table of scores and accuracies from elsewhere?
+# Not a stage of the experiment, and never run by itself.
+
+import re
+
+COMPARED_TABLE = Path(config["table"] or "table.csv").expanduser()
+COMPARED_NAME = re.sub(r"[^\w.-]+", "_", COMPARED_TABLE.stem).lstrip("-.") or "table"
+COMPARED = f"<results>/compare/{COMPARED_NAME}"
+
+
+def table_to_compare(wildcards):
+    """The user's table. Ends the run with a line if it cannot be used.
+
+    Its time stamp says nothing: its content is a parameter.
+    """
+    if workflow.is_main_process:
+        # Not at the top: pandas would take every job half a second.
+        from basemodel.statistics import outside_table
+
+        if not config["table"]:
+            raise SystemExit("config: table: names none; add --config table=scores.csv")
+        try:
+            outside_table.read(COMPARED_TABLE, config["larger_is_better"])
+        except outside_table.TableError as error:
+            raise SystemExit(f"config: table: {config['table']}: {error}") from None
+    return ancient(str(COMPARED_TABLE))
+
+
+# What users ask for; the output is for the terminal.
+rule compare:
+    input:
+        summary=f"{COMPARED}/summary.txt",
+        page=f"{COMPARED}/report.html",
+    handover: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
+    script:
+        "../scripts/compare.py"
+
+
+rule compare_table:
+    input:
+        table=table_to_compare,
+    output:
+        summary=f"{COMPARED}/summary.txt",
+        page=f"{COMPARED}/report.html",
+        figure6=multiext(f"{COMPARED}/figures/figure6", ".svg", ".pdf", ".png"),
+        figure7=multiext(f"{COMPARED}/figures/figure7", ".svg", ".pdf", ".png"),
+        tables=expand(
+            f"{COMPARED}/tables/{{name}}.csv",
+            name=[
+                *("scores", "rho", "mean_rho", "differences"),
+                *("regret", "mean_regret", "ceiling"),
+            ],
+        ),
+    log:
+        f"<results>/logs/compare/{COMPARED_NAME}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        # The modules of metrics and figures that it could import by name, of which it uses two.
+        code=fingerprint(
+            "compare_table.py",
+            *module_names(METRICS[:1]),
+            "basemodel.report.figures.figure6",
+            "basemodel.report.figures.figure7",
+        ),
+        settings=lambda wildcards: ordered(
+            name=str(config["table"]),
+            content=content_of(COMPARED_TABLE),
+            larger_is_better=config["larger_is_better"],
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+            dpi=config["figures"]["dpi"],
+        ),
+    script:
+        "../scripts/compare_table.py"
