@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from basemodel.report.conclusions import TOO_WIDE, WIDTH, interval, number, points
+from basemodel.statistics.outside import listed
 from basemodel.statistics.regret import RANDOM
 
 INTERVALS = (
@@ -60,17 +61,23 @@ def answer(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         return
     width = (table["high"] - table["low"]).fillna(np.inf)
     if width.median() > TOO_WIDE:
-        known = "is unknown" if np.isinf(width.median()) else f"is {width.median():.1f} wide"
+        wide = f"is {width.median():.1f} wide, of 2 that are possible"
+        known = "is unknown" if np.isinf(width.median()) else wide
         yield (
-            f"TOO FEW TO CONCLUDE MUCH: the 95 % interval of a mean rho {known}, of 2 that are "
-            "possible (the median over scores)."
+            f"TOO FEW TO CONCLUDE MUCH: the 95 % interval of a mean rho {known} (the median over "
+            "scores)."
         )
     best = table.iloc[0]
     yield (
         f"{best['metric']} has the highest mean rho: "
         f"{interval(best['mean_rho'], best['low'], best['high'])}."
     )
-    if len(table) == 1:
+    if unsure := [row.metric for row in table.itertuples() if np.isnan(row.low)]:
+        yield (
+            f"Nothing says how sure the mean rho of {listed(unsure)} is: too few models, or all of "
+            "them in perfect order."
+        )
+    if tables["differences"].empty:
         return
     differences = tables["differences"].set_index("second")
     of_best = differences[differences["first"] == best["metric"]]
@@ -80,13 +87,13 @@ def answer(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
             f"{row.Index} by {interval(row.difference, row.low_all, row.high_all)}"
             for row in beaten.itertuples()
         ]
-        yield f"It beats {', '.join(said)}, allowing for the choice among all pairs of scores."
-    left = [m for m in table["metric"].iloc[1:] if m not in beaten.index]
+        yield f"{best['metric']} beats {', '.join(said)}, whichever pair of scores one looks at."
+    left = [m for m in table["metric"] if m in of_best.index and m not in beaten.index]
     if left:
         others = "any other score" if not len(beaten) else ", ".join(left)
         yield (
-            f"It is not significantly different from {others}, if one allows for the choice among "
-            "all pairs of scores."
+            f"{best['metric']} is not significantly different from {others}, if one allows for "
+            "the choice among all pairs of scores."
         )
     alone = tables["differences"]
     real = int((alone["low_all"] > 0).sum())

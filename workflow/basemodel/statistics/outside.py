@@ -172,7 +172,7 @@ def _paired(
     The two ways of one metric are no pair.
     """
     for first, second in combinations(oriented, 2):
-        if first.endswith(SIDES[0]) and second == first.removesuffix(SIDES[0]) + SIDES[1]:
+        if _plain(first) == _plain(second):
             continue
         pair = rho[first], rho[second]
         if (there[first] != there[second]).any():
@@ -244,7 +244,8 @@ def _both_ways(found: Outside) -> list[str]:
     return [
         f"Nothing says whether larger is better for {listed(open_)}: both ways are shown, and the "
         "better of the two is a choice made with the accuracies in hand. Say it in a column "
-        "larger_is_better, or with --config larger_is_better=true (or false, or '{METRIC: true}')."
+        "larger_is_better, or with --config larger_is_better=true (false; or, for each, "
+        "'larger_is_better={METRIC: true}')."
     ]
 
 
@@ -272,11 +273,12 @@ FEW = 8
 
 def _left_out(found: Outside, there: Mapping[str, np.ndarray]) -> list[str]:
     pairs = [
-        f"{metric} on {target}"
+        f"{_plain(metric)} on {target}"
         for metric, mask in there.items()
         for target, models in zip(found.targets, mask, strict=True)
         if not models.any()
     ]
+    pairs = list(dict.fromkeys(pairs))
     return [f"Left out, under {MIN_MODELS} models with both: {listed(pairs)}."] if pairs else []
 
 
@@ -292,14 +294,22 @@ def _constant(
     if alike:
         notes.append(f"All accuracies are equal on {listed(alike)}: there is nothing to rank.")
     pairs = [
-        f"{metric} on {target}"
+        f"{_plain(metric)} on {target}"
         for metric, mask in there.items()
         for target, values, m in zip(found.targets, oriented[metric], mask, strict=True)
         if m.any() and np.ptp(values[m]) == 0
     ]
     if pairs:
+        pairs = list(dict.fromkeys(pairs))
         notes.append(f"No ρ, as all scores are equal: {listed(pairs)}.")
     return notes
+
+
+def _plain(metric: str) -> str:
+    """The metric's name in the table."""
+    for side in SIDES:
+        metric = metric.removesuffix(side)
+    return metric
 
 
 def listed(names: list[str], most: int = 6) -> str:

@@ -113,7 +113,9 @@ def _text(table: str | Path | pd.DataFrame) -> pd.DataFrame:
                 path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig",
                 header=None, skip_blank_lines=False,
             )  # fmt: skip
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        except pd.errors.EmptyDataError:
+            raise TableError("has no rows") from None
+        except pd.errors.ParserError as error:
             raise TableError(f"cannot be read as a table: {' '.join(str(error).split())}") from None
         rows.columns = rows.iloc[0].fillna("").str.strip()
         rows = rows.iloc[1:].fillna("").map(str.strip)
@@ -149,23 +151,23 @@ def _named(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 
 def _longer(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """A wide table as a long one; columns without any number are left out."""
+    """A wide table as a long one; columns without any number, or a name, are left out."""
     metrics, text = [], []
     for column in rows.columns:
         if column in (*KEYS, *OPTIONAL):
             continue
         cells = rows[column][~rows[column].str.lower().isin(MISSING)]
         numbers = pd.to_numeric(cells, errors="coerce").notna()
-        (metrics if numbers.any() else text).append(column)
+        (metrics if numbers.any() and column else text).append(column or "one without a name")
     if text:
         named = ", ".join(map(str, text))
-        notes.append(f"Left out, columns without numbers: {named}.")
+        notes.append(f"Left out, columns without numbers or a name: {named}.")
     if not metrics:
         raise TableError("has no column of scores beside target, model and accuracy")
     if "larger_is_better" in rows:
         raise TableError(
             "larger_is_better is a column of long tables, which have metric and score; take it "
-            "out, and say it with --config larger_is_better='{METRIC: true}'"
+            "out, and say it with --config 'larger_is_better={METRIC: true}'"
         )
     keys = [column for column in (*KEYS, *OPTIONAL) if column in rows]
     parts = [rows[keys].assign(metric=metric, score=rows[metric]) for metric in metrics]
@@ -253,10 +255,10 @@ def _runs(
             continue
         if not np.isnan(runs[place]):
             seed = f" (seed {key[0]})" if key[0] else ""
-            remedy = "correct one" if key[0] else "or number fine-tunings in a column `seed`"
+            remedy = "" if key[0] else ", or number fine-tunings in a column `seed`"
             raise TableError(
                 f"row {line}: {key[2]} on {key[1]}{seed} has another accuracy than in a row above; "
-                f"{remedy}"
+                f"correct one{remedy}"
             )
         runs[place] = value
     return runs

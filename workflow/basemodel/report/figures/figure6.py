@@ -34,7 +34,7 @@ def draw(mean_rho: pd.DataFrame, ceiling: pd.DataFrame, paper: Collection[str] |
         panel.set_xlim(-1, 1)
         panel.set_xticks([-1, -0.5, 0, 0.5, 1])
         panel.axvline(0, color="0.6", linewidth=0.6, zorder=0.5)
-    keys = _keys()
+    keys = _keys("cells" if paper is not None else "targets")
     if paper is None:
         keys = [keys[0], keys[2]] if len(ceiling) else keys[:1]
     ranked.legend(figure, table.index, paper, keys)
@@ -61,12 +61,12 @@ def _draw_ceiling(panel: Axes, cells: pd.DataFrame) -> None:
             panel.axvline(level, color="black", linewidth=1, linestyle=line, zorder=0.6)
 
 
-def _keys() -> list[Line2D]:
+def _keys(cells: str) -> list[Line2D]:
     grey = {"color": "0.3", "linewidth": 0.9, "marker": "o"}
     hollow = {"markersize": 3, "markerfacecolor": "white"}
     black = {"color": "black", "linewidth": 1}
     return [
-        style.key(**grey, markersize=4, label="mean over cells, with 95 % interval"),
+        style.key(**grey, markersize=4, label=f"mean over {cells}, with 95 % interval"),
         style.key(**grey, **hollow, label="the same within kinds of source task"),
         style.key(**black, label="ceiling: no metric can do better"),
         style.key(**black, linestyle="--", label="ceiling within kinds"),

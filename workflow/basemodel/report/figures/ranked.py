@@ -14,7 +14,7 @@ from basemodel.report.figures import style
 from basemodel.statistics.regret import RANDOM
 from basemodel.statistics.scopes import ONE, SCOPES, SEVERAL
 
-OUTSIDE = "scores of the table"  # of `snakemake compare`: no metrics of this project
+OUTSIDE = "outside"  # metrics of a table from elsewhere, for `snakemake compare`
 ROW = 0.185  # inches of height for one metric
 LONGEST = 60  # letters of a title from elsewhere
 FEWEST = 4  # rows that there is always room for
@@ -49,7 +49,9 @@ def panels(
     figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
     axes = figure.subplots(1, len(scopes), sharey=True, squeeze=False)[0]
     for panel, scope in zip(axes, scopes, strict=True):
-        panel.set_title(TITLES[scope], loc="left")
+        panel.set_title(
+            TITLES[scope] if paper is not None else "all models of a target", loc="left"
+        )
         panel.set_xlabel(xlabel)
         panel.tick_params(axis="y", length=0)
         panel.set_axisbelow(True)
@@ -114,6 +116,6 @@ def legend(
     handles = [
         style.key(linestyle="", color=colour, marker=marker, markersize=4, label=name)
         for name, (colour, marker), own in looks(metrics, paper)
-        if own.any() and name != RANDOM
+        if own.any() and name not in (RANDOM, OUTSIDE)
     ]
     figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=3, frameon=False)
