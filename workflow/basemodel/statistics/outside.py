@@ -58,8 +58,8 @@ def compare(
     notes = [*found.notes, *_both_ways(found), *_few(found, len(names))]
 
     known = ~np.isnan(found.accuracy)
-    there = {metric: known & ~np.isnan(values) for metric, values in oriented.items()}
-    there = {metric: enough(mask) for metric, mask in there.items()}
+    both = {metric: known & ~np.isnan(values) for metric, values in oriented.items()}
+    there = {metric: enough(mask) for metric, mask in both.items()}
     rho = {
         metric: rho_of(values, found.accuracy, there[metric], counts)
         for metric, values in oriented.items()
@@ -92,7 +92,7 @@ def compare(
     targets = np.array(found.targets)
     tables = {
         "scores": _scores(found),
-        "rho": _rho_table(found.targets, rho, there),
+        "rho": _rho_table(found.targets, rho, both),
         "mean_rho": _mean_rho(targets, rho),
         "differences": difference_table(
             SEVERAL, targets, _paired(oriented, found.accuracy, there, rho, counts), True
@@ -191,14 +191,14 @@ def _scores(found: Outside) -> pd.DataFrame:
 
 
 def _rho_table(
-    targets: list[str], rho: Mapping[str, np.ndarray], there: Mapping[str, np.ndarray]
+    targets: list[str], rho: Mapping[str, np.ndarray], both: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
     tables = []
     for metric, of_metric in rho.items():
         low, high = interval(of_metric)
         columns = {"rho": of_metric[:, 0], "low": low, "high": high}
         names = {"target": targets, "metric": metric}
-        tables.append(pd.DataFrame(names | columns | {"n": there[metric].sum(axis=1)}))
+        tables.append(pd.DataFrame(names | columns | {"n": both[metric].sum(axis=1)}))
     return pd.concat(tables).sort_index(kind="stable", ignore_index=True)
 
 
