@@ -46,7 +46,7 @@ from basemodel.statistics.bootstrap import (
 )
 from basemodel.statistics.ceiling import INTERVAL_HALVES, ceiling, halves, reliability
 from basemodel.statistics.correlation import rho_of
-from basemodel.statistics.outside_table import Outside
+from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pools import Pools
 from basemodel.statistics.regret import mean_regret_table, weighted_tau
 from basemodel.statistics.spearman import spearman
@@ -301,26 +301,26 @@ def mean_of_table(simulations: int, rng: np.random.Generator, *design: object) -
     for seed in range(simulations):
         pools = experiment(rng, *design)
         targets, models = pools.accuracy.shape
-        table = Outside(
-            targets=[f"t{number}" for number in range(targets)],
-            models=pools.subsets,
-            families=np.array(pools.subsets),
-            accuracy=pools.accuracy,
-            runs=pools.accuracy[None],
-            metrics=pools.metrics,
-            larger_is_better=dict.fromkeys(metrics, True),
-        )
-        tables, _ = outside.compare(table, resamples=RESAMPLES, seed=seed)
-        of_rho, of_tau = (tables[t].set_index("metric") for t in ("mean_rho", "mean_regret"))
-        for (what, metric), name in names.items():
-            ends = ["low", "high"] if what == "rho" else [f"{what}_low", f"{what}_high"]
-            row = (of_rho if what == "rho" else of_tau).loc[metric, ends]
-            found[name]["now"].append((*row, truth[what, metric]))
-        differences = tables["differences"].set_index(["first", "second"])
+        there = np.ones(pools.accuracy.shape, bool)
+        # The steps of outside.compare, without its tables
+        counts = resample(np.zeros(models), RESAMPLES, seed)
+        rho = {
+            metric: outside.rho_of(values, pools.accuracy, there, counts)
+            for metric, values in pools.metrics.items()
+        }
+        for metric, values in pools.metrics.items():
+            _, *ends = mean_interval(rho[metric][:, 0], pools.targets, rho[metric][:, 1:])
+            found[names["rho", metric]]["now"].append((*ends, truth["rho", metric]))
+            taus = [weighted_tau(a, v) for v, a in zip(values, pools.accuracy, strict=True)]
+            left_out = outside.left_out_taus(pools.accuracy, values, np.arange(models))
+            for what, of_tau in zip(outside.TAUS, np.transpose(taus), strict=True):
+                _, *ends = mean_interval(of_tau, pools.targets, left_out[what])
+                found[names[what, metric]]["now"].append((*ends, truth[what, metric]))
         for a, b in pairs:
-            swapped = (a, b) in differences.index
-            row = differences.loc[(a, b) if swapped else (b, a)]
-            ends = (-row["high"], -row["low"]) if swapped else (row["low"], row["high"])
+            difference = rho[b] - rho[a]
+            _, *ends = mean_interval(
+                difference[:, 0], pools.targets, difference[:, 1:], bounds=(-2, 2)
+            )
             claim = f"r {QUALITIES[b]} less {QUALITIES[a]}"
             found[claim]["now"].append((*ends, truth["rho", b] - truth["rho", a]))
     return found

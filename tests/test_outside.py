@@ -219,6 +219,8 @@ def csv(*rows, head="target,model,accuracy,metric,score"):
         (csv("A,a,70,M,1", "A,b,71,M,2"), "on no target do 3 models have"),
         (csv("A,a,70,M,", "A,b,71,M,"), "has no score"),
         (csv("A,a,,M,1"), "has no accuracy"),
+        (csv("A,a,70,M,1,9"), "row 2 has 6 cells, and the header 5"),
+        (csv("A,a,70,accuracy,1"), "may not be called accuracy"),
         (csv("A,a,70,M,1,1", head="target,model,accuracy,metric,score,score"), "two columns"),
         (csv("A,a,70,M,1,maybe", head="target,model,accuracy,metric,score,larger is better"),
          "larger_is_better is 'maybe'"),

@@ -27,6 +27,7 @@ from basemodel.statistics.regret import RANDOM, mean_regret, order_key, regret, 
 from basemodel.statistics.scopes import ALL, SEVERAL
 
 RESAMPLES = 1000
+FEW = 8  # families: with fewer, intervals may be too narrow
 TAUS = "tau_w_accuracy", "tau_w_symmetric"
 SIDES = " (larger is better)", " (smaller is better)"
 
@@ -51,7 +52,7 @@ def compare(
     fewer than 3 models that have both is NaN in rho, and not in regret.
     Raises outside_table.TableError, one line, for what cannot be compared.
     """
-    found = table if isinstance(table, Outside) else read(table, larger_is_better)
+    found = read(table, larger_is_better)
     oriented = _oriented(found)
     names, family = np.unique(found.families, return_inverse=True)
     counts = resample(np.zeros(len(names)), resamples, seed)[:, family]
@@ -266,9 +267,6 @@ def _few(found: Outside, families: int) -> list[str]:
     if 1 < families < FEW:
         notes.append(f"Only {families} models or families: intervals may be too narrow.")
     return notes
-
-
-FEW = 8
 
 
 def _left_out(found: Outside, there: Mapping[str, np.ndarray]) -> list[str]:

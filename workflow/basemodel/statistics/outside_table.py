@@ -5,6 +5,7 @@ accuracy and a column for each metric. Either may have family (models that are v
 other) and seed (several fine-tunings of a model).
 """
 
+import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ LONG = "metric", "score"
 OPTIONAL = "family", "seed", "larger_is_better"
 MISSING = {"", "-", "–", "—", "na", "n/a", "nan", "null", "none", "?"}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-RESERVED = "random"  # the row of a random choice
+RESERVED = "random", *KEYS, "family"  # the row of a random choice, and columns of `scores`
 
 
 class TableError(ValueError):
@@ -63,8 +64,8 @@ def read(
     for column in ("target", "model", "metric"):
         if (empty := rows[column] == "").any():
             raise TableError(f"row {_line(rows[empty])} has no {column}; fill it in")
-    if RESERVED in set(rows["metric"]):
-        raise TableError(f"a metric may not be called {RESERVED}; rename it")
+    if reserved := sorted(set(rows["metric"]) & set(RESERVED)):
+        raise TableError(f"a metric may not be called {reserved[0]}; rename it")
     directions = _directions(rows, larger_is_better)
     accuracy, score = _numbers(rows, "accuracy"), _numbers(rows, "score")
     accuracy = _fractions(rows, accuracy, percent, notes)
@@ -94,42 +95,45 @@ def read(
 def _text(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     """All cells as text, with the line of each row in the file as index."""
     if isinstance(table, pd.DataFrame):
-        rows = table.astype(object).where(table.notna(), "").map(_plain)
+        rows = table.astype(object).where(table.notna(), "").map(lambda cell: str(cell).strip())
+        rows.index = np.arange(2, len(rows) + 2)
     else:
-        path = Path(table).expanduser()
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise TableError("there is no such file; write where it is") from None
-        except UnicodeDecodeError:
-            raise TableError("is not text in UTF-8; save it as CSV in UTF-8") from None
-        except OSError as error:
-            raise TableError(f"cannot be read: {error.strerror}") from None
-        lines = text.splitlines()
-        first = lines[0] if lines else ""
-        separator = max(",;\t", key=first.count)
-        try:
-            rows = pd.read_csv(
-                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig",
-                header=None, skip_blank_lines=False,
-            )  # fmt: skip
-        except pd.errors.EmptyDataError:
-            raise TableError("has no rows") from None
-        except pd.errors.ParserError as error:
-            raise TableError(f"cannot be read as a table: {' '.join(str(error).split())}") from None
-        rows.columns = rows.iloc[0].fillna("").str.strip()
-        rows = rows.iloc[1:].fillna("").map(str.strip)
-        if separator == ";":  # where a comma is the decimal point
-            rows = rows.map(lambda cell: re.sub(r"^([-+]?\d+),(\d+%?)$", r"\1.\2", cell))
-    rows.index = np.arange(2, len(rows) + 2)
+        rows = _separated(Path(table).expanduser())
     rows = rows[(rows != "").any(axis=1)]
     if rows.empty:
         raise TableError("has no rows")
     return rows
 
 
-def _plain(cell: object) -> str:
-    return str(cell).strip()
+def _separated(path: Path) -> pd.DataFrame:
+    """The cells of a file without blanks at their ends; the first line with any is the header."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise TableError("there is no such file; write where it is") from None
+    except UnicodeDecodeError:
+        raise TableError("is not text in UTF-8; save it as CSV in UTF-8") from None
+    except OSError as error:
+        raise TableError(f"cannot be read: {error.strerror}") from None
+    lines = [line for line in text.splitlines() if line.strip()]
+    separator = max(",;\t", key=lines[0].count) if lines else ","
+    reader = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    try:
+        found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise TableError(f"cannot be read as a table: {error}") from None
+    found = [(number, cells) for number, cells in found if any(cells)]
+    if not found:
+        raise TableError("has no rows")
+    (_, header), *found = found
+    for number, cells in found:
+        if any(cells[len(header) :]):
+            raise TableError(f"row {number} has {len(cells)} cells, and the header {len(header)}")
+    wide = [(cells + [""] * len(header))[: len(header)] for _, cells in found]
+    rows = pd.DataFrame(wide, index=[number for number, _ in found], columns=header, dtype=object)
+    if separator == ";":  # where a comma is the decimal point
+        rows = rows.map(lambda cell: re.sub(r"^([-+]?\d+),(\d+%?)$", r"\1.\2", cell))
+    return rows
 
 
 def _named(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
