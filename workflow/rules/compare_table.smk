@@ -1,30 +1,6 @@
 # `snakemake compare`: which score to believe, for a table of scores and accuracies from elsewhere?
 # Not a stage of the experiment, and never run by itself.
 
-import re
-
-COMPARED_TABLE = Path(config["table"] or "table.csv").expanduser()
-COMPARED_NAME = re.sub(r"[^\w.-]+", "_", COMPARED_TABLE.stem).lstrip("-.") or "table"
-COMPARED = f"<results>/compare/{COMPARED_NAME}"
-
-
-def table_to_compare(wildcards):
-    """The user's table. Ends the run with a line if it cannot be used.
-
-    Its time stamp says nothing: its content is a parameter.
-    """
-    if workflow.is_main_process:
-        # Not at the top: pandas would take every job half a second.
-        from basemodel.statistics import outside_table
-
-        if not config["table"]:
-            raise SystemExit("config: table: names none; add --config table=scores.csv")
-        try:
-            outside_table.read(COMPARED_TABLE, config["larger_is_better"])
-        except outside_table.TableError as error:
-            raise SystemExit(f"config: table: {config['table']}: {error}") from None
-    return ancient(str(COMPARED_TABLE))
-
 
 # What users ask for; the output is for the terminal.
 rule compare:
