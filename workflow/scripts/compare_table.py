@@ -7,7 +7,6 @@ output: tables: csv of statistics.outside.compare, named after its tables; summa
         figure6, figure7: svg, pdf, png
 """
 
-import sys
 from pathlib import Path
 
 from basemodel.files import write_text
@@ -16,16 +15,13 @@ from basemodel.report.compare_words import summary
 from basemodel.report.figures import figure6, figure7, style
 from basemodel.run.provenance import verify
 from basemodel.statistics.outside import compare
-from basemodel.statistics.outside_table import TableError
 from basemodel.tables import write_csv
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
-how = settings["larger_is_better"], settings["bootstrap"], settings["seed"]
-try:
-    tables, notes = compare(snakemake.input.table, *how)
-except TableError as error:
-    sys.exit(f"table: {settings['name']}: {error}")
+tables, notes = compare(
+    snakemake.input.table, settings["larger_is_better"], settings["bootstrap"], settings["seed"]
+)
 for path in snakemake.output.tables:
     write_csv(path, tables[Path(path).stem])
 

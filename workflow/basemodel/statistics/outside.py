@@ -22,7 +22,7 @@ from basemodel.statistics.bootstrap import (
 from basemodel.statistics.ceiling import HIGHEST
 from basemodel.statistics.comparison import difference_table
 from basemodel.statistics.means import mean_interval
-from basemodel.statistics.outside_table import Outside, TableError, read
+from basemodel.statistics.outside_table import Outside, read
 from basemodel.statistics.regret import RANDOM, mean_regret, order_key, regret, weighted_tau
 from basemodel.statistics.scopes import ALL, SEVERAL
 
@@ -65,11 +65,6 @@ def compare(
         metric: rho_of(values, found.accuracy, there[metric], counts)
         for metric, values in oriented.items()
     }
-    if not any(mask.any() for mask in there.values()):
-        raise TableError(
-            f"on no target do {MIN_MODELS} models have an accuracy and a score of one metric; two "
-            "models, in the right order or not, say nothing"
-        )
     notes += _left_out(found, there) + _constant(found, oriented, there)
     regrets, mean_regrets = [], []
     for metric, values in {**oriented, RANDOM: np.zeros_like(found.accuracy)}.items():

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from basemodel.statistics.bootstrap import MIN_MODELS
+
 KEYS = "target", "model", "accuracy"
 LONG = "metric", "score"
 OPTIONAL = "family", "seed", "larger_is_better"
@@ -340,7 +342,10 @@ def _directions(rows: pd.DataFrame, given: bool | Mapping[str, bool] | None) -> 
 
 
 def _without_empty(found: Outside) -> Outside:
-    """Without the metrics that have no score, and notes of what is missing."""
+    """Without the metrics that have no score, and notes of what is missing.
+
+    Raises TableError if nothing is left to compare.
+    """
     empty = [m for m, values in found.metrics.items() if np.isnan(values).all()]
     for metric in empty:
         del found.metrics[metric]
@@ -348,6 +353,13 @@ def _without_empty(found: Outside) -> Outside:
         found.notes.append(f"Left out, without any score: {', '.join(empty)}.")
     if not found.metrics:
         raise TableError("has no score")
+    known = ~np.isnan(found.accuracy)
+    models = [(known & ~np.isnan(values)).sum(axis=1).max() for values in found.metrics.values()]
+    if max(models) < MIN_MODELS:
+        raise TableError(
+            f"on no target do {MIN_MODELS} models have an accuracy and a score of one metric; two "
+            "models, in the right order or not, say nothing"
+        )
     cells = found.accuracy.size
     if lacking := int(np.isnan(found.accuracy).sum()):
         found.notes.append(f"{lacking} of {cells} accuracies are missing.")
