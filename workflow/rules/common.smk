@@ -1,5 +1,6 @@
 # What several stages share: the settings, checked; names; functions that rules use.
 
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -85,6 +86,11 @@ FINE_TUNINGS = expand(
     target=TARGETS,
 )
 
+# The table that `snakemake compare` compares, and the folder for what it finds.
+COMPARED_TABLE = Path(config["table"] or "table.csv").expanduser()
+COMPARED_NAME = re.sub(r"[^\w.-]+", "_", COMPARED_TABLE.stem).lstrip("-.") or "table"
+COMPARED = f"<results>/compare/{COMPARED_NAME}"
+
 
 # What rules need that print to the terminal. Without it Snakemake would give each everything that
 # there is, and it does not know how many cores a cluster has.
@@ -162,6 +168,24 @@ def checked(check):
         return []
 
     return no_files if workflow.is_main_process else []
+
+
+def table_to_compare(wildcards):
+    """The user's table. Ends the run with a line if it cannot be used.
+
+    Its time stamp says nothing: its content is a parameter.
+    """
+    if workflow.is_main_process:
+        # Not at the top: pandas would take every job half a second.
+        from basemodel.statistics import outside_table
+
+        if not config["table"]:
+            raise SystemExit("config: table: names none; add --config table=scores.csv")
+        try:
+            outside_table.read(COMPARED_TABLE, config["larger_is_better"])
+        except outside_table.TableError as error:
+            raise SystemExit(f"config: table: {config['table']}: {error}") from None
+    return ancient(str(COMPARED_TABLE))
 
 
 def refuse_unknown():
