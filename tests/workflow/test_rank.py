@@ -220,7 +220,9 @@ def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
     run = subprocess.run(
         # What the installation brings is larger.
         project.command(
-            "-n", "--", "rank",
+            "-n",
+            "--",
+            "rank",
             overlay=overlay(project, [], rank=RANK | {"most_parameters": 3000000}),
         ),
         cwd=project.folder,

@@ -99,7 +99,7 @@ class Model:
         """
         last = self.new_last(classes, "torchvision") if classes else nn.Identity()
         if self.stages:
-            return nn.Sequential(*self.stages, last)
+            return nn.Sequential(*self.stages, last).eval()
         if hasattr(self.module, "reset_classifier"):  # timm's networks know how
             self.module.reset_classifier(classes)
         elif self.classifier is None:  # torchvision's SqueezeNet

@@ -40,10 +40,10 @@ class Candidate:
     embeddings (an array of the user's, without any network).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
     the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0; of
-    embeddings, what the user calls them. One of timm's may end in the side of the images that it
-    is given instead of its own size: vit_small_patch14_dinov2.lvd142m@224. `file`: path of the weights or embeddings, as the user
-    wrote it; else empty. `key`: which of the weights in it. `untrained`: the architecture as
-    its library initialises it.
+    embeddings, what the user calls them. If one of timm's is to be given images of another size
+    than its own, their side is the end: vit_small_patch14_dinov2.lvd142m@224.
+    `file`: path of the weights or embeddings, as the user wrote it; else empty. `key`: which of the
+    weights in it. `untrained`: the architecture as its library initialises it.
     """
 
     source: str
