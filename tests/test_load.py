@@ -4,6 +4,7 @@ import copy
 import doctest
 import hashlib
 import pickle
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ from basemodel.models.trained import save_weights
 from basemodel.rank.extract import extract
 from basemodel.rank.names import parse
 from basemodel.schema import SettingsError
+from projects import ROOT
 
 BASE = "base:resnet18/class02-01"
 IMAGES = 5
@@ -157,3 +159,14 @@ def test_importing_the_package_is_light():
     code = "import sys, basemodel; print({'torch', 'timm', 'PIL', 'numpy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout == "set()\n", run.stderr
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/rank.md"])
+def test_the_python_of_the_documentation(photo, file):
+    rank_weights.weights(1)
+    text = (ROOT / file).read_text(encoding="utf-8")
+    [code] = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "load(" in c]
+    found = {}
+    exec(code, found)
+    assert found.get("logits", torch.zeros(1, 8)).shape == (1, 8)
+    assert found.get("embedding", torch.zeros(1, 1280)).shape == (1, 1280)

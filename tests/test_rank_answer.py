@@ -195,11 +195,11 @@ def test_any_name_and_number_fits(name, reason, count, value, size):
 def test_a_licence_that_forbids_what_a_user_may_want_is_marked_in_the_answer(licence, mark):
     found = clear_leader()
     found["candidates"][0]["licence"] = licence
-    answer, page = terminal(found), page(found)
+    answer, html = terminal(found), page(found)
     name = found["candidates"][0]["name"]
     assert (f"Start from {name} (licence: {mark}):" if mark else f"Start from {name}:") in (
         " ".join(answer.replace("\u00a0", " ").split())
     )
     [row] = [line for line in answer.splitlines() if line.startswith("  1 ")]
     assert row.endswith(f" {mark or licence}") and len(row) <= 100
-    assert not mark or f"{licence} ({mark})" in page
+    assert not mark or f"{licence} ({mark})" in html
