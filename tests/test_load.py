@@ -24,6 +24,7 @@ from basemodel.models.load import load
 from basemodel.models.trained import save_weights
 from basemodel.rank.extract import extract
 from basemodel.rank.names import parse
+from basemodel.rank.shelf import shelf
 from basemodel.schema import SettingsError
 from projects import ROOT
 
@@ -170,3 +171,15 @@ def test_the_python_of_the_documentation(photo, file):
     exec(code, found)
     assert found.get("logits", torch.zeros(1, 8)).shape == (1, 8)
     assert found.get("embedding", torch.zeros(1, 1280)).shape == (1, 1280)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("named", [candidate.label for candidate in shelf()])
+def test_every_architecture_of_the_shelf(named):
+    """With random weights, as those of most cannot be had here."""
+    model = load(**parse(named).baseline.arguments)
+    images = torch.rand(1, 3, *model.preprocessing.side)
+    with torch.inference_mode(False), torch.no_grad():
+        found = model.forward(images)
+        assert found["featuremaps"].ndim == 4
+        assert torch.equal(model.network()(images), found["embeddings"])
