@@ -703,7 +703,7 @@ def test_another_side(tmp_path, name):
 
 def test_a_side_that_a_network_does_not_take_is_told(tmp_path):
     with pytest.raises(Unusable, match="it takes no images of 200 pixels .*leave out @200"):
-        load(**parse("timm:convit_tiny@200").baseline.arguments, models=tmp_path)
+        load(**parse("timm:xcit_nano_12_p16_224@200").baseline.arguments, models=tmp_path)
 
 
 def test_damaged_weights_of_a_package_are_told(tmp_path, monkeypatch):
