@@ -10,7 +10,7 @@ from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
-from basemodel.rank import curated
+from basemodel.rank import shelf
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
@@ -22,8 +22,7 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
     config.update(recorded)
     HERE = config.pop("weights_here")
 else:
-    # The well-known candidates whose weights are on this machine: a cluster's nodes may have others.
-    HERE = [candidate.label for candidate in curated.here()]
+    HERE = None
 
 inline.read(config, workflow.config_settings.config)
 try:
@@ -32,6 +31,9 @@ except checks.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
 
 config["results"] = settings.results(config)
+if HERE is None:  # those of the shelf whose weights are on this machine: others' may differ
+    FROM_SHELF = {key: config["rank"][key] for key in ("licence", "most_parameters")}
+    HERE = [candidate.label for candidate in shelf.here(**FROM_SHELF)]
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()

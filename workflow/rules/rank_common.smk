@@ -14,7 +14,7 @@ RANKING = "images"
 if config["images"]:
     RANKING = names.ranking_name(config["images"], Path(config["results"], "rank"))
 RANKED = f"<results>/rank/{RANKING}"
-# The user's candidates, or well-known ones whose weights are here; then their untrained baselines.
+# The user's candidates, or those of the shelf whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
 NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
@@ -70,8 +70,9 @@ def images_to_rank(wildcards):
         )
     if not CANDIDATES:
         raise SystemExit(
-            "config: candidates: none is named, and of the well-known models none has its weights "
-            "on this machine; `snakemake rank_fetch --cores 1` downloads them, or name your own"
+            "config: candidates: none is named, and of the shelf's models that rank.licence and "
+            "rank.most_parameters allow none has its weights on this machine; `snakemake "
+            "rank_fetch --cores 1` downloads them, or name your own"
         )
     return ancient(str(Path(config["images"]).expanduser()))
 

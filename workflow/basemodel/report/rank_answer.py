@@ -6,13 +6,14 @@ A twentieth line is left to the caller, who knows where the page is.
 import unicodedata
 from textwrap import wrap
 
+from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
 ROWS, FAILURE = 4, (6, 5, 4, 3, 2, 1)  # at least of the table, if possible; lines of a failure
 LONGEST = 48  # columns of a name in a sentence
-NAME, SCORE, LICENCE = 34, 22, 11  # columns of the table
+NAME, SCORE, LICENCE = 31, 22, 14  # columns of the table
 
 
 def terminal(ranking: Ranking) -> str:
@@ -69,7 +70,7 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
             words.magnitude(each["parameters"]),
             words.magnitude(each["multiply_adds"]),
             "–" if speed is None else words.decimal(speed),
-            each["licence"] or "–",
+            restriction(each["licence"]) or each["licence"] or "–",
         ]
     )
 

@@ -23,7 +23,7 @@ FACTS: list[Fact] = [
     ("parameters", "parameters", words.magnitude, False),
     ("multiply_adds", "multiply-adds", words.magnitude, False),
     ("images_per_second", "images/s", lambda v: "–" if v is None else words.decimal(v), True),
-    ("licence", "licence", _plain, False),
+    ("licence", "licence", words.licence, False),
     ("side", "input side", _plain, False),
 ]
 FURTHER_FACTS: list[Fact] = [

@@ -6,6 +6,7 @@ a line is a no-break space.
 
 from collections.abc import Sequence
 
+from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Ranking, Score
 
 NAMED = 3  # candidates that a sentence names before it counts the rest
@@ -36,6 +37,18 @@ def magnitude(value: float | None) -> str:
         if float(short) < 1000 or letter == LETTERS[-1]:
             return f"{short}\u00a0{letter}".rstrip()
         value /= 1000
+
+
+def licence(name: str | None) -> str:
+    """A licence; "cc-by-nc-4.0 (non-commercial)" if it forbids what a user may want."""
+    mark = restriction(name)
+    return (name or "–") + (f" ({mark})" if mark else "")
+
+
+def marked(candidate: RankedCandidate) -> str:
+    """Its name, with what its licence forbids: "timm:a (licence: non-commercial)"."""
+    mark = restriction(candidate["licence"])
+    return candidate["name"] + (f" (licence:\u00a0{mark})" if mark else "")
 
 
 def amount(score: Score, value: float | None, unit: bool = True) -> str:
@@ -96,11 +109,11 @@ def sentences(ranking: Ranking) -> list[str]:
     if not ranking["labelled"]:
         if by is None or len(candidates) == 1:
             return [NO_LABELS]
-        first = f"By {by['label']}, which needs no labels, {candidates[0]['name']} comes first."
+        first = f"By {by['label']}, which needs no labels, {marked(candidates[0])} comes first."
         return [NO_LABELS, first]
     leader = candidates[0]
     if len(candidates) == 1:
-        start = f"Only {leader['name']} could be ranked{_reached(by, leader)}."
+        start = f"Only {marked(leader)} could be ranked{_reached(by, leader)}."
         return [start, "A ranking needs at least two candidates.", *_failed(ranking)]
     return [*_start(ranking, by), *_ruled_out(candidates, by), *_resolution(ranking)]
 
@@ -122,18 +135,18 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
         case "untrusted":
             return [
                 f"Do not rely on this order: {by['label']} {by['why'].rstrip('.')}.",
-                f"By it {leader['name']} comes first, with {new}.",
+                f"By it {marked(leader)} comes first, with {new}.",
             ]
         case "guessing":
             guessing = amount(by, evidence["guessing"])
             return [
                 "No candidate is shown to be better than guessing: "
-                f"{leader['name']} gets {new} by {by['label']}, guessing {guessing}."
+                f"{marked(leader)} gets {new} by {by['label']}, guessing {guessing}."
             ]
         case "one":
-            return [f"Start from {leader['name']}: its {by['label']} gets {new}."]
+            return [f"Start from {marked(leader)}: its {by['label']} gets {new}."]
     possible = [each for each in ranking["candidates"] if each["possible_best"]]
-    names = listed([each["name"] for each in possible], NAMED)
+    names = listed([marked(each) for each in possible], NAMED)
     lines = [
         f"Any of {'the two' if len(possible) == 2 else f'these {len(possible)}'} may be the best: "
         f"{names}."
@@ -144,7 +157,7 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
     smallest = min(sized, key=lambda each: each["parameters"], default=leader)
     if smallest["parameters"] is not None:
         lines.append(
-            f"The smallest of them is {smallest['name']}, with "
+            f"The smallest of them is {marked(smallest)}, with "
             f"{magnitude(smallest['parameters'])} parameters."
         )
     return [*lines, f"The {by['label']} of the first gets {new}."]
