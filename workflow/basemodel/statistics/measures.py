@@ -101,7 +101,9 @@ def _average_precision(
         all_above, tagged_above = above.sum(axis=1), above[:, has].sum(axis=1)
         whole += (tagged_above / all_above).sum()
         all_left = all_above[:, None] - np.add.reduceat(above, starts, axis=1, dtype=int)
-        tagged_left = tagged_above[:, None] - np.add.reduceat(above & has, starts, axis=1, dtype=int)
+        tagged_left = tagged_above[:, None] - np.add.reduceat(
+            above & has, starts, axis=1, dtype=int
+        )
         precision = tagged_left / np.maximum(all_left, 1)
         precision[np.arange(len(some)), group[some]] = 0
         left += precision.sum(axis=0)
@@ -121,7 +123,9 @@ def _correlations(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> np
 
 
 def _sample(
-    measure: Callable[[np.ndarray], tuple[float, np.ndarray]], outputs: np.ndarray, group: np.ndarray
+    measure: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    outputs: np.ndarray,
+    group: np.ndarray,
 ) -> Sample:
     found = [measure(of_model) for of_model in outputs]
     value, without = (np.array(part) for part in zip(*found, strict=True))
