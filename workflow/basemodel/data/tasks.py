@@ -58,8 +58,8 @@ def find(
         _several(tags, name)
         if wanted == "auto":
             notes.append(
-                f"read as {counted(len(tags), 'tag')}, separated by {BETWEEN}; `rank.task: classes` "
-                "takes each text as a class"
+                f"read as {counted(len(tags), 'tag')}, separated by {BETWEEN}; "
+                "`rank.task: classes` takes each text as a class"
             )
         if none := len(given) - len(labels):
             notes.append(f"{counted(none, 'row')} without a label taken as without any tag")
@@ -67,17 +67,16 @@ def find(
         wrong = [label for label in labels if not is_number(label)]
         if wrong:
             raise DataError(
-                f"{name}: {counted(len(wrong), 'label')} no number ({_shown(wrong)}); empty or mend "
-                "them, or set `rank.task: classes`"
+                f"{name}: {counted(len(wrong), 'label')} no number ({_shown(wrong)}); empty or "
+                "mend them, or set `rank.task: classes`"
             )
         if len({float(label) for label in labels}) == 1:
             raise DataError(f"{name}: every `label` is {labels[0]}; there is nothing to predict")
-    elif len(distinct := set(labels)) > UNSURE and len(labels) < UNSURE * len(distinct):
-        if all(map(is_number, labels)):
-            notes.append(
-                f"the {len(distinct)} whole numbers are taken as classes; `rank.task: number` takes "
-                "them as numbers"
-            )
+    elif all(map(is_number, labels)) and UNSURE < len(set(labels)) > len(labels) / UNSURE:
+        notes.append(
+            f"the {len(set(labels))} whole numbers are taken as classes; `rank.task: number` takes "
+            "them as numbers"
+        )
     return task, notes
 
 

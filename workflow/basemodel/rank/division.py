@@ -17,8 +17,8 @@ LEAST = 2  # probe images of a class, or nothing could be held out in turn
 class Divided:
     """A user's images by class and split, as paths relative to `root`, in `folders.in_order`.
 
-    Without labels there is one class, None; of tags and numbers (`task`) there is one, tasks.ALL, and
-    `labels` says which each file has. `given`: how many images there are in all. `problems`:
+    Without labels there is one class, None; of tags and numbers (`task`) there is one, tasks.ALL,
+    and `labels` says which each file has. `given`: how many images there are in all. `problems`:
     what the user should know, a line each. `groups`: of files, from a table that has them.
     `own_test`: whether the user says which images are for testing. `rows`: of files, their rows in
     a table, from 0; `length`: the number of its rows, 0 of a folder.
@@ -91,11 +91,11 @@ def divide(images: str | Path, pixels: bool = True, task: str = "classes") -> Di
         for name in found.test
         if name not in found.train
     ]
-    own = found.test_folder is not None
+    own, labels = found.test_folder is not None, found.labels
     rows, length = ({}, 0) if folder == "." else (found.rows, found.length)
     return Divided(
-        root, train, test, given, problems, found.groups, own, rows, length, found.task, found.labels
-    )  # fmt: skip
+        root, train, test, given, problems, found.groups, own, rows, length, found.task, labels
+    )
 
 
 def keep_enough(train: folders.Images, test: folders.Images, groups: Mapping[str, str]) -> None:

@@ -183,8 +183,8 @@ def _label(
         if fewest < NEEDED:
             one = "group" if len(set(units)) < len(units) else "image"
             problems.append(
-                f"tag {printable(tag)} is left out: of the {one}s used {fewest} {what}, and {NEEDED} "
-                "are needed"
+                f"tag {printable(tag)} is left out: of the {one}s used {fewest} {what}, and "
+                f"{NEEDED} are needed"
             )
         else:
             kept.append(tag)

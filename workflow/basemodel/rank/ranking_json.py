@@ -68,9 +68,7 @@ class Score(TypedDict):
     name: str
     label: str
     words: str
-    unit: Literal[
-        "%", "0.01", ""
-    ]  # how it is shown: in per cent, with two decimals, or three digits
+    unit: Literal["%", "0.01", ""]  # shown in per cent, with two decimals, or three digits
     larger_is_better: bool
     trust: Literal["trusted", "untrusted", "within", "n/a"]  # within: one architecture
     why: str

@@ -58,10 +58,11 @@ def scored(
 ) -> dict[str, dict[str, Any]]:
     """Each metric of one candidate.
 
-    given: the arrays that there are, by their names in metrics.INPUTS; labels as of `labels_of`;
-    predicted: `predictions`, whose scores are not computed again; task: what the labels are; groups: of images that are not independent, int64 [n],
-    of which only half-samples know: each has all of a group or none. Of each metric: `terms`, as
-    its compute returns them, and `halves`, a list of terms on half-samples of the images, for
+    given: the arrays that there are, by their names in metrics.INPUTS; labels are those of
+    `labels_of`; predicted: `predictions`, whose scores are not computed again; task: what the
+    labels are; groups: of images that are not independent, int64 [n], of which only half-samples
+    know: each has all of a group or none. Of each metric: `terms`, as its compute returns them, and
+    `halves`, a list of terms on half-samples of the images, for
     metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
     stratified by class and the same for all candidates. Their spread is that of the score on all
     images. (Images that appear twice, as in a bootstrap, spoil most metrics.)

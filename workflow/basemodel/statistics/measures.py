@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.stats import rankdata
 
-from basemodel.statistics.possible_best import Sample
+from basemodel.statistics.possible_best import Sample, Scale
+
+Measure = Callable[[np.ndarray], tuple[float, np.ndarray]]  # with all groups, and without each
 
 BLOCK = 2**21  # pairs of images at once: 16 MB
 
@@ -40,7 +42,7 @@ def macro_average_precision(
         whole, without = zip(*(_average_precision(*part, group) for part in parts), strict=True)
         return float(np.mean(whole)), np.mean(without, axis=0)
 
-    return _sample(measure, outputs, group)
+    return _sample(measure, outputs, group, "logit")
 
 
 def r_squared(outputs: np.ndarray, numbers: np.ndarray, groups: np.ndarray | None = None) -> Sample:
@@ -55,7 +57,7 @@ def r_squared(outputs: np.ndarray, numbers: np.ndarray, groups: np.ndarray | Non
         errors = np.bincount(group, ((of_model - numbers) / spread) ** 2)
         return float(1 - errors.sum() / len(y)), 1 - (errors.sum() - errors) / total
 
-    return _sample(measure, outputs, group)
+    return _sample(measure, outputs, group, "log")
 
 
 def rank_correlation(
@@ -82,7 +84,7 @@ def rank_correlation(
             without.append(_correlations(*ranks, kept))
         return float(whole[0]), np.concatenate(without)
 
-    return _sample(measure, outputs, group)
+    return _sample(measure, outputs, group, "fisher")
 
 
 def _average_precision(
@@ -100,10 +102,10 @@ def _average_precision(
         above = given >= given[some, None]
         all_above, tagged_above = above.sum(axis=1), above[:, has].sum(axis=1)
         whole += (tagged_above / all_above).sum()
-        all_left = all_above[:, None] - np.add.reduceat(above, starts, axis=1, dtype=int)
-        tagged_left = tagged_above[:, None] - np.add.reduceat(
-            above & has, starts, axis=1, dtype=int
+        gone, tagged_gone = (
+            np.add.reduceat(each, starts, axis=1, dtype=int) for each in (above, above & has)
         )
+        all_left, tagged_left = all_above[:, None] - gone, tagged_above[:, None] - tagged_gone
         precision = tagged_left / np.maximum(all_left, 1)
         precision[np.arange(len(some)), group[some]] = 0
         left += precision.sum(axis=0)
@@ -122,11 +124,7 @@ def _correlations(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> np
     return np.where(size > 0, (x * y).sum(axis=1) / np.where(size > 0, size, 1), 0)
 
 
-def _sample(
-    measure: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    outputs: np.ndarray,
-    group: np.ndarray,
-) -> Sample:
+def _sample(measure: Measure, outputs: np.ndarray, group: np.ndarray, scale: Scale) -> Sample:
     found = [measure(of_model) for of_model in outputs]
     value, without = (np.array(part) for part in zip(*found, strict=True))
     n = without.shape[1]
@@ -135,7 +133,8 @@ def _sample(
         influence=(n - 1) / n * (without.mean(axis=1, keepdims=True) - without),
         weight=np.bincount(group) / len(group),
         independent=len(group),
-        share=False,
+        share=scale == "logit",  # between 0 and 1
+        scale=scale,
     )
 
 
