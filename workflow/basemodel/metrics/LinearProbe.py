@@ -80,7 +80,8 @@ def outputs(
     are in one fold. Raises ValueError for NaN, infinity, or targets that do not fit.
     """
     x, targets = check_targets(LABEL, embeddings, targets)
-    fold = _folds(strata(targets), None if groups is None else numbered(LABEL, x, groups)[0])
+    groups = None if groups is None else numbered(LABEL, x, groups)[0]
+    fold = _folds(strata(targets), groups, even=True)
     mean, spread = targets.mean(axis=0), targets.std(axis=0)
     spread[spread == 0] = 1
     return _out_of_fold(x, (targets - mean) / spread, fold) * spread + mean
@@ -162,11 +163,12 @@ class _Ridge:
         return (self.z[held] - mean) @ np.linalg.solve(inner, crossed) + share
 
 
-def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+def _folds(y: np.ndarray, groups: np.ndarray | None, even: bool = False) -> np.ndarray:
     """The fold of each image, int64 [N]: of the i-th image of each class, i mod 5.
 
     Groups are numbered 0, 1, …; each goes, in the order of their first images, to the fold that has
-    fewest images of its classes so far. For groups of one image this is the same.
+    fewest images of its classes so far, and if `even` to the one with fewest in all of these. For
+    groups of one image this is the same, if not `even`.
     """
     if groups is None:
         return _position_in_class(y) % FOLDS
@@ -174,7 +176,10 @@ def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     for images in sorted(members, key=lambda images: images[0]):
-        fold[images] = counts[:, y[images]].sum(axis=1).argmin()
+        have = counts[:, y[images]].sum(axis=1).astype(float)
+        if even:
+            have += counts.sum(axis=1) / (len(y) + 1)
+        fold[images] = have.argmin()
         np.add.at(counts[fold[images[0]]], y[images], 1)
     return fold
 
