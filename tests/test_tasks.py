@@ -266,7 +266,7 @@ def test_a_ranking_of_embeddings(embedded, task):
         assert "images with numbers" in said and "its linear probe gets an R² of about 0." in said
         assert "linear probe, R²" in said and "points" not in said
         assert found["evidence"]["guessing"] == 0
-        assert 0.5 < probe["value"] < first["scores"]["rho"]["value"] < 1
+        assert 0.3 < probe["value"] < first["scores"]["rho"]["value"] < 1
         assert "Spearman" in shown and csv_rows(found)[0]["rho"] is not None
     for wrong in ("images right", "Confusion", "get wrong", "None", "these classes"):
         assert wrong not in said and wrong not in shown, wrong
