@@ -1,7 +1,6 @@
 """The ranking: everything that the page, the terminal and the table say, in one dictionary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from basemodel.rank.ranking_json import (
 )
 from basemodel.rank.scores import PREDICTORS, labels_of, sample_of
 from basemodel.statistics.measures import rank_correlation
-from basemodel.statistics.possible_best import Compared, Sample, compare, intervals
+from basemodel.statistics.possible_best import Compared, compare, intervals
 from basemodel.statistics.spearman import spearman
 
 COPIED = (  # from a card
@@ -71,14 +70,13 @@ def ranking(
     if labelled and trained:
         groups = np.array([image.get("group") or image["file"] for image in chosen["probe"]])
         shares = _weights(chosen, labels, weights) if task == "classes" else None
-        samples = {
-            name: sample_of(
-                task, [each["predictions"][name] for each in scored_used], labels, shares, groups
-            )
-            for name in PREDICTORS
+        predicted = {
+            name: [each["predictions"][name] for each in scored_used] for name in PREDICTORS
         }
-        compared = compare(_of(samples[by], trained), seed)
-        for name, sample in samples.items():
+        of_trained = [predicted[by][i] for i in trained]
+        compared = compare(sample_of(task, of_trained, labels, shares, groups), seed)
+        for name in PREDICTORS:
+            sample = sample_of(task, predicted[name], labels, shares, groups)
             low, high = intervals(sample)
             if name == by:  # the leader's allows for its choice
                 low[trained], high[trained] = compared.low, compared.high
@@ -88,7 +86,7 @@ def ranking(
                 for one, value in zip(measured[name], sample.value, strict=True):
                     one["value"] = float(value)
         if task == "number":
-            outputs = np.array([each["predictions"][by] for each in scored_used])[:, :, 0]
+            outputs = np.array(predicted[by])[:, :, 0]
             ordered = rank_correlation(outputs, labels[:, 0], groups)
             ends = zip(ordered.value, *intervals(ordered), strict=True)
             measured[RHO] = [
@@ -105,7 +103,7 @@ def ranking(
         _score(name, task, trust(name, measured[name], names_shown, architectures, untrained))
         for name in [by, *(name for name in measured if name != by)]
     ]
-    predicted = [scored_used[i]["predictions"].get(by) for i in trained if task == "classes"]
+    by_trained = [scored_used[i]["predictions"].get(by) for i in trained if task == "classes"]
     return {
         "name": facts["name"],
         "folder": printable(chosen["images"], 1000),
@@ -133,7 +131,7 @@ def ranking(
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
-        "hard_images": hard_images(chosen, predicted),
+        "hard_images": hard_images(chosen, by_trained),
         "confusion": (
             confusion(chosen, scored_used[leader]["predictions"][by], names_shown[leader])
             if leader is not None and task == "classes"
@@ -190,10 +188,6 @@ def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[Ran
         possible = bool(compared.possible_best[i])
         found.append(rows[i] | {"rank": rank, "possible_best": possible, "behind": behind})
     return found
-
-
-def _of(sample: Sample, models: Sequence[int]) -> Sample:
-    return replace(sample, value=sample.value[models], influence=sample.influence[models])
 
 
 def _sizes(task: str | None, labels: np.ndarray | None) -> list[int]:
