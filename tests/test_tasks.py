@@ -47,7 +47,11 @@ DETECTED = {
         "classes",
         "the 20 whole numbers are taken as classes; `rank.task: number`",
     ),
-    "tags": (["a|b", "a", " b | a", "c"] * 3, "tags", "read as 3 tags, separated by |"),
+    "tags": (
+        ["a|b", "a", " b | a", "c"] * 3,
+        "tags",
+        "read as 3 tags; `rank.task: classes` takes each text as a class",
+    ),
 }
 
 
@@ -253,7 +257,7 @@ def test_a_ranking_of_embeddings(embedded, task):
     assert found["evidence"]["verdict"] == "one"
     assert second["behind"]["low"] > 0
     assert all(each["scores"]["LogME"]["value"] is not None for each in found["candidates"])
-    assert first["scores"]["LEEP"]["note"].startswith("not applicable: for ")
+    assert first["scores"]["LEEP"]["note"].startswith("needs classes, and these are ")
     said, shown = terminal(found).replace("\n", " ").replace("\u00a0", " "), page(found)
     if task == "tags":
         assert "labels: 100 of 200 images with 3 tags: 40 held out, 60 over the limit" in said

@@ -58,8 +58,8 @@ def find(
         _several(tags, name)
         if wanted == "auto":
             notes.append(
-                f"read as {counted(len(tags), 'tag')}, separated by {BETWEEN}; "
-                "`rank.task: classes` takes each text as a class"
+                f"read as {counted(len(tags), 'tag')}; `rank.task: classes` takes each text as a "
+                "class"
             )
         if none := len(given) - len(labels):
             notes.append(f"{counted(none, 'row')} without a label taken as without any tag")

@@ -23,8 +23,8 @@ MISSING = {
     "card": "known of this project's base models only",
 }
 NOT_CLASSES = {
-    "tags": "not applicable: for one class of an image, not for tags",
-    "number": "not applicable: for classes, not for numbers",
+    "tags": "needs classes, and these are tags",
+    "number": "needs classes, and these are numbers",
 }
 NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
 
