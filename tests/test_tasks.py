@@ -83,12 +83,12 @@ def test_columns_of_0_and_1_are_tags():
 
 
 WRONG = {
-    "a word among numbers": (rows_of([*FLOATS, "?"]), "auto", r"1 label no number \(\?\)"),
-    "words": (rows_of(["ant", "bee"]), "number", r"2 labels no number \(ant, bee\)"),
+    "a word among numbers": (rows_of([*FLOATS, "?"]), "auto", r"but none in 1 row \(\?\)"),
+    "words": (rows_of(["ant", "bee"]), "number", r"no number in 2 labels \(ant, bee\)"),
     "one number": (rows_of(["3.5"] * 4), "number", "every `label` is 3.5"),
     "one tag": (rows_of(["a", "", "a"]), "tags", r"only one tag \(a\)"),
     "one column": (columns(red=["1", "0"]), "tags", r"only one tag \(red\)"),
-    "an empty cell": (columns(red=["1", ""], old=["0", "1"]), "auto", "1 cell of the column red"),
+    "an empty cell": (columns(red=["1", ""], old=["0", "1"]), "auto", "the column red has 1 empty cell"),
 }  # fmt: skip
 
 

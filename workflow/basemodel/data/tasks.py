@@ -67,7 +67,7 @@ def find(
         wrong = [label for label in labels if not is_number(label)]
         if wrong:
             raise DataError(
-                f"{name}: {counted(len(wrong), 'label')} no number ({_shown(wrong)}); empty or "
+                f"{name}: no number in {counted(len(wrong), 'label')} ({_shown(wrong)}); empty or "
                 "mend them, or set `rank.task: classes`"
             )
         if len({float(label) for label in labels}) == 1:
@@ -118,7 +118,7 @@ def _tag_columns(rows: Sequence[dict[str, Any]], others: Sequence[str], name: st
             if "" in values:
                 empty = sum(not row[column] for row in rows)
                 raise DataError(
-                    f"{name}: {counted(empty, 'cell')} of the column {printable(column)} empty; "
+                    f"{name}: the column {printable(column)} has {counted(empty, 'empty cell')}; "
                     "write 0 or 1"
                 )
             found.append(column)
@@ -136,7 +136,7 @@ def _numeric(labels: Sequence[str], name: str) -> bool:
         return False
     if wrong := [label for label in labels if not is_number(label)]:
         raise DataError(
-            f"{name}: `label` holds numbers, but {counted(len(wrong), 'label')} no number "
+            f"{name}: `label` holds numbers, but none in {counted(len(wrong), 'row')} "
             f"({_shown(wrong)}); empty or mend them, or set `rank.task: classes`"
         )
     return True
