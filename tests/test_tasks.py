@@ -88,7 +88,7 @@ WRONG = {
     "one number": (rows_of(["3.5"] * 4), "number", "every `label` is 3.5"),
     "one tag": (rows_of(["a", "", "a"]), "tags", r"only one tag \(a\)"),
     "one column": (columns(red=["1", "0"]), "tags", r"only one tag \(red\)"),
-    "an empty cell": (columns(red=["1", ""], old=["0", "1"]), "auto", "the column red has 1 empty cell"),
+    "an empty cell": (columns(red=["1", ""], old=["0", "1"]), "auto", "red has 1 empty cell"),
 }  # fmt: skip
 
 
