@@ -114,13 +114,13 @@ def test_all_but_the_old_classifier_is_trained(chosen, candidate, tmp_path, monk
 
 def test_seeds_differ(chosen, candidate, tmp_path, monkeypatch):
     layers = []
-    real = finetuning.fit
+    real = finetuning.train_last_layers
 
-    def fit(model, *arguments):
-        layers.append(model.weight.detach().clone())
-        return real(model, *arguments)
+    def train(given, *arguments):
+        layers.append(given[0].weight.detach().clone())
+        return real(given, *arguments)
 
-    monkeypatch.setattr(finetuning, "fit", fit)
+    monkeypatch.setattr(finetuning, "train_last_layers", train)
     for seed in (0, 1):
         tune(candidate, chosen, tmp_path, {**LAST, "epochs": 1}, seed)
     assert not layers[0].equal(layers[1])
