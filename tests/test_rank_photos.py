@@ -53,6 +53,7 @@ def ranked(images, folder):
         "state": "",
         "images_per_class": PER_CLASS,
         "near_copies": "report",
+        "task": "auto",
         "pixels": True,
     }
     jobs.run("rank_images.py", params=params, output=[chosen])

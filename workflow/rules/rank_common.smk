@@ -49,7 +49,7 @@ def divided_images():
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return division.divide(config["images"], pixels=bool(NETWORKS))
+        return division.divide(config["images"], pixels=bool(NETWORKS), task=RANK["task"])
     except DataError as error:
         raise SystemExit(f"config: images: {error}") from None
 
@@ -80,9 +80,11 @@ def images_to_rank(wildcards):
 def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
     pixels = bool(NETWORKS)
-    state = folders.state(config["images"], pixels) if workflow.is_main_process else ""
+    state = ""
+    if workflow.is_main_process:
+        state = folders.state(config["images"], pixels, RANK["task"])
     place = str(Path(config["images"]).expanduser())
-    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies")}
+    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies", "task")}
     return ordered(images=place, state=state, pixels=pixels, **chosen)
 
 

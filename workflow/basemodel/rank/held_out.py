@@ -12,10 +12,12 @@ from basemodel.rank.decoding import good_ones
 
 TEST_MOST = 100  # test images of a class
 TEST_SPARE = 100  # in case that some of these cannot be decoded
+AT_ONCE = 10  # without classes, as many images as of this number of them
 
 
 def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
-    """The images to test on: of those held out the first TEST_MOST of each class that decode.
+    """The images to test on: of those held out the first TEST_MOST of each class that decode, or
+    AT_ONCE times as many if they have tags or numbers.
 
     Copies of probe images are left out, also near ones if these are grouped, and so are copies of
     each other but one, or all if they have different labels.
@@ -26,15 +28,21 @@ def choose_tests(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, Any]:
     test: list[dict[str, Any]] = []
     probe = {row["file"] for row in chosen["probe"]}
     seen = {row["pixels"]: row["file"] for row in chosen["probe"]}
+    given, most = [chosen["test"]], AT_ONCE * TEST_MOST
+    if chosen["task"] == "classes":
+        labels = range(len(chosen["classes"]))
+        given = [[row for row in chosen["test"] if row["label"] == label] for label in labels]
+        most = TEST_MOST
     with ThreadPoolExecutor(threads) as pool:
-        for label in range(len(chosen["classes"])):
-            rows = {row["file"]: row for row in chosen["test"] if row["label"] == label}
-            good, bad, again = good_ones(root, [*rows], TEST_MOST, pool.map, seen)
+        for of_class in given:
+            rows = {row["file"]: row for row in of_class}
+            good, bad, again = good_ones(root, [*rows], most, pool.map, seen)
             problems += bad
             test += [{**rows[facts["file"]], **facts} for facts in good]
             for first, file in again:
                 equal.setdefault(first, [first]).append(file)
-    labels = {row["file"]: row["label"] for row in (*chosen["probe"], *chosen["test"])}
+    # As texts, as tags are lists.
+    labels = {row["file"]: str(row["label"]) for row in (*chosen["probe"], *chosen["test"])}
     unsure = copies.under_two_labels([of for of in equal.values() if of[0] not in probe], labels)
     left = [" = ".join(map(printable, of)) for of in equal.values()]
     test = [row for row in test if row["file"] not in unsure]

@@ -33,7 +33,7 @@ def terminal(ranking: Ranking) -> str:
     ]
     if ranking["labelled"] and len(candidates) > 1:
         legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
-        head += _clipped(legend + words.COVERAGE, 2)
+        head += _clipped(legend + words.coverage(ranking), 2)
     least = min(len(candidates), ROWS) + 2
     for room in FAILURE:  # reasons are whole, if there is room
         tail = _tail(ranking, room)
@@ -52,7 +52,7 @@ def _table(ranking: Ranking, room: int) -> list[str]:
     if len(rows) + 1 > room:
         shown = room - 2
         rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
-    title = by["label"] if by else ""
+    title = words.title(ranking, by) if by else ""
     heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
     return [_columns(heading), *rows]
 
