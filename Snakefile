@@ -66,6 +66,7 @@ localrules:
     other_cuts,
     versions,
     rank_report,
+    rank_round,
     rank_report_verified,
 
 

@@ -4,15 +4,19 @@ Images that fit in a share of the device's memory are kept there as bytes. Other
 read from the memory map while the previous one is computed; callers do not notice the difference.
 """
 
+import math
+import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from basemodel import files
 from basemodel.run import memory
 
 CHUNK_BYTES = 64 * 2**20  # copied at a time when a subset is loaded: the only memory that it takes
@@ -21,7 +25,7 @@ AHEAD = 2  # batches that are read and copied in advance
 
 @dataclass
 class Streamed:
-    """Some rows of a memory map, not loaded: uint8 [N, H, W, 3] and int64 [n]."""
+    """Some rows of a memory map, not loaded: [N, ...], uint8 if of images, and int64 [n]."""
 
     images: np.ndarray
     rows: np.ndarray
@@ -49,6 +53,39 @@ def load(
         part = rows[start : start + chunk]
         resident[start : start + len(part)] = _gather(images, part, pin=False)
     return resident
+
+
+def kept(
+    batches: Iterable[Tensor], count: int, room: float, folder: str | Path
+) -> Tensor | Streamed:
+    """`count` rows that come in batches: where they are, if they fit in `room` bytes, or on disk.
+
+    A file on disk has no name in `folder`: it is gone with the process, however that ends. Raises
+    files.DiskFull.
+    """
+    batches = iter(batches)
+    batch = next(batches)
+    shape, start = (count, *batch.shape[1:]), 0
+    if count * batch[:1].nbytes <= room:
+        rows = torch.empty(shape, dtype=batch.dtype, device=batch.device)
+        while batch is not None:
+            rows[start : start + len(batch)] = batch
+            start += len(batch)
+            batch = next(batches, None)
+        return rows
+    kind = torch.empty(0, dtype=batch.dtype).numpy().dtype
+    with tempfile.TemporaryFile(dir=folder) as file:
+        while batch is not None:
+            try:
+                file.write(batch.cpu().numpy().tobytes())
+                file.flush()
+            except OSError as error:
+                needed = files.in_bytes(math.prod(shape) * kind.itemsize)
+                raise files.DiskFull(
+                    error.errno, f"{folder}: {error.strerror}: {needed} needed"
+                ) from error
+            batch = next(batches, None)
+        return Streamed(np.memmap(file, kind, "r", shape=shape), np.arange(count))
 
 
 def free_memory(where: torch.device) -> int:
@@ -105,7 +142,8 @@ def _stream(inputs: Streamed, parts: Sequence[Tensor], where: torch.device) -> I
 
 def _gather(images: np.ndarray, rows: np.ndarray, pin: bool) -> Tensor:
     """A copy of some rows of the memory map, pinned if a device is to fetch them."""
-    batch = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, pin_memory=pin)
+    kind = torch.from_numpy(np.empty(0, images.dtype)).dtype
+    batch = torch.empty((len(rows), *images.shape[1:]), dtype=kind, pin_memory=pin)
     # With any other mode numpy fills a second array first. The rows are valid: nothing is clipped.
     np.take(images, rows, axis=0, out=batch.numpy(), mode="clip")
     return batch

@@ -47,7 +47,7 @@ def choose(
       hash; bits: decode.shallow; without `pixels` none of these but file and label; of images in a
       group also group, a text; from a table also row, its place there, from 0;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
-      decoded yet: see held_out.choose_tests;
+      decoded yet; rest: likewise, of training images over the limit (held_out.for_fine_tuning);
     * counts: how many different training images of each class there are; rows: how many the table
       has;
     * copies: lists of files with equal pixels; near_copies;
@@ -70,7 +70,7 @@ def choose(
     else:
         first = {name: sorted(files[:most]) for name, files in divided.train.items()}
         good = {name: [{"file": file} for file in files] for name, files in first.items()}
-        rest = {name: len(files) - len(good[name]) for name, files in divided.train.items()}
+        rest = {name: files[most:] for name, files in divided.train.items()}
         bad, equal = {name: [] for name in good}, {}
     unsure = copies.under_two_labels(equal.values(), labels)
     good = {name: [row for row in of if row["file"] not in unsure] for name, of in good.items()}
@@ -80,7 +80,7 @@ def choose(
     joining = list(equal.values()) if divided.groups else []
     groups = copies.grouped(divided.groups, joining + alike if near_copies == "group" else joining)
 
-    classes, probe, test = [], [], []
+    classes, probe, test, over_limit = [], [], [], []
     held_out = over = undecodable = 0
     copied = {labels[file] for group in equal.values() for file in group}
     for name, of_class in good.items():
@@ -96,12 +96,13 @@ def choose(
         test += [{"file": file, "label": label} for file in tests[: TEST_MOST + TEST_SPARE]]
         held_out += len(tests)
         undecodable += len(bad[name])
-        over += rest[name]
+        over += len(rest[name])
+        over_limit += [{"file": file, "label": label} for file in rest[name]]
     problems[:0] = copies.report(equal, unsure, tested, divided.given)
     if len(classes) < (2 if divided.labelled else 1):
         different = " different" if equal else ""
         raise DataError(f"{root}: {'; '.join(problems)}: too few{different} images")
-    for row in (*probe, *test):
+    for row in (*probe, *test, *over_limit):
         if group := groups.get(row["file"]):
             row["group"] = group
     for row in probe if divided.length else ():
@@ -139,6 +140,7 @@ def choose(
         "use": use,
         "probe": probe,
         "test": test,
+        "rest": over_limit,
         "problems": problems,
     }
 
@@ -149,10 +151,10 @@ def _look_at(
     tested: Container[str],
     most: int,
     threads: int,
-) -> tuple[dict, dict, dict[str | None, int], dict[str, list[str]]]:
+) -> tuple[dict, dict, dict[str | None, list[str]], dict[str, list[str]]]:
     """Decode at most `most` different images of each class, and leave copies out of all.
 
-    Returns by class the facts of the images, problems with others, and how many were not looked at;
+    Returns by class the facts of the images, problems with others, and which were not looked at;
     and the copies, by the first of each.
     """
     root = divided.root
@@ -169,7 +171,7 @@ def _look_at(
         seen: dict[str, str] = {}
         for name, files in divided.train.items():
             good[name], bad[name], again = good_ones(root, files, most, pool.map, seen)
-            rest[name] = len(files) - len(good[name]) - len(bad[name]) - len(again)
+            rest[name] = files[len(good[name]) + len(bad[name]) + len(again) :]
             for first, file in again:
                 equal.setdefault(first, [first]).append(file)
     return good, bad, rest, equal
