@@ -34,7 +34,7 @@ chosen = read_json(snakemake.input.images) | read_json(snakemake.input.tests)
 first = read_json(snakemake.input.first) if snakemake.input.get("first") else {}
 network, failures = Path(snakemake.output.network), Path(snakemake.output.failures)
 reasons = read_json(failures) if failures.exists() else []
-models, checkpoints = Path(config["results"], "models"), []
+models = Path(config["results"], "models")
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], snakemake.resources
 
@@ -54,8 +54,8 @@ try:
         raise Unusable(first["failed"], first["remedy"])
     rates = [first["rate"]] if first else []
     result = isolated(
-        tune, candidate, chosen, models, settings["tuning"], seed, network, allocated, rates,
-        checkpoint,
+        tune, candidate, chosen, models, settings["tuning"], seed, network, rates, checkpoint,
+        allocated,
     )  # fmt: skip
     measure = NAMES[chosen.get("task", "classes")]
     print(f"{candidate.label}, seed {seed}: {measure} on validation images {result['value']:.4f}")

@@ -59,9 +59,9 @@ def tune(
     settings: dict[str, Any],
     seed: int,
     network: str | Path,
-    allocated: tuple[str, Mapping[str, int]] = ("cpu", {}),
     rates: Sequence[float] = (),
     checkpoint: Callable[[str, torch.device], Checkpoint] | None = None,
+    allocated: tuple[str, Mapping[str, int]] = ("cpu", {}),
 ) -> dict[str, Any]:
     """Fine-tune a candidate with each rate, and keep the network of the one that is better.
 
