@@ -325,7 +325,7 @@ def test_a_job_that_is_stopped_is_resumed(chosen, candidate, tmp_path, kept):
     stopped = job(tmp_path, chosen, candidate, settings)
     log, folder = tmp_path / "log", tmp_path / "finetune"
     process = jobs.start("rank_finetune.py", log, **stopped)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not list(folder.glob(".0-*.checkpoint")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGTERM)

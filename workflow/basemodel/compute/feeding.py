@@ -4,7 +4,6 @@ Images that fit in a share of the device's memory are kept there as bytes. Other
 read from the memory map while the previous one is computed; callers do not notice the difference.
 """
 
-import math
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
