@@ -224,7 +224,7 @@ def test_groups_count_once():
     right = (np.random.default_rng(0).random((2, 3, 40)) < 0.7).astype(int)
     one = sample("classes", right, np.ones(40))
     ten = sample("classes", right.repeat(10, 2), np.ones(400), np.arange(400) // 10)
-    np.testing.assert_allclose(ten.influence, one.influence)
+    np.testing.assert_allclose(ten.influence, one.influence, atol=1e-12)
     assert compare(ten, 0).possible_best.tolist() == compare(one, 0).possible_best.tolist()
 
 
@@ -255,11 +255,11 @@ def test_the_interval_of_a_difference_covers_what_other_images_give(task):
     many, labels = drawn(rng, 20_000)
     true = value(task, many[0][0], labels) - value(task, many[1][0], labels)
     hits = 0
-    for _ in range(60):
+    for _ in range(20):
         of_models, labels = drawn(rng, 120)
         _, low, high = difference(sample(task, of_models, labels), 0, 1)
         hits += low <= true <= high
-    assert stats.binom.cdf(hits, 60, 0.94) > 1e-3
+    assert stats.binom.cdf(hits, 20, 0.94) > 1e-3
 
 
 # By simulation

@@ -1,6 +1,7 @@
 """How often a network's first choice is right."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,9 @@ from basemodel.compute.device import autocast
 from basemodel.compute.feeding import Streamed
 from basemodel.compute.passing import apply
 from basemodel.models.own_weights import DIVERGED
+
+if TYPE_CHECKING:
+    from basemodel.compute.passing import Inputs
 
 
 def accuracy(
@@ -53,7 +57,7 @@ def correct(
 
 def outputs(
     model: nn.Module,
-    inputs: Tensor | Streamed,
+    inputs: "Inputs",
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
     precision: str = "float32",
 ) -> Tensor:
@@ -67,7 +71,7 @@ def outputs(
 
 def _all(
     model: nn.Module,
-    inputs: Tensor | Streamed,
+    inputs: "Inputs",
     prepare: Callable[[Tensor], Tensor],
     precision: str,
     kept: Callable[[Tensor], Tensor],

@@ -38,7 +38,7 @@ RATES = {
 NORMALISES = ("layernorm", "rmsnorm")  # in the names of layers
 
 Prepare = Callable[[Tensor], Tensor]
-Inputs = Tensor | Streamed
+Inputs = Tensor | Streamed | ImageFiles
 
 
 def optimizer_for(network: nn.Module) -> str:
@@ -231,12 +231,15 @@ def _prepared(
     trainable: str,
     where: torch.device,
 ) -> Inputs:
-    """What the trained part takes of a part's images: their crops, or their embeddings."""
+    """What the trained part takes of a part's images: their crops, or their embeddings.
+
+    Crops to look at once are made when they are needed, a few at a time.
+    """
     size = batch_size(model.cost().largest, where)
     paths = [Path(chosen["folder"], row["file"]) for row in chosen[part]]
     images = ImageFiles(paths, model.preprocessing, size, torch.get_num_threads())
     if trainable == "all":
-        return images.load(folder)
+        return images.load(folder) if part == "train" else images
     room = SHARE * free_memory(where)
     embed = apply(lambda batch: frozen(model.preprocessing.normalise(batch)), images, where)
     return kept(embed, len(paths), room, folder)

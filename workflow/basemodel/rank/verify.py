@@ -58,7 +58,7 @@ def verified(
         groups = [row.get("group") or row["file"] for row in tests]
         measured = sample(task, [answers[slug] for slug in there], labels, groups)
     enough = measured is not None and len(measured.weight) > 1
-    possible = _possible(measured, there, last["left"]) if enough else last["left"]
+    possible = _possible(measured, there, last["left"]) if enough and last["left"] else last["left"]
     rows = [
         _row(
             slug, names[slug], titles[slug], results, rounds, means, there, measured, possible,
