@@ -82,6 +82,8 @@ def verified(
         told.append(f"More were not done: {last['stop']} is used up")
     if left_out := [fixed[slug] for slug in order[: len(slugs)] if slug in fixed]:
         told.append(f"Left out, as embeddings cannot be fine-tuned: {', '.join(left_out)}")
+    if kept:
+        told.append(f"The best network is {kept}")
     return {
         "rows": rows,
         **found,

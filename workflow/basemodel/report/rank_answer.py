@@ -90,8 +90,6 @@ def _tail(ranking: Ranking, room: int) -> list[str]:
         lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
     if verified := ranking.get("verify"):
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 6)
-        if verified["kept"]:
-            lines += _clipped(f"The best network: {verified['kept']}", 2)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
     for each in shown:
