@@ -184,7 +184,9 @@ def test_verifying_fine_tunes_the_shortlist_and_keeps_the_best_network(ranked):
     found = json.loads((of(project) / "verified" / "ranking.json").read_text())["verify"]
     assert 1 <= len(found["rows"]) <= 2
     assert all(1 <= len(row["accuracies"]) <= 2 for row in found["rows"])
-    assert "The best network is " in " ".join(printed.split("\n")) and found["kept"].endswith("verified/best.safetensors")
+    assert "The best network is " in " ".join(printed.split("\n")) and found["kept"].endswith(
+        "verified/best.safetensors"
+    )
     network = kept.load(of(project) / "verified")
     assert network.card["name"] == next(
         row["name"] for row in found["rows"] if row["slug"] == found["best"]

@@ -45,11 +45,11 @@ def terminal(ranking: Ranking) -> str:
 def _table(ranking: Ranking, room: int) -> list[str]:
     """A heading, as many rows as there is room for, and how many more there are."""
     candidates, by = ranking["candidates"], words.score_named(ranking, ranking["by"])
-    if not candidates:
+    if not candidates or room < 2:
         return []
     rows = [_row(i, each, by) for i, each in enumerate(candidates, 1)]
     if len(rows) + 1 > room:
-        shown = room - 2
+        shown = max(0, room - 2)
         rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
     title = by["label"] if by else ""
     heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
