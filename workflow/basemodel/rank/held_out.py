@@ -47,9 +47,8 @@ def for_fine_tuning(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, An
                 for first, file in again:
                     equal.setdefault(first, [first]).append(file)
     everything = (*chosen["probe"], *chosen["rest"], *chosen["test"])
-    unsure = copies.under_two_labels(
-        equal.values(), {row["file"]: row["label"] for row in everything}
-    )
+    labels = {row["file"]: str(row["label"]) for row in everything}  # tags are lists
+    unsure = copies.under_two_labels(equal.values(), labels)
     tested = {row["file"] for row in chosen["test"]}
     # A training image with a copy in the test keeps its label: the copy is what is not used.
     unsure -= {of[0] for of in equal.values() if of[0] not in tested and tested.issuperset(of[1:])}
@@ -84,7 +83,7 @@ def _by_class(chosen: Mapping[str, Any], part: str) -> list[list[Row]]:
 
 
 def _task(chosen: Mapping[str, Any]) -> str:
-    return chosen.get("task", "classes")
+    return chosen.get("task") or "classes"
 
 
 def _join(rows: Sequence[Row], near: Sequence[Sequence[int]]) -> None:
