@@ -6,6 +6,7 @@ the first by the score and by the static order.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,12 @@ def verified(
 def _possible(measured: Sample, there: Sequence[str], left: Sequence[str]) -> list[str]:
     """Of those that were left, which may be the best by the test images as well."""
     those = [i for i, slug in enumerate(there) if slug in left]
-    few = Sample(
-        measured.value[those], measured.influence[those], measured.weight, measured.independent,
-        measured.share, measured.step, measured.retraining, measured.own[those],
-    )  # fmt: skip
+    few = replace(
+        measured,
+        value=measured.value[those],
+        influence=measured.influence[those],
+        own=measured.own[those],
+    )
     may = compare(few, "rank_verify").possible_best
     return [there[i] for i, possible in zip(those, may, strict=True) if possible]
 
