@@ -199,7 +199,7 @@ def test_one_seed_is_the_paired_comparison_of_mcnemar():
     one, other = np.ones(400, int), np.ones(400, int)
     other[:30], one[30:40] = 0, 0
     found = difference(sample("classes", [[one], [other]], np.ones(400, int)), 0, 1)
-    error = np.sqrt((40 - 20**2 / 400) / 400**2 * 400 / 399 + 2 * 0.01**2)
+    error = np.sqrt((40 - 20**2 / 400) / 400**2 * 400 / 399 + 2 * 0.02**2)
     reach = stats.t.ppf(0.975, 399) * error + 1 / 400
     assert found == pytest.approx((0.05, 0.05 - reach, 0.05 + reach))
 
@@ -207,7 +207,7 @@ def test_one_seed_is_the_paired_comparison_of_mcnemar():
 def test_seeds_that_are_right_for_all_images_or_for_none_vary_by_themselves():
     one = [np.full(30, seed % 2) for seed in range(40)]
     found = sample("classes", [one, [np.ones(30)] * 40], np.ones(30))
-    expected = (40 * 0.25 + 2 * 0.01**2) / (2 + 78) / 40
+    expected = (40 * 0.25 + 2 * 0.02**2) / (2 + 78) / 40
     assert found.own == pytest.approx([expected] * 2)
     assert (found.influence == 0).all()
 
@@ -217,7 +217,7 @@ def test_seeds_that_differ_by_chance_alone_add_nothing():
     rng = np.random.default_rng(0)
     right = (rng.random((2, 5, 400)) < 0.7).astype(int)
     found = sample("classes", right, np.ones(400, int))
-    assert (found.own < 0.01**2 / 2).all()
+    assert (found.own < 0.02**2 / 2).all()
 
 
 def test_groups_count_once():
