@@ -205,7 +205,11 @@ def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray,
     most = (sample.independent - 1) / sample.retraining
     least = min((1 / (sample.weight**2).sum() - 1) / sample.retraining, most)
     flat = variance < NOTHING**2
-    n = np.where(flat, least, value * (1 - value) / np.where(flat, 1, variance)).clip(least, most)
+    inside, fewest = value, least
+    if sample.own is not None:  # what images do not share; all right or wrong is no certainty
+        inside, fewest = (most * value + 0.5) / (most + 1), min(1.0, most)
+    n = inside * (1 - inside) / np.where(flat, 1, variance)
+    n = np.where(flat, least, n).clip(fewest, most)
     right, wrong = n * value, n * (1 - value)
     low = stats.beta.ppf(tail, right + 0.5, wrong + 0.5)
     high = stats.beta.ppf(1 - TAIL, right + 0.5, wrong + 0.5)
