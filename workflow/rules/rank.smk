@@ -297,10 +297,8 @@ rule rank_kept:
     input:
         images=f"{RANKED}/images.json",
         tests=f"{RANKED}/tests.json",
-        result=lambda wildcards: expand(f"{TUNED}.json", candidate=best()[0], seed=best()[1]),
-        network=lambda wildcards: expand(
-            f"{TUNED}.safetensors", candidate=best()[0], seed=best()[1]
-        ),
+        result=lambda wildcards: f"{TUNED}.json".format(candidate=best()[0], seed=best()[1]),
+        network=lambda wildcards: f"{TUNED}.safetensors".format(candidate=best()[0], seed=best()[1]),
         tested=lambda wildcards: f"{RANKED}/verified/tests/{best()[0]}.json",
     output:
         weights=f"{RANKED}/verified/best.safetensors",
