@@ -68,6 +68,7 @@ localrules:
     versions,
     compare_table,
     rank_report,
+    rank_round,
     rank_report_verified,
 
 

@@ -15,7 +15,7 @@ from basemodel.data.listing import DataError
 from basemodel.files import read_json, write_json
 from basemodel.rank.copies import joined, near, perceptual_hash
 from basemodel.rank.division import divide
-from basemodel.rank.held_out import choose_tests
+from basemodel.rank.held_out import for_fine_tuning
 from basemodel.rank.images import choose
 from basemodel.rank.scores import halves, predictions
 from noise import noise, picture
@@ -104,7 +104,7 @@ def test_the_same_pixels_in_other_bytes_are_copies(tmp_path):
         saved_again(tmp_path / f"a/{number}.png", tmp_path / f"a/{number}.again.png")
     found = choose(tmp_path, 30)
     probe = [row["pixels"] for row in found["probe"]]
-    test = [row["pixels"] for row in choose_tests(found)["test"]]
+    test = [row["pixels"] for row in for_fine_tuning(found)["test"]]
     assert len({*probe, *test}) == len(probe) + len(test)
 
 
@@ -119,7 +119,7 @@ def test_a_test_image_that_is_a_copy_of_a_training_image_is_left_out(tmp_path):
     assert found["problems"][0].startswith(
         "3 of 22 images are copies of others; 3 in both train and test: "
     )
-    tested = choose_tests(found)
+    tested = for_fine_tuning(found)
     assert files(tested["test"]) == {f"test/{c}/{i}.png" for c in "ab" for i in range(3)}
     [told] = tested["problems"]
     assert "train/b/0.png = test/b/saved.png" in told
@@ -210,9 +210,9 @@ def test_near_copies_are_told_and_kept_together_if_asked(tmp_path):
     for of in by_group.values():
         assert len({file.split(".")[0] for file in of}) == 1
     assert len(by_group) == len({row["file"].split(".")[0] for row in found["probe"]}) < 20
-    tests = {row["file"].split(".")[0] for row in choose_tests(grouped)["test"]}
+    tests = {row["file"].split(".")[0] for row in for_fine_tuning(grouped)["test"]}
     assert not tests & {row["file"].split(".")[0] for row in grouped["probe"]}
-    assert len(choose_tests(found)["test"]) == 4
+    assert len(for_fine_tuning(found)["test"]) == 4
 
 
 def test_near_pairs_and_sets_that_overlap():

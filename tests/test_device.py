@@ -85,7 +85,7 @@ def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, scrip
         write_json(path, {})
     candidate = asdict(parse("timm:resnet18"))
     settings = {"candidate": candidate, "dtype": "float32", "tuning": {}, "seed": 0}
-    output = {name: tmp_path / name for name in ("card", "arrays", "failures")}
+    output = {name: tmp_path / name for name in ("card", "arrays", "failures", "result", "network")}
     with suppress(KeyError):  # of an outcome that is empty
         jobs.run(
             script, input=input, params=settings, output=output,

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from basemodel.report import rank_words
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_page import page
-from rank_fixture import ALL, alone, clear_leader, hostile, large, nothing, ranking, unlabelled
+from rank_fixture import (
+    ALL,
+    alone,
+    clear_leader,
+    hostile,
+    large,
+    nothing,
+    ranking,
+    unlabelled,
+    verified,
+)  # fmt: skip
 
 LITE = "timm:tf_efficientnet_lite{}.in1k"
 
@@ -27,7 +37,7 @@ def test_terminal_text_is_short_however_long_the_reasons_are():
     made["scores"][0] |= {"trust": "untrusted", "why": endless}
     made["failures"][0] |= {"reason": endless, "remedy": endless}
     made["images"]["problems"][0] = made["name"] = endless
-    made["verify"] = {"rows": [], "regret": None, "sentence": endless}
+    made["verify"] = {**verified()["verify"], "sentence": endless}
     lines = terminal(made).splitlines()
     assert len(lines) == 19 and max(map(len, lines)) <= 100
     assert sum("timm:convnext" in line for line in lines) >= 1

@@ -1,20 +1,30 @@
-"""What following the score would have cost."""
+"""Which candidates go on, which may be the best, and what following the score would have cost."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import average_precision_score, r2_score
 
-from basemodel.rank.verify import compare_shortlist, interval, shortlist
+from basemodel.rank.quality import sample, value
+from basemodel.rank.rounds import decide, plan, seconds, shortlist
+from basemodel.rank.verify import verified
+from basemodel.statistics.possible_best import compare, difference
+from projects import ROOT
+
+CHECKED = [{"file": f"{number}.png", "label": 1} for number in range(40)]
+TESTS = [{"file": f"t{number}.png", "label": 1} for number in range(100)]
 
 
-def results(slug, *correct):
-    """One result per seed, from the digits of its test images."""
-    return [
-        {"slug": slug, "candidate": f"timm:{slug}", "seed": seed, "failed": None, "remedy": None,
-         "accuracy": digits.count("1") / len(digits), "correct": digits}
-        for seed, digits in enumerate(correct)
-    ]  # fmt: skip
+def answers(right, images=40, start=0):
+    """So many images right, from `start` on, of those whose label is 1."""
+    return [int(start <= number < start + right) for number in range(images)]
+
+
+def result(slug, right, seed=0, images=40, **more):
+    digits = answers(right, images)
+    return {"slug": slug, "candidate": f"timm:{slug}", "seed": seed, "failed": None, "remedy": None,
+            "value": sum(digits) / images, "answers": digits, "optimizer": "sgd", "rate": 0.01,
+            "seconds": 60.0} | more  # fmt: skip
 
 
 def failure(slug, seed=0):
@@ -22,40 +32,157 @@ def failure(slug, seed=0):
             "failed": "out of memory", "remedy": "leave it out"}  # fmt: skip
 
 
-A = results("a", "1111111000", "1111111100")  # 0.75
-B = results("b", "1111111110", "1111111100")  # 0.85
-C = results("c", "1111110000", "1111110000")  # 0.6
+def decided(*results, spent=0, most=5, budget=20):
+    by_slug = {}
+    for each in results:
+        by_slug.setdefault(each["slug"], []).append(each)
+    return decide([*by_slug], by_slug, CHECKED, "classes", spent, most, budget)
 
 
 def plain(text):
     return text.replace("\u00a0", " ")
 
 
+def test_what_is_clearly_worse_is_dropped():
+    found = decided(result("a", 38), result("b", 36), result("c", 10), spent=6)
+    assert (found["left"], found["dropped"], found["best"]) == (["a", "b"], ["c"], "a")
+    assert (found["round"], found["stop"]) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "stop"),
+    [({"most": 1}, "1 rounds"), ({"budget": 7}, "the budget of 7"), ({"budget": 8}, "")],
+)
+def test_the_rounds_end(given, stop):
+    assert decided(result("a", 38), result("b", 36), spent=6, **given)["stop"] == stop
+
+
+def test_they_end_when_one_is_left():
+    assert decided(result("a", 38), result("b", 3))["stop"] == "one is left"
+
+
+def test_a_candidate_that_failed_with_one_seed_is_out():
+    found = decided(result("a", 38), result("a", 36, 1), result("b", 36), failure("b", 1))
+    assert found["failed"] == {"b": "out of memory"}
+    assert (found["left"], found["stop"]) == (["a"], "one is left")
+    none = decided(failure("a"), failure("b"))
+    assert (none["best"], none["left"], none["stop"]) == (None, [], "none is left")
+
+
+def test_of_the_best_the_best_seed_is_kept():
+    found = decided(result("a", 30), result("a", 36, 1), result("b", 31), result("b", 32, 1))
+    assert (found["best"], found["seed"]) == ("a", 1)
+
+
+@pytest.mark.parametrize(
+    ("static", "k", "budget", "expected"),
+    [("c", 2, 20, "abc"), ("a", 2, 20, "ab"), (None, 2, 20, "ab"), ("z", 1, 20, "az"),
+     ("b", 9, 20, "abc"), ("c", 2, 4, "ab")],
+)  # fmt: skip
+def test_the_shortlist(static, k, budget, expected):
+    assert shortlist(["a", "b", "c"], static, k, budget) == list(expected)
+
+
+def test_the_time_is_told_beforehand():
+    settings = {"trainable": "all", "epochs": 10}
+    assert seconds([10, None], 100, 20, settings) is None
+    once = seconds([10, 100], 100, 20, settings)
+    assert once == pytest.approx((3 * 10 * 100 + 20) * (1 / 10 + 1 / 100))
+    assert seconds([10], 100, 20, {**settings, "trainable": "last"}) == 12
+    said = plain(plan(600, 300, candidates=4, rounds=5, budget=20))
+    assert said.endswith(
+        "8 fine-tunings, then at most 12 more; about 10 min, at most 25 min, one at a time"
+    )
+    assert (
+        plan(None, None, 1, 5, 20) == "fine-tunes 1 candidates: 2 fine-tunings, then at most 0 more"
+    )
+
+
+def report(final, tests, order=("a", "b", "c"), static="c", first=None, **more):
+    """Of one or more rounds, each a list of results; tests: numbers of right answers, by slug."""
+    rounds, spent, every = [], 0, []
+    for results in final:
+        every += results
+        names = list(dict.fromkeys(each["slug"] for each in results))
+        spent += len(names) * (1 if rounds else 2)
+        so_far = [each for each in every if each["slug"] in names]
+        rounds.append(decided(*so_far, spent=spent, most=len(final)))
+    given = {"slugs": [*order], "first": first or order[0], "static": static}
+    told = [{"slug": slug, "answers": [answers(n, 100) for n in of]} for slug, of in tests.items()]
+    return verified(given, rounds, every, told, TESTS, "classes", order, **more)
+
+
+A, B, C = result("a", 36), result("b", 38), result("c", 8)
+
+
 def test_by_hand():
-    found = compare_shortlist(["a", "b", "c"], "c", C + B[::-1] + A, k=2)
+    second = [result("a", 36, 1), result("b", 38, 1)]
+    found = report([[A, B, C], second], {"a": [70, 72], "b": [90, 92], "c": [30]})
     assert [(row["slug"], row["why"]) for row in found["rows"]] == [
         ("a", "1st by linear probe"),
         ("b", "2nd by linear probe"),
-        ("c", "3rd by linear probe, 1st by parameters"),
+        (
+            "c",
+            "3rd by linear probe, 1st by parameters; worse on the validation images after round 1",
+        ),
     ]
-    assert [row["name"] for row in found["rows"]] == ["timm:a", "timm:b", "timm:c"]
-    assert found["rows"][1]["accuracies"] == [0.9, 0.8]
-    assert [row["mean"] for row in found["rows"]] == pytest.approx([0.75, 0.85, 0.6])
-    assert found["difference"] == found["regret"] == pytest.approx(0.1)
-    assert found["low"] <= 0.1 <= found["high"]
+    assert found["rows"][0]["accuracies"] == [0.7, 0.72]
+    assert [row["mean"] for row in found["rows"]] == pytest.approx([0.71, 0.91, 0.3])
+    assert [row["possible_best"] for row in found["rows"]] == [False, True, False]
+    assert found["difference"] == found["regret"] == pytest.approx(0.2)
+    assert 0 < found["low"] < 0.2 < found["high"]
+    assert (found["best"], found["fine_tunings"], found["seconds"]) == ("b", 8, 300)
     said = plain(found["sentence"])
     assert said.startswith(
-        "Of the 3 that were fine-tuned with 2 seeds, timm:b, the 2nd by linear probe, was best "
-        "(85.0 %); timm:a, the 1st by linear probe, lost 10.0 points ("
+        "timm:b, the 2nd by linear probe, is the best of 3 after fine-tuning: 91.0 % on the test "
+        "images ("
     )
-    assert said.endswith(
-        "); timm:c, the 3rd by linear probe and the 1st by parameters, lost 25.0 points."
+    assert "Following the linear probe to timm:a would have cost 20.0 points (" in said
+    assert "; timm:c, the 3rd by linear probe and the 1st by parameters, lost 61.0 points. " in said
+    assert said.endswith(" Worse on the validation images: timm:c. 8 fine-tunings took 5 min.")
+
+
+def test_what_validation_and_test_cannot_tell_apart_is_said():
+    found = report([[A, B]], {"a": [70], "b": [68]}, order="ab", static=None)
+    said = plain(found["sentence"])
+    assert said.startswith(
+        "Either may be the best after fine-tuning: timm:b or timm:a. timm:b, the 2nd by linear "
+        "probe, was chosen on the validation images: 68.0 % on the test images ("
     )
+    assert found["difference"] == pytest.approx(-0.02) and found["regret"] == 0
+
+
+def test_the_first_choice_was_best():
+    found = report([[B, A]], {"a": [60], "b": [90]}, order="ba", static="b", by="kNN")
+    assert found["difference"] == pytest.approx(-0.3) and found["regret"] == 0
+    said = plain(found["sentence"])
+    assert "the 1st by kNN and the 1st by parameters, is the best of 2" in said
+    assert "It is 30.0 points ahead of the next (" in said
+    assert "following the kNN cost nothing" in said
+
+
+def test_without_the_first_choice_there_is_no_regret():
+    found = report([[failure("a"), B, C]], {"b": [90], "c": [30]})
+    assert [found[name] for name in ("regret", "difference", "low", "high")] == [None] * 4
+    assert found["rows"][0]["why"].endswith("; failed: out of memory; leave it out")
+    assert ". timm:a failed (out of memory; leave it out). " in found["sentence"]
+
+
+def test_one_left_and_none_left():
+    found = report([[A, failure("b")]], {"a": [75]}, order="ab", static=None)
+    assert plain(found["sentence"]).startswith("Only timm:a was fine-tuned: 75.0 % on the test")
+    none = report([[failure("a"), failure("b")]], {}, order="ab", static=None)
+    assert none["sentence"].startswith("None of the 2 could be fine-tuned: timm:a failed (out of")
+    assert none["best"] is None
 
 
 def test_embeddings_are_left_out_and_named():
     fixed = {"e": "embeddings:mine", "z": "embeddings:poor"}
-    found = compare_shortlist(["e", "a", "b", "c", "z"], "a", A + B, k=2, fixed=fixed)
+    found = report([[A, B]], {"a": [70], "b": [68]}, order="ab", static="a")
+    given = {"slugs": ["a", "b"], "first": "a", "static": "a"}
+    rounds = [decided(A, B, spent=4, most=1)]
+    told = [{"slug": slug, "answers": [answers(70, 100)]} for slug in "ab"]
+    found = verified(given, rounds, [A, B], told, TESTS, "classes", [*"eabz"], fixed=fixed)
     titles = ["2nd by linear probe, 1st by parameters", "3rd by linear probe"]
     assert [row["why"] for row in found["rows"]] == titles
     assert found["sentence"].endswith(
@@ -63,109 +190,100 @@ def test_embeddings_are_left_out_and_named():
     )
 
 
-def test_the_first_choice_was_best():
-    found = compare_shortlist(
-        ["b", "a"], "b", A + B, k=2, by="kNN", static_by="accuracy on ImageNet"
-    )
-    assert found["difference"] == pytest.approx(-0.1)
-    assert found["regret"] == 0
-    assert found["low"] <= -0.1 <= found["high"]
-    said = plain(found["sentence"])
-    assert said.startswith(
-        "Of the 2 that were fine-tuned with 2 seeds, timm:b, the 1st by kNN and the 1st by "
-        "accuracy on ImageNet, was best (85.0 %), 10.0 points ahead of the next ("
-    )
-
-
-def test_signs_and_minus_zero():
-    ahead, behind = "1" * 60 + "0" * 40, "0" * 20 + "1" * 60 + "0" * 20
-    found = compare_shortlist(["a", "b"], None, results("a", behind) + results("b", ahead), k=2)
-    assert found["regret"] == 0
-    assert "1 seed," in found["sentence"]
-    assert "0.0 points ahead of the next (−" in plain(found["sentence"])
-    same = compare_shortlist(["a", "b"], None, results("a", ahead) + results("b", ahead), k=2)
-    assert plain(same["sentence"]).endswith("(60.0 %), 0.0 points ahead of the next (0.0 to 0.0).")
-
-
-def test_a_candidate_that_failed_with_one_seed_is_not_compared():
-    found = compare_shortlist(["a", "b", "c"], None, [*A, B[0], failure("b", seed=1), *C], k=3)
-    assert found["difference"] == pytest.approx(-0.15)
-    row = found["rows"][1]
-    assert (row["accuracies"], row["mean"]) == ([0.9], None)
-    assert row["why"] == "2nd by linear probe; failed: out of memory; leave it out"
-    assert found["sentence"].startswith("Of the 2 that")
-    assert found["sentence"].endswith(". timm:b failed (out of memory; leave it out).")
-
-
-def test_without_the_first_choice_there_is_no_regret():
-    found = compare_shortlist(["a", "b", "c"], None, [failure("a"), *B, *C], k=3)
-    assert [found[name] for name in ("regret", "difference", "low", "high")] == [None] * 4
-    assert plain(found["sentence"]).endswith(
-        "timm:b, the 2nd by linear probe, was best (85.0 %). "
-        "timm:a failed (out of memory; leave it out)."
-    )
-
-
-def test_with_one_left_there_is_nothing_to_compare():
-    found = compare_shortlist(["a", "b"], None, [*A, failure("b")], k=2)
-    assert found["regret"] is None
-    assert plain(found["sentence"]).startswith("Only timm:a was fine-tuned, with 2 seeds (75.0 %)")
-    none = compare_shortlist(["a", "b"], None, [failure("a"), failure("b")], k=2)
-    assert none["regret"] is None
-    assert none["sentence"].startswith("None of the 2 could be fine-tuned: timm:a failed (out of")
-
-
-def test_results_that_do_not_belong_together():
-    with pytest.raises(ValueError, match="b is on the shortlist and was not fine-tuned"):
-        compare_shortlist(["a", "b"], None, A, k=2)
-    with pytest.raises(ValueError, match="different numbers of test images"):
-        compare_shortlist(["a", "b"], None, A + results("b", "11", "10"), k=2)
-    with pytest.raises(ValueError, match="different numbers of test images"):
-        compare_shortlist(["a"], None, results("a", "11", "100"), k=1)
-
-
-def test_others_are_ignored():
-    assert compare_shortlist(["a", "b", "c"], None, A + B + C, 2) == compare_shortlist(
-        ["a", "b"], None, A + B, 2
-    )
-
-
-@pytest.mark.parametrize(
-    ("static", "k", "expected"),
-    [("c", 2, "abc"), ("a", 2, "ab"), (None, 2, "ab"), ("z", 1, "az"), ("b", 9, "abc")],
-)
-def test_the_shortlist(static, k, expected):
-    assert shortlist(["a", "b", "c"], static, k) == list(expected)
-
-
-def test_images_are_paired():
-    one = np.random.default_rng(0).random((1, 50)) < 0.6
-    assert interval(one, one) == (0, 0)
+# What is compared
 
 
 def test_one_seed_is_the_paired_comparison_of_mcnemar():
-    """30 images that only one gets right and 10 that only the other does, of 400."""
-    one, other = np.ones((1, 400), bool), np.ones((1, 400), bool)
-    other[0, :30], one[0, 30:40] = False, False
-    error = np.sqrt(40 - 20**2 / 400) / 400
-    assert interval(one, other) == pytest.approx(
-        (0.05 - 1.96 * error, 0.05 + 1.96 * error), abs=0.004
+    """30 images that only one gets right and 10 that only the other does, of 400; and the variance
+    between seeds that is assumed."""
+    one, other = np.ones(400, int), np.ones(400, int)
+    other[:30], one[30:40] = 0, 0
+    found = difference(sample("classes", [[one], [other]], np.ones(400, int)), 0, 1)
+    error = np.sqrt((40 - 20**2 / 400) / 400**2 * 400 / 399 + 2 * 0.02**2)
+    reach = stats.t.ppf(0.975, 399) * error + 1 / 400
+    assert found == pytest.approx((0.05, 0.05 - reach, 0.05 + reach))
+
+
+def test_seeds_that_are_right_for_all_images_or_for_none_vary_by_themselves():
+    one = [np.full(30, seed % 2) for seed in range(40)]
+    found = sample("classes", [one, [np.ones(30)] * 40], np.ones(30))
+    expected = (40 * 0.25 + 2 * 0.02**2) / (2 + 78) / 40
+    assert found.own == pytest.approx([expected] * 2)
+    assert (found.influence == 0).all()
+
+
+def test_seeds_that_differ_by_chance_alone_add_nothing():
+    """What is peculiar to an image and a seed counts once, with the images."""
+    rng = np.random.default_rng(0)
+    right = (rng.random((2, 5, 400)) < 0.7).astype(int)
+    found = sample("classes", right, np.ones(400, int))
+    assert (found.own < 0.02**2 / 2).all()
+
+
+def test_groups_count_once():
+    right = (np.random.default_rng(0).random((2, 3, 40)) < 0.7).astype(int)
+    one = sample("classes", right, np.ones(40))
+    ten = sample("classes", right.repeat(10, 2), np.ones(400), np.arange(400) // 10)
+    np.testing.assert_allclose(ten.influence, one.influence, atol=1e-12)
+    assert compare(ten, 0).possible_best.tolist() == compare(one, 0).possible_best.tolist()
+
+
+def test_values_of_tags_and_numbers():
+    rng = np.random.default_rng(0)
+    labels = [[0], [1], [0, 1], [], [1], [0]]
+    scores = rng.random((6, 3))
+    known = [[1, 0], [0, 1], [1, 1], [0, 0], [0, 1], [1, 0]]
+    expected = average_precision_score(known, scores[:, :2], average="macro")
+    assert value("tags", scores.tolist(), labels) == pytest.approx(expected)
+    assert value("number", [1, 2, 4.5], [1, 2, 4]) == pytest.approx(
+        r2_score([1, 2, 4], [1, 2, 4.5])
     )
 
 
-def test_seeds_count_with_their_unbiased_variance():
-    """Seeds that are right for all images or for none: their mean alone varies."""
-    one = np.repeat(np.arange(40) % 2 == 0, 30).reshape(40, 30)
-    other = np.ones((40, 30), bool)
-    error = np.sqrt(one[:, 0].var(ddof=1) / 40)
-    low, high = interval(one, other)
-    assert (low, high) == pytest.approx((-0.5 - 1.96 * error, -0.5 + 1.96 * error), abs=0.03)
+@pytest.mark.parametrize("task", ["tags", "number"])
+def test_the_interval_of_a_difference_covers_what_other_images_give(task):
+    """Two models of which one sees the truth through more noise."""
+
+    def drawn(rng, n):
+        truth = rng.standard_normal((n, 3))
+        noisy = [truth + s * rng.standard_normal((n, 3)) for s in (0.7, 0.9)]
+        if task == "number":
+            return [[x[:, 0]] for x in noisy], truth[:, 0]
+        return [[x] for x in noisy], [np.flatnonzero(row > 0.5).tolist() for row in truth]
+
+    rng = np.random.default_rng(1)
+    many, labels = drawn(rng, 20_000)
+    true = value(task, many[0][0], labels) - value(task, many[1][0], labels)
+    hits = 0
+    for _ in range(20):
+        of_models, labels = drawn(rng, 120)
+        _, low, high = difference(sample(task, of_models, labels), 0, 1)
+        hits += low <= true <= high
+    assert stats.binom.cdf(hits, 20, 0.94) > 1e-3
 
 
-@settings(deadline=None, max_examples=10)
-@given(st.integers(1, 4), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_intervals_are_repeated_exactly_and_lie_between_bounds(seeds, tests, seed):
-    one, other = np.random.default_rng(seed).random((2, seeds, tests)) < 0.5
-    low, high = interval(one, other, "x")
-    assert -1 <= low <= high <= 1
-    assert interval(one, other, "x") == (low, high)
+# By simulation
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import fine_tuning
+
+    return fine_tuning
+
+
+@pytest.mark.parametrize("taken", [(1, 1), (3, 3), (5, 1)])
+def test_intervals_cover_new_images_and_seeds(benchmark, taken):
+    simulations = 150
+    one, own, _ = benchmark.covered(simulations, 100, taken, seeds=0.1)
+    for share in (one, own):
+        assert stats.binom.cdf(round(simulations * share), simulations, 0.94) > 1e-3
+
+
+def test_the_best_is_rarely_dropped_and_the_chosen_one_is_not_overrated(benchmark):
+    simulations = 60
+    dropped, own, lost, _ = benchmark.chosen(simulations, 100, [1.2, 1.0, 0.9, 0.8], 0.1)
+    assert stats.binom.sf(round(simulations * dropped) - 1, simulations, 0.05) > 1e-3
+    assert stats.binom.cdf(round(simulations * own), simulations, 0.94) > 1e-3
+    assert lost < 0.02

@@ -12,7 +12,7 @@ from basemodel.data.folders import find
 from basemodel.data.listing import DataError
 from basemodel.files import write_json
 from basemodel.rank.division import divide
-from basemodel.rank.held_out import choose_tests
+from basemodel.rank.held_out import for_fine_tuning
 from basemodel.rank.images import choose
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
@@ -129,7 +129,7 @@ def test_tags_are_on_both_sides_of_the_split(tmp_path, groups):
         assert of["probe"].isdisjoint(of["test"])
     else:
         assert len(chosen["test"]) in range(10, 15)
-    tests = choose_tests(chosen)["test"]
+    tests = for_fine_tuning(chosen)["test"]
     assert [row["label"] for row in tests] and len(tests) == len(chosen["test"])
 
 

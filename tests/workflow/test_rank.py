@@ -8,8 +8,10 @@ import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import miniatures
+from basemodel.rank import kept
 from basemodel.rank.shelf import shelf
 from basemodel.report import rank_words
 from projects import Project
@@ -69,7 +71,7 @@ def would_run(project, candidates, *targets, **more):
     run = project.snakemake("-n", "--", *targets, overlay=overlay(project, candidates, **more))
     assert run.returncode == 0, run.stdout + run.stderr
     table = re.findall(r"^(\w+) +([\d,]+)  ", run.stdout + run.stderr, re.MULTILINE)
-    return {rule: int(count) for rule, count in table if rule != "rank"}
+    return {rule: int(count) for rule, count in table if rule not in ("rank", "rank_verify")}
 
 
 def test_only_what_failed_is_tried_again(ranked):
@@ -174,14 +176,36 @@ def test_a_table_of_accuracies_of_the_same_size_and_time_is_noticed(ranked):
     assert jobs("model,top1\na,70.2\n") == first
 
 
-def test_verifying_fine_tunes_the_shortlist(ranked):
+def test_verifying_fine_tunes_the_shortlist_and_keeps_the_best_network(ranked):
     project, _ = ranked
     run = project.snakemake("--", "rank_verify", overlay=overlay(project, TRAINED))
     assert run.returncode == 0, run.stdout + run.stderr
-    found = json.loads((of(project) / "verified" / "ranking.json").read_text())
-    rows = found["verify"]["rows"]
-    assert 1 <= len(rows) <= 2 and all(len(row["accuracies"]) == 2 for row in rows)
-    assert found["verify"]["sentence"] in run.stdout.replace("\n", " ") or found["verify"]["rows"]
+    printed = run.stdout + run.stderr
+    assert re.search(r"Trains on \d+ images, chooses on \d+, fine-tunes \d candidates: ", printed)
+    found = json.loads((of(project) / "verified" / "ranking.json").read_text())["verify"]
+    assert 1 <= len(found["rows"]) <= 2
+    assert all(1 <= len(row["accuracies"]) <= 2 for row in found["rows"])
+    assert "The best network is " in " ".join(printed.split("\n")) and found["kept"].endswith(
+        "verified/best.safetensors"
+    )
+    network = kept.load(of(project) / "verified")
+    assert network.card["name"] == next(
+        row["name"] for row in found["rows"] if row["slug"] == found["best"]
+    )
+    with Image.open(project.folder / "beetles" / "class 0" / "0.png") as image:
+        shares = network(image.convert("RGB"))
+    assert len(shares) == len(network.classes) == 3 and float(shares.sum()) == pytest.approx(1)
+    assert would_run(project, TRAINED, "rank_verify") == {}
+
+
+def test_a_fine_tuning_that_failed_is_tried_again(ranked):
+    project, _ = ranked
+    [failures, *_] = sorted((of(project) / "candidates").glob("*/finetune/0-failures.json"))
+    before = failures.read_text()
+    failures.write_text('["out of memory"]')
+    again = would_run(project, TRAINED, "rank_verify")
+    assert again["rank_finetune"] >= 1 and "rank_candidate" not in again
+    failures.write_text(before)
 
 
 def test_fewer_than_two_candidates_are_an_error(ranked):

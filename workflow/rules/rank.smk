@@ -102,7 +102,7 @@ rule rank_check:
         "../scripts/rank_check.py"
 
 
-# The images that are held out: looked at only when candidates are fine-tuned.
+# All training images, and those that are held out: looked at only when candidates are fine-tuned.
 rule rank_tests:
     input:
         images=f"{RANKED}/images.json",
@@ -166,8 +166,7 @@ rule rank_scores:
         "../scripts/rank_scores.py"
 
 
-# rank_verify asks it which candidates came first.
-checkpoint rank_report:
+rule rank_report:
     input:
         **RANK_INPUTS,
     output:
@@ -186,13 +185,46 @@ checkpoint rank_report:
         "../scripts/rank_report.py"
 
 
+# It prints to the terminal what is going to be done.
+checkpoint rank_shortlist:
+    input:
+        images_to_verify,
+        ranking=f"{RANKED}/ranking.json",
+        tests=f"{RANKED}/tests.json",
+    output:
+        f"{RANKED}/verified/rounds/shortlist.json",
+    handover: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **COMMAND,
+    params:
+        code=fingerprint("rank_shortlist.py"),
+        settings=ordered(
+            networks=NETWORKS,
+            verify=RANK["verify"],
+            seeds=RANK["seeds"],
+            budget=RANK["budget"],
+            tuning=RANK_TUNING,
+        ),
+    script:
+        "../scripts/rank_shortlist.py"
+
+
 rule rank_finetune:
     input:
         images=f"{RANKED}/images.json",
         tests=f"{RANKED}/tests.json",
         card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        first=lambda wildcards: (
+            []
+            if wildcards.seed == "0"
+            else TUNED.format(candidate=wildcards.candidate, seed=0) + ".json"
+        ),
     output:
-        f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}.json",
+        result=f"{TUNED}.json",
+        network=f"{TUNED}.safetensors",
+        failures=update(f"{TUNED}-failures.json"),
     log:
         f"<results>/logs/rank/{RANKING}/{{candidate}}-finetune-{{seed}}.log",
     wildcard_constraints:
@@ -207,9 +239,85 @@ rule rank_finetune:
             candidate=asdict(WITH_BASELINES[wildcards.candidate]),
             tuning=RANK_TUNING,
             seed=int(wildcards.seed),
+            failures=failures_of(wildcards.candidate, f"finetune/{wildcards.seed}-failures.json"),
         ),
     script:
         "../scripts/rank_finetune.py"
+
+
+# Which candidates are fine-tuned once more?
+checkpoint rank_round:
+    input:
+        images=f"{RANKED}/images.json",
+        tests=f"{RANKED}/tests.json",
+        results=results_of_round,
+        before=round_before,
+    output:
+        f"{RANKED}/verified/rounds/{{round}}.json",
+    log:
+        f"<results>/logs/rank/{RANKING}/round-{{round}}.log",
+    wildcard_constraints:
+        round=r"\d+",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("rank_round.py"),
+        settings=ordered(seeds=RANK["seeds"], budget=RANK["budget"]),
+    script:
+        "../scripts/rank_round.py"
+
+
+# The only step that looks at the test images.
+rule rank_test:
+    input:
+        images=f"{RANKED}/images.json",
+        tests=f"{RANKED}/tests.json",
+        results=lambda wildcards: expand(
+            f"{TUNED}.json", candidate=wildcards.candidate, seed=seeds_of(wildcards.candidate)
+        ),
+        networks=lambda wildcards: expand(
+            f"{TUNED}.safetensors",
+            candidate=wildcards.candidate,
+            seed=seeds_of(wildcards.candidate),
+        ),
+    output:
+        f"{RANKED}/verified/tests/{{candidate}}.json",
+    log:
+        f"<results>/logs/rank/{RANKING}/{{candidate}}-test.log",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        **RANK_GPU,
+    params:
+        code=code_for("rank_test.py", *catalog.available()),
+        settings=lambda wildcards: ordered(
+            candidate=asdict(WITH_BASELINES[wildcards.candidate]), tuning=RANK_TUNING
+        ),
+    script:
+        "../scripts/rank_test.py"
+
+
+rule rank_kept:
+    input:
+        images=f"{RANKED}/images.json",
+        tests=f"{RANKED}/tests.json",
+        result=lambda wildcards: f"{TUNED}.json".format(candidate=best()[0], seed=best()[1]),
+        network=lambda wildcards: f"{TUNED}.safetensors".format(candidate=best()[0], seed=best()[1]),
+        tested=lambda wildcards: f"{RANKED}/verified/tests/{best()[0]}.json",
+    output:
+        weights=f"{RANKED}/verified/best.safetensors",
+        card=f"{RANKED}/verified/best.json",
+    log:
+        f"<results>/logs/rank/{RANKING}/kept.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=code_for("rank_kept.py", *catalog.available()),
+        settings=lambda wildcards: ordered(
+            candidate=asdict(WITH_BASELINES[best()[0]]), tuning=RANK_TUNING, seed=best()[1]
+        ),
+    script:
+        "../scripts/rank_kept.py"
 
 
 rule rank_report_verified:
@@ -218,11 +326,11 @@ rule rank_report_verified:
         **RANK_INPUTS,
         tests=f"{RANKED}/tests.json",
         ranking=f"{RANKED}/ranking.json",
-        fine_tunings=lambda wildcards: expand(
-            f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}.json",
-            candidate=shortlist(wildcards),
-            seed=range(RANK["seeds"]),
-        ),
+        shortlist=f"{RANKED}/verified/rounds/shortlist.json",
+        rounds=all_rounds,
+        fine_tunings=all_results,
+        tested=tested,
+        kept=best_card,
     output:
         json=f"{RANKED}/verified/ranking.json",
         csv=f"{RANKED}/verified/ranking.csv",
@@ -234,6 +342,6 @@ rule rank_report_verified:
         "../../envs/environment.yaml"
     params:
         code=RANK_CODE,
-        settings=ordered(**RANK_SETTINGS, verify=RANK["verify"]),
+        settings=ordered(**RANK_SETTINGS),
     script:
         "../scripts/rank_report.py"

@@ -24,14 +24,13 @@ RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
 RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
 RANK_GPU = resources.allocate(config["runtime"], None)._asdict()
-# How rank_verify fine-tunes: with the paper's optimizer and rate, which falls to a tenth after 7 of
-# 10 epochs. Left as it is to the end, a whole network trained on few images loses some 10 points.
+# How rank_verify fine-tunes; optimizer and learning rate are chosen for each network. The rate falls
+# to a tenth after 7 of 10 epochs. Left as it is to the end, a whole network trained on few images
+# loses some 10 points.
 RANK_TUNING = {
     "trainable": RANK["trainable"],
     "epochs": RANK["epochs"],
     "batch": 16,
-    "optimizer": "sgd",
-    "learning_rate": 0.01,
     "momentum": 0.9,
     "weight_decay": 0,
     "warmup_epochs": 1,
@@ -41,6 +40,7 @@ RANK_TUNING = {
     "precision": "float32",
     "compile": False,
 }
+TUNED = f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}"
 
 
 @cache
@@ -120,28 +120,81 @@ def content_of(path):
     return sha256(path) if os.path.isfile(path) and os.access(path, os.R_OK) else "not there"
 
 
-def failures_of(slug):
+def failures_of(slug, file="failures.json"):
     """How often a candidate has failed: a parameter, so that the next run tries it again."""
-    path = Path(config["results"], "rank", RANKING, "candidates", slug)
-    file = path / "failures.json"
+    file = Path(config["results"], "rank", RANKING, "candidates", slug, file)
     return len(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else 0
 
 
-def shortlist(wildcards):
-    """What rank_verify fine-tunes, by slug: known only when the ranking is. No embeddings."""
-    # Not at the top: SciPy would take every job half a second.
-    from basemodel.rank import verify
+def made(checkpoint):
+    """What a checkpoint has written, once it has."""
+    return json.loads(Path(checkpoint.output[0]).read_text(encoding="utf-8"))
 
-    found = json.loads(Path(checkpoints.rank_report.get().output.json).read_text(encoding="utf-8"))
-    if not found["labelled"] or not found["candidates"]:
-        raise SystemExit("config: images: without labels, or candidates, nothing can be fine-tuned")
-    order = [candidate["slug"] for candidate in found["candidates"]]
-    order = [slug for slug in order if slug in NETWORKS]
-    if not order:
-        raise SystemExit(
-            "config: candidates: no network among them could be ranked to fine-tune it"
-        )
-    return verify.shortlist(order, found["static_order"]["slugs"][0], RANK["verify"])
+
+def shortlisted():
+    return made(checkpoints.rank_shortlist.get())
+
+
+def of_round(number):
+    """The candidates that are fine-tuned in a round, by slug."""
+    if number == 1:
+        return shortlisted()["slugs"]
+    return made(checkpoints.rank_round.get(round=number - 1))["left"]
+
+
+def rounds():
+    """What all rounds have decided."""
+    found = [made(checkpoints.rank_round.get(round=1))]
+    while not found[-1]["stop"]:
+        found.append(made(checkpoints.rank_round.get(round=len(found) + 1)))
+    return found
+
+
+def results_of_round(wildcards):
+    number = int(wildcards.round)
+    return expand(f"{TUNED}.json", candidate=of_round(number), seed=range(number))
+
+
+def round_before(wildcards):
+    number = int(wildcards.round) - 1
+    return f"{RANKED}/verified/rounds/{number}.json" if number else []
+
+
+def all_rounds(wildcards):
+    return [f"{RANKED}/verified/rounds/{found['round']}.json" for found in rounds()]
+
+
+def all_results(wildcards):
+    return [
+        file
+        for number in range(1, len(rounds()) + 1)
+        for file in expand(f"{TUNED}.json", candidate=of_round(number), seed=number - 1)
+    ]
+
+
+def seeds_of(slug):
+    """The seeds with which a candidate was fine-tuned."""
+    return range(max(found["round"] for found in rounds() if slug in found["values"]))
+
+
+def tested(wildcards):
+    """What may be the best, and the first by the score and by the static order, if they did not
+    fail."""
+    found = rounds()
+    failed = {slug for each in found for slug in each["failed"]}
+    wanted = [shortlisted()[by] for by in ("first", "static")] + found[-1]["left"]
+    named = [slug for slug in of_round(1) if slug in wanted and slug not in failed]
+    return expand(f"{RANKED}/verified/tests/{{candidate}}.json", candidate=named)
+
+
+def best():
+    """The candidate and the seed of the network to keep; no card, if all failed."""
+    last = rounds()[-1]
+    return last["best"], last["seed"]
+
+
+def best_card(wildcards):
+    return f"{RANKED}/verified/best.json" if best()[0] else []
 
 
 def check_settings(wildcards):

@@ -1,9 +1,10 @@
 """The ranking as a page, as a table and as text.
 
 input:  images: images.json; cards, scores: of candidates and then of their untrained baselines,
-        in one order; templates: of the page; tests and fine_tunings (if there are any): json of
-        rank_tests.py and rank_finetune.py
-settings: verify: how many candidates are fine-tuned; candidates: their labels, by slug; name,
+        in one order; templates: of the page; if candidates were fine-tuned, tests, shortlist,
+        rounds, fine_tunings, tested and kept: json of rank_tests.py, rank_shortlist.py,
+        rank_round.py, rank_finetune.py, rank_test.py and rank_kept.py
+settings: candidates: their labels, by slug; name,
         settings, command: what rank.ranking_json describes; by, metrics, weights: as in
         rank.ranking; metadata: the user's table of ImageNet accuracies and its checksum, or null;
         seed
@@ -19,7 +20,7 @@ from basemodel.files import read_json, write_json, write_text
 from basemodel.rank import metadata
 from basemodel.rank.names import Candidate
 from basemodel.rank.ranking import ranking
-from basemodel.rank.verify import compare_shortlist
+from basemodel.rank.verify import verified
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
@@ -60,18 +61,22 @@ found = ranking(
     },
     settings["seed"],
 )
-if results := snakemake.input.get("fine_tunings"):
-    found["verify"] = compare_shortlist(
+if snakemake.input.get("rounds"):
+    results = map(read_json, snakemake.input.fine_tunings)
+    found["verify"] = verified(
+        read_json(snakemake.input.shortlist),
+        [read_json(path) for path in snakemake.input.rounds],
+        [one | {"candidate": settings["candidates"][one["slug"]]} for one in results],
+        [read_json(path) for path in snakemake.input.tested],
+        tests["test"],
+        chosen.get("task", "classes"),
         [candidate["slug"] for candidate in found["candidates"]],
-        next(iter(found["static_order"]["slugs"]), None),
-        [
-            one | {"candidate": settings["candidates"][one["slug"]]}
-            for one in map(read_json, results)
-        ],
-        settings["verify"],
         by=next(score["label"] for score in found["scores"] if score["name"] == settings["by"]),
         static_by=STATIC[found["static_order"]["by"]],
         fixed={c["slug"]: c["candidate"] for c in cards if c["source"] == "embeddings"},
+        kept=str(Path(snakemake.input.kept).with_suffix(".safetensors"))
+        if snakemake.input.get("kept")
+        else None,
     )
 write_json(snakemake.output.json, found)
 write_csv(snakemake.output.csv, pd.DataFrame(csv_rows(found)))

@@ -1,18 +1,18 @@
-"""Of the images that are held out, find those to test fine-tuned candidates on.
+"""Find the images to fine-tune candidates on, to choose on, and to test on.
 
 input:  images: images.json of rank_images.py
-output: json: test and problems, see rank.held_out.choose_tests
+output: json: train, validation, test and problems, see rank.held_out.for_fine_tuning
 """
 
 import json
 
 from basemodel.files import read_json, write_text
-from basemodel.rank.held_out import choose_tests
+from basemodel.rank.held_out import for_fine_tuning
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
-found = choose_tests(read_json(snakemake.input.images), snakemake.threads)
+found = for_fine_tuning(read_json(snakemake.input.images), snakemake.threads)
 write_text(snakemake.output[0], json.dumps(found, indent=1) + "\n")  # in ASCII, as images.json
 for problem in found["problems"]:
     print(problem)
-print(f"{len(found['test'])} images to test on")
+print(", ".join(f"{len(found[part])} {part}" for part in ("train", "validation", "test")))

@@ -4,7 +4,6 @@ Threads decode and crop the next batches while the network computes.
 """
 
 import hashlib
-import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +17,9 @@ import torch
 from torch import Tensor
 
 from basemodel import files
-from basemodel.compute.feeding import free_memory
+from basemodel.compute.feeding import Streamed, free_memory, kept
 from basemodel.data.decode import Undecodable, picture
 from basemodel.data.listing import DataError
-from basemodel.models.failures import Unusable
 from basemodel.models.preprocessing import Preprocessing
 
 AHEAD = 2  # batches that are decoded in advance
@@ -56,26 +54,11 @@ class ImageFiles:
             return _read(self.kept, self.batch)
         return _keep(self.kept, self._decoded(), (len(self), 3, *self.preprocessing.side))
 
-    def load(self) -> Tensor:
-        """All images at once, uint8 [n, 3, H, W] in the host's memory.
-
-        Raises Unusable if they take more than SHARE of it, DataError as `batches` does.
+    def load(self, folder: str | Path) -> Tensor | Streamed:
+        """All images at once, uint8 [n, 3, H, W]: in the host's memory if they take at most SHARE
+        of it, else on disk (feeding.kept). Raises DataError as `batches` does, DiskFull.
         """
-        height, width = self.preprocessing.side
-        shape = len(self), 3, height, width
-        needed, free = math.prod(shape), free_memory(torch.device("cpu"))
-        if needed > SHARE * free:
-            raise Unusable(
-                f"{len(self)} images of {height} x {width} pixels need {files.in_bytes(needed)}, "
-                f"more than half of the {files.in_bytes(free)} that are free",
-                "lower `images_per_class`, train only the `last` layer, or use a machine with more "
-                "memory",
-            )
-        images, start = torch.empty(shape, dtype=torch.uint8), 0
-        for part in self.batches():
-            images[start : start + len(part)] = part
-            start += len(part)
-        return images
+        return kept(self.batches(), len(self), SHARE * free_memory(torch.device("cpu")), folder)
 
     def _decoded(self) -> Iterator[Tensor]:
         size = self.batch

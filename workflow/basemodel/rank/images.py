@@ -50,7 +50,7 @@ def choose(
       hash; bits: decode.shallow; without `pixels` none of these but file and label; of images in a
       group also group, a text; from a table also row, its place there, from 0;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
-      decoded yet: see held_out.choose_tests;
+      decoded yet; rest: likewise, of training images over the limit (held_out.for_fine_tuning);
     * counts: how many different training images of each class there are (in all, if there are no
       classes); rows: how many the table
       has;
@@ -77,7 +77,7 @@ def choose(
     else:
         first = {name: sorted(files[:most]) for name, files in divided.train.items()}
         good = {name: [{"file": file} for file in files] for name, files in first.items()}
-        rest = {name: len(files) - len(good[name]) for name, files in divided.train.items()}
+        rest = {name: files[most:] for name, files in divided.train.items()}
         bad, equal = {name: [] for name in good}, {}
     unsure = copies.under_two_labels(equal.values(), labels)
     good = {name: [row for row in of if row["file"] not in unsure] for name, of in good.items()}
@@ -87,7 +87,7 @@ def choose(
     joining = list(equal.values()) if divided.groups else []
     groups = copies.grouped(divided.groups, joining + alike if near_copies == "group" else joining)
 
-    classes, probe, test = [], [], []
+    classes, probe, test, over_limit = [], [], [], []
     held_out = over = undecodable = 0
     copied = {names[file] for group in equal.values() for file in group}
     for name, of_class in good.items():
@@ -104,19 +104,20 @@ def choose(
         test += [{"file": file, "label": label} for file in tests[:spare]]
         held_out += len(tests)
         undecodable += len(bad[name])
-        over += rest[name]
+        over += len(rest[name])
+        over_limit += [{"file": file, "label": label} for file in rest[name]]
     problems[told:told] = copies.report(equal, unsure, tested, divided.given)
     if len(classes) < (2 if in_classes else 1):
         different = " different" if equal else ""
         raise DataError(f"{root}: {'; '.join(problems)}: too few{different} images")
-    for row in (*probe, *test):
+    for row in (*probe, *test, *over_limit):
         if group := groups.get(row["file"]):
             row["group"] = group
     for row in probe if divided.length else ():
         row["row"] = divided.rows[row["file"]]
     counts = [len(divided.train[name]) for name in classes]
     if divided.task != "classes":
-        classes = _label(divided, probe, test, problems)
+        classes = _label(divided, probe, [*test, *over_limit], problems)
     kinds = {i for row in test for i in _kinds(row["label"])}
     untested = [name for i, name in enumerate(classes) if i not in kinds]
     if divided.labelled and untested:
@@ -152,6 +153,7 @@ def choose(
         "use": use,
         "probe": probe,
         "test": test,
+        "rest": over_limit,
         "problems": problems,
     }
 
@@ -159,19 +161,19 @@ def choose(
 def _label(
     divided: Divided,
     probe: Sequence[dict[str, Any]],
-    test: Sequence[dict[str, Any]],
+    others: Sequence[dict[str, Any]],
     problems: list[str],
 ) -> list[str]:
     """Give the images their tags or numbers. Returns the tags that enough of the probe images have.
 
     Raises DataError if there is no such tag, or if all numbers are equal.
     """
-    of_rows = {row["file"]: divided.labels[row["file"]] for row in (*probe, *test)}
+    of_rows = {row["file"]: divided.labels[row["file"]] for row in (*probe, *others)}
     given = [of_rows[row["file"]] for row in probe]
     if divided.task == "number":
         if len(set(given)) == 1:
             raise DataError(f"{divided.root}: every image used has the number {given[0]:g}")
-        for row in (*probe, *test):
+        for row in (*probe, *others):
             row["label"] = of_rows[row["file"]]
         return []
     units = [row.get("group", row["file"]) for row in probe]
@@ -190,7 +192,7 @@ def _label(
             kept.append(tag)
     if not kept:
         raise DataError(f"{divided.root}: {'; '.join(problems)}: no tag is left")
-    for row in (*probe, *test):
+    for row in (*probe, *others):
         row["label"] = [kept.index(tag) for tag in of_rows[row["file"]] if tag in kept]
     return kept
 
@@ -206,10 +208,10 @@ def _look_at(
     tested: Container[str],
     most: int,
     threads: int,
-) -> tuple[dict, dict, dict[str | None, int], dict[str, list[str]]]:
+) -> tuple[dict, dict, dict[str | None, list[str]], dict[str, list[str]]]:
     """Decode at most `most` different images of each class, and leave copies out of all.
 
-    Returns by class the facts of the images, problems with others, and how many were not looked at;
+    Returns by class the facts of the images, problems with others, and which were not looked at;
     and the copies, by the first of each.
     """
     root = divided.root
@@ -226,7 +228,7 @@ def _look_at(
         seen: dict[str, str] = {}
         for name, files in divided.train.items():
             good[name], bad[name], again = good_ones(root, files, most, pool.map, seen)
-            rest[name] = len(files) - len(good[name]) - len(bad[name]) - len(again)
+            rest[name] = files[len(good[name]) + len(bad[name]) + len(again) :]
             for first, file in again:
                 equal.setdefault(first, [first]).append(file)
     return good, bad, rest, equal

@@ -15,6 +15,7 @@ from basemodel.compute.device import DeviceError
 from basemodel.data.listing import DataError
 from basemodel.files import DiskFull
 from basemodel.models.failures import Unusable, told
+from basemodel.training.stop_signals import STOPS
 
 # Not the candidate's fault: the job fails, with the message.
 OURS = (DataError, DiskFull, DeviceError)
@@ -26,14 +27,24 @@ def isolated(function: Callable[..., Any], *arguments: Any) -> Any:
     """What `function` returns, called in a process of its own.
 
     Raises Unusable for its own Unusable, for any other error and if the process dies; SystemExit
-    for what is not the candidate's fault. Ends the process if this one is asked to stop.
+    for what is not the candidate's fault. If this one is asked to stop, that one is too: it ends
+    at once, or when a training has saved its state; SystemExit then has its exit status.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_call, args=(sender, function, arguments))
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    asked = []
+
+    def ask(number, frame):
+        asked.append(number)
+        if process.pid:
+            process.terminate()
+
+    before = {number: signal.signal(number, ask) for number in STOPS}
     try:
         process.start()
+        if asked:  # before it was there
+            process.terminate()
         sender.close()
         try:
             done, value = receiver.recv()
@@ -41,10 +52,14 @@ def isolated(function: Callable[..., Any], *arguments: Any) -> Any:
             done, value = "died", None
         process.join()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if process.is_alive():
             process.kill()
             process.join()
+    if asked and done == "died":
+        code = process.exitcode
+        sys.exit(code if code > 0 else 128 + asked[0])
     if done == "returned":
         return value
     if done == "ours":
@@ -54,6 +69,7 @@ def isolated(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _call(sender: Connection, function: Callable[..., Any], arguments: tuple) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process passes it on as SIGTERM
     try:
         sender.send(("returned", function(*arguments)))
     except Unusable as error:

@@ -136,24 +136,40 @@ class Confusion(TypedDict):
 
 
 class VerifiedRow(TypedDict):
-    """A candidate of the shortlist; one that failed with any seed has no mean."""
+    """A candidate of the shortlist. Values are accuracies, mean average precisions or R².
+
+    What was worse on the validation images was not tested, unless it was the first by the score or
+    the static order.
+    """
 
     name: str
     slug: str
-    why: str  # how it was chosen
-    accuracies: list[float]  # one per seed, in the order of seeds
+    why: str  # how it was chosen, and why it was dropped
+    optimizer: str | None
+    rate: float | None  # the better one
+    validation: float | None  # mean over the seeds
+    accuracies: list[float]  # on the test images, one per seed, in the order of seeds
     mean: float | None
+    possible_best: bool
     failed: str | None  # why
 
 
 class Verified(TypedDict):
-    """Candidates that were fine-tuned; the four numbers are None if there is nothing to compare."""
+    """Candidates that were fine-tuned; the four numbers are None if there is nothing to compare.
+
+    `best` was chosen on the validation images, and `difference` is of the test images.
+    """
 
     rows: list[VerifiedRow]
-    difference: float | None  # mean accuracy: the best of the others minus the score's first choice
+    difference: float | None  # the best, or if that is the score's first choice the next, minus it
     regret: float | None  # the difference, or 0 if the first choice is the best
     low: float | None  # a 95 % interval of the difference
     high: float | None
+    measure: str  # what the values are
+    best: str | None  # its slug
+    kept: str | None  # the file of its best network
+    fine_tunings: int
+    seconds: float
     sentence: str
 
 

@@ -1,177 +1,224 @@
-"""What following the score would have cost: candidates that were fine-tuned, compared.
+"""What fine-tuning shows: who may be the best, and what following the score would have cost.
 
-A score is worth its cost if its first choice is about as good, once fine-tuned, as the best of the
-others. The best of all candidates is not known: only a few are fine-tuned.
+The candidates were chosen on the validation images (rank/rounds.py), so that what the test images
+say of the chosen one is not too good. They are looked at once, for those that were left, and for
+the first by the score and by the static order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from basemodel.models.failures import Unusable
+from basemodel.rank.quality import NAMES, sample, value
 from basemodel.rank.ranking_json import Verified, VerifiedRow
-from basemodel.statistics.bootstrap import percentiles, resample_runs
+from basemodel.rank.rounds import duration
+from basemodel.statistics.possible_best import Sample, compare, difference, intervals
 
 SPACE = "\u00a0"  # between a number and its unit
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
-Result = dict[str, Any]  # what rank.tuning.tune or rank.tuning.failed returns
 Titles = list[str]  # how a candidate was chosen
 
 
-def shortlist(order: list[str], static: str | None, k: int) -> list[str]:
-    """The slugs to fine-tune: the first k by the score, and the first by a static order."""
-    first = order[:k]
-    return first if static is None or static in first else [*first, static]
-
-
-def compare_shortlist(
-    order: list[str],
-    static: str | None,
-    results: list[Result],
-    k: int,
+def verified(
+    shortlist: Mapping[str, Any],
+    rounds: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any]],
+    tested: Sequence[Mapping[str, Any]],
+    tests: Sequence[Mapping[str, Any]],
+    task: str,
+    order: Sequence[str],
     by: str = "linear probe",
     static_by: str = "parameters",
     fixed: Mapping[str, str] | None = None,
+    kept: str | None = None,
 ) -> Verified:
-    """Compare the shortlist by accuracy on the test images, as ranking.json has it under `verify`.
+    """What ranking.json has under `verify`.
 
-    `order`: slugs, best first by the score, whose name is `by`; `static`: the first by the static
-    order, whose name is `static_by`, or None. `results`: one per candidate and seed, in any order;
-    those of candidates that are not on the shortlist are ignored. `fixed`: names by slug of
-    those in the order that cannot be fine-tuned, as they are embeddings; the next ones are instead.
+    shortlist: what rank_shortlist.py writes; rounds: what rounds.decide has found, in order;
+    results: of rank.tuning.tune, of all candidates and seeds, with the names to show; tested: slug
+    and answers to the test images, whose rows are `tests`; order: slugs, best first by the score,
+    whose name is `by`; `static_by`: the name of the static order. fixed: names by slug of those in
+    the order that cannot be fine-tuned, as they are embeddings. kept: where the best network is.
 
-    A candidate that failed with any seed is not compared. Raises ValueError if a candidate of the
-    shortlist has no results, or if the numbers of test images or of seeds are not the same for all.
+    A candidate that failed with any seed is not compared. Without a second group of test images
+    there are no intervals.
     """
-    fixed = fixed or {}
-    wanted = shortlist([slug for slug in order if slug not in fixed], static, k)
-    grouped = {slug: _of(slug, results) for slug in wanted}
-    titles = {slug: _chosen_as(slug, order, static, by, static_by) for slug in wanted}
-    rows = [_row(slug, titles[slug], grouped[slug]) for slug in wanted]
-    compared = [row for row in rows if row["failed"] is None]
-    correct = {row["slug"]: _correct(grouped[row["slug"]]) for row in compared}
-    if len({of.shape for of in correct.values()}) > 1:
-        raise ValueError("candidates have different numbers of test images or of seeds")
-    found: dict[str, Any] = dict.fromkeys(("regret", "difference", "low", "high"))
-    first = rows[0]
-    others = [row for row in compared if row is not first]
-    if first["failed"] is None and others:
-        rival = max(others, key=_mean)  # of equal ones the first in the order
-        found["difference"] = rival["mean"] - first["mean"]
-        found["regret"] = max(0.0, found["difference"])
-        found["low"], found["high"] = interval(
-            correct[rival["slug"]], correct[first["slug"]], f"{rival['slug']} {first['slug']}"
+    slugs, first, static = shortlist["slugs"], shortlist["first"], shortlist["static"]
+    last, fixed = rounds[-1], fixed or {}
+    names = {result["slug"]: result["candidate"] for result in results}
+    titles = {slug: _chosen_as(slug, order, static, by, static_by) for slug in slugs}
+    # The best by validation is the first, then the others likewise; all that were tested.
+    means = {slug: np.mean(v) for each in rounds for slug, v in each["values"].items()}
+    answers = {each["slug"]: each["answers"] for each in tested}
+    there = sorted(answers, key=lambda slug: (slug != last["best"], -means[slug]))
+    measured, labels = None, [row["label"] for row in tests]
+    if there:
+        groups = [row.get("group") or row["file"] for row in tests]
+        measured = sample(task, [answers[slug] for slug in there], labels, groups)
+    enough = measured is not None and len(measured.weight) > 1
+    possible = _possible(measured, there, last["left"]) if enough and last["left"] else last["left"]
+    rows = [
+        _row(
+            slug, names[slug], titles[slug], results, rounds, means, there, measured, possible,
+            [value(task, each, labels) for each in answers.get(slug, ())],
         )
-    seeds = len(grouped[first["slug"]])
-    sentence = _sentence(rows, found, titles, static, seeds)
-    if left_out := [fixed[slug] for slug in order[:k] if slug in fixed]:
-        sentence += f" Left out, as embeddings cannot be fine-tuned: {', '.join(left_out)}."
-    return {"rows": rows, **found, "sentence": sentence}
+        for slug in slugs
+    ]  # fmt: skip
+    found: dict[str, Any] = dict.fromkeys(("regret", "difference", "low", "high"))
+    if first in there and len(there) > 1:
+        rival = there.index(last["best"] if last["best"] != first else there[1])
+        ahead, low, high = difference(measured, rival, there.index(first))
+        found |= {"difference": ahead, "regret": max(0.0, ahead) if rival == 0 else 0.0}
+        if enough:
+            found |= {"low": low, "high": high}
+    runs, seconds = last["spent"], sum(result.get("seconds", 0) for result in results)
+    told = _sentences(
+        rows, found, titles, last, shortlist, task, measured, there, possible, enough, by
+    )
+    told.append(f"{runs} fine-tunings took {duration(seconds)}")
+    if last["stop"].startswith("the budget") and len(possible) > 1:
+        told.append(f"More were not done: {last['stop']} is used up")
+    if left_out := [fixed[slug] for slug in order[: len(slugs)] if slug in fixed]:
+        told.append(f"Left out, as embeddings cannot be fine-tuned: {', '.join(left_out)}")
+    if kept:
+        told.append(f"The best network is {kept}")
+    return {
+        "rows": rows,
+        **found,
+        "measure": NAMES[task],
+        "best": last["best"],
+        "kept": kept,
+        "fine_tunings": runs,
+        "seconds": seconds,
+        "sentence": ". ".join(told) + ".",
+    }
 
 
-def interval(one: np.ndarray, other: np.ndarray, name: str = "") -> tuple[float, float]:
-    """A 95 % interval of the difference of two candidates' accuracies, a fraction.
-
-    one, other: bool [seeds, tests], right or wrong. A percentile bootstrap (resample_runs): test
-    images are resampled together for both, seeds for each by itself, as fine-tunings with one seed
-    share nothing. With one seed the interval covers the images only. `name` seeds the resamples.
-
-    It is cautious: what is peculiar to one image and one seed counts with both. If fine-tunings of
-    one candidate disagree at random, and in nothing else, it is up to about 1.7 times too wide.
-    """
-    differences = [
-        (one[first].mean(0) - other[second].mean(0)) @ images
-        for images, (first, second) in resample_runs(*one.shape, name)
-    ]
-    low, high = percentiles(np.array(differences))
-    return float(low), float(high)
+def _possible(measured: Sample, there: Sequence[str], left: Sequence[str]) -> list[str]:
+    """Of those that were left, which may be the best by the test images as well."""
+    those = [i for i, slug in enumerate(there) if slug in left]
+    few = replace(
+        measured,
+        value=measured.value[those],
+        influence=measured.influence[those],
+        own=measured.own[those],
+    )
+    may = compare(few, "rank_verify").possible_best
+    return [there[i] for i, possible in zip(those, may, strict=True) if possible]
 
 
-def _of(slug: str, results: list[Result]) -> list[Result]:
-    found = sorted((r for r in results if r["slug"] == slug), key=lambda r: r["seed"])
-    if not found:
-        raise ValueError(f"{slug} is on the shortlist and was not fine-tuned")
-    return found
-
-
-def _chosen_as(slug: str, order: list[str], static: str | None, by: str, static_by: str) -> Titles:
+def _chosen_as(
+    slug: str, order: Sequence[str], static: str | None, by: str, static_by: str
+) -> Titles:
     """ "2nd by linear probe" and "1st by parameters", or one of them."""
     ranks = [f"{_ordinal(order.index(slug) + 1)} by {by}"] if slug in order else []
     return ranks + ([f"1st by {static_by}"] if slug == static else [])
 
 
-def _row(slug: str, titles: Titles, results: list[Result]) -> VerifiedRow:
-    done = [result["accuracy"] for result in results if not result.get("failed")]
-    why = next((result for result in results if result.get("failed")), None)
-    failed = str(Unusable(why["failed"], why["remedy"])) if why else None
+def _row(
+    slug: str,
+    name: str,
+    titles: Titles,
+    results: Sequence[Mapping[str, Any]],
+    rounds: Sequence[Mapping[str, Any]],
+    means: Mapping[str, float],
+    there: Sequence[str],
+    measured: Sample | None,
+    possible: Sequence[str],
+    each_seed: list[float],
+) -> VerifiedRow:
+    own = [result for result in results if result["slug"] == slug]
+    why = next((f"{r['failed']}; {r['remedy']}" for r in own if r["failed"]), None)
+    done = [result for result in own if not result["failed"]]
+    dropped = next((each["round"] for each in rounds if slug in each["dropped"]), None)
     title = ", ".join(titles)
+    if why:
+        title += f"; failed: {why}"
+    elif dropped:
+        title += f"; worse on the validation images after round {dropped}"
     return {
-        "name": results[0]["candidate"],
+        "name": name,
         "slug": slug,
-        "why": f"{title}; failed: {failed}" if failed else title,
-        "accuracies": done,
-        "mean": None if failed else sum(done) / len(done),
-        "failed": failed,
+        "why": title,
+        "optimizer": done[0]["optimizer"] if done else None,
+        "rate": done[0]["rate"] if done else None,
+        "validation": float(means[slug]) if slug in means and not why else None,
+        "accuracies": each_seed,
+        "mean": float(measured.value[there.index(slug)]) if slug in there else None,
+        "possible_best": slug in possible and not why,
+        "failed": why,
     }
 
 
-def _correct(results: list[Result]) -> np.ndarray:
-    """Which test images were right, bool [seeds, tests]."""
-    rows = [result["correct"] for result in results]
-    if len({len(row) for row in rows}) > 1:
-        raise ValueError(f"{results[0]['candidate']} has different numbers of test images")
-    return np.array([[digit == "1" for digit in row] for row in rows])
-
-
-def _mean(row: VerifiedRow) -> float:
-    return row["mean"]
-
-
-def _sentence(
-    rows: list[VerifiedRow],
-    found: dict[str, Any],
-    titles: dict[str, Titles],
-    static: str | None,
-    seeds: int,
-) -> str:
-    compared = [row for row in rows if row["mean"] is not None]
-    lost = [f"{row['name']} failed ({row['failed']})" for row in rows if row["mean"] is None]
-    if not compared:
-        return f"None of the {len(rows)} could be fine-tuned: {'; '.join(lost)}."
-    best, first = max(compared, key=_mean), rows[0]
-    runs = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    of_best = f"{100 * best['mean']:.1f}{SPACE}%"
-    if len(compared) == 1:
-        said = f"Only {best['name']} was fine-tuned, with {runs} ({of_best}): nothing to compare"
+def _sentences(
+    rows: Sequence[VerifiedRow],
+    found: Mapping[str, Any],
+    titles: Mapping[str, Titles],
+    last: Mapping[str, Any],
+    shortlist: Mapping[str, Any],
+    task: str,
+    measured: Sample | None,
+    there: Sequence[str],
+    possible: Sequence[str],
+    enough: bool,
+    by: str,
+) -> list[str]:
+    named = {row["slug"]: row["name"] for row in rows}
+    lost = [f"{row['name']} failed ({row['failed']})" for row in rows if row["failed"]]
+    if last["best"] is None:
+        return [f"None of the {len(rows)} could be fine-tuned: {'; '.join(lost)}"]
+    best, first, static = last["best"], shortlist["first"], shortlist["static"]
+    chosen = named[best]
+    reached = f"{_amount(task, measured.value[0])} on the test images"
+    if enough:
+        low, high = intervals(measured)
+        reached += f" ({_number(low[0], task)} to {_number(high[0], task)})"
+    others = [slug for slug in possible if slug != best]
+    if sum(row["failed"] is None for row in rows) == 1:
+        start = f"Only {chosen} was fine-tuned: {reached}; nothing to compare"
+    elif others or best not in possible:
+        names = [named[slug] for slug in (best, *others)]
+        few = "Either" if len(names) == 2 else f"Any of {len(names)}"
+        start = f"{few} may be the best after fine-tuning: {' or '.join(names)}"
+        start += f". {chosen}, {_the(titles[best])}, was chosen on the validation images: {reached}"
     else:
-        said = (
-            f"Of the {len(compared)} that were fine-tuned with {runs}, {best['name']}, "
-            f"{_the(titles[best['slug']])}, was best ({of_best})"
-        )
-        said += _cost_of_first(rows, found, titles, best)
-        if static not in (None, first["slug"], best["slug"]):
-            other = next(row for row in rows if row["slug"] == static)
-            if other["mean"] is not None:
-                points = _points(best["mean"] - other["mean"])
-                said += f"; {other['name']}, {_the(titles[static])}, lost {points}"
-    return ". ".join([said, *lost]) + "."
+        start = f"{chosen}, {_the(titles[best])}, is the best of {len(rows)} after fine-tuning: "
+        start += reached
+    told = [start]
+    if found["difference"] is not None:
+        told.append(_cost(found, named, titles, best, first, by, task))
+    if static in there and static not in (first, best):
+        behind = measured.value[0] - measured.value[there.index(static)]
+        told[-1] += f"; {named[static]}, {_the(titles[static])}, lost {_points(behind, task)}"
+    worse = [row["name"] for row in rows if "; worse" in row["why"]]
+    if worse:
+        told.append(f"Worse on the validation images: {', '.join(worse)}")
+    return told + lost
 
 
-def _cost_of_first(
-    rows: list[VerifiedRow], found: dict[str, Any], titles: dict[str, Titles], best: VerifiedRow
+def _cost(
+    found: Mapping[str, Any],
+    named: Mapping[str, str],
+    titles: Mapping[str, Titles],
+    best: str,
+    first: str,
+    by: str,
+    task: str,
 ) -> str:
-    """How the first choice compares with the best of the others, if it could be fine-tuned."""
-    if found["difference"] is None:
-        return ""
-    first, low, high = rows[0], found["low"], found["high"]
-    if best is not first:
-        of_first = f"{first['name']}, {_the(titles[first['slug']])},"
-        bounds = f"{_number(low)} to {_number(high)}"
-        return f"; {of_first} lost {_points(found['regret'])} ({bounds})"
-    points, bounds = _points(-found["difference"]), f"{_number(-high)} to {_number(-low)}"
-    return f", {points} ahead of the next ({bounds})"
+    """What the first choice of the score lost, or by how much it is ahead."""
+    value, low, high = found["difference"], found["low"], found["high"]
+    if best != first:
+        bounds = "" if low is None else f" ({_number(low, task)} to {_number(high, task)})"
+        return (
+            f"Following the {by} to {named[first]} would have cost {_points(value, task)}{bounds}"
+        )
+    bounds = "" if low is None else f" ({_number(-high, task)} to {_number(-low, task)})"
+    return (
+        f"It is {_points(-value, task)} ahead of the next{bounds}: following the {by} cost nothing"
+    )
 
 
 def _the(titles: Titles) -> str:
@@ -179,13 +226,20 @@ def _the(titles: Titles) -> str:
     return " and ".join(f"the {title}" for title in titles)
 
 
-def _points(fraction: float) -> str:
-    return f"{_number(fraction)}{SPACE}points"
+def _amount(task: str, value: float) -> str:
+    if task == "classes":
+        return f"{_number(value, task)}{SPACE}%"
+    return f"{NAMES[task]} {_number(value, task)}"
 
 
-def _number(fraction: float) -> str:
-    """In percentage points, with a minus sign, and no minus zero."""
-    text = f"{100 * fraction:.1f}"
+def _points(difference: float, task: str) -> str:
+    """Of a share percentage points; of R² the difference."""
+    return _number(difference, task) + ("" if task == "number" else f"{SPACE}points")
+
+
+def _number(value: float, task: str) -> str:
+    """In per cent, R² as it is; with a minus sign, and no minus zero."""
+    text = f"{value:.3f}" if task == "number" else f"{100 * value:.1f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 

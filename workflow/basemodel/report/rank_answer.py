@@ -46,11 +46,11 @@ def terminal(ranking: Ranking) -> str:
 def _table(ranking: Ranking, room: int) -> list[str]:
     """A heading, as many rows as there is room for, and how many more there are."""
     candidates, by = ranking["candidates"], words.score_named(ranking, ranking["by"])
-    if not candidates:
+    if not candidates or room < 2:
         return []
     rows = [_row(i, each, by) for i, each in enumerate(candidates, 1)]
     if len(rows) + 1 > room:
-        shown = room - 2
+        shown = max(0, room - 2)
         rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
     title = words.title(ranking, by) if by else ""
     heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
@@ -90,7 +90,7 @@ def _tail(ranking: Ranking, room: int) -> list[str]:
     if untrusted:
         lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
     if verified := ranking.get("verify"):
-        lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
+        lines += _clipped(f"Fine-tuned: {verified['sentence']}", 6)
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
     for each in shown:

@@ -7,7 +7,14 @@ a line is a no-break space.
 from collections.abc import Sequence
 
 from basemodel.rank.licences import restriction
-from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Ranking, Score
+from basemodel.rank.ranking_json import (
+    Interval,
+    Measured,
+    RankedCandidate,
+    Ranking,
+    Score,
+    Verified,
+)
 from basemodel.rank.scores import PREDICTORS
 
 NAMED = 3  # candidates that a sentence names before it counts the rest
@@ -77,6 +84,13 @@ def amount(score: Score, value: float | None, unit: bool = True) -> str:
 
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{decimal(100 * value)}\u00a0%"
+
+
+def tuned(verified: Verified, value: float | None) -> str:
+    """A value of fine-tuned networks: in per cent, but R²."""
+    if value is None:
+        return "–"
+    return decimal(value, 3) if verified["measure"] == "R²" else percent(value)
 
 
 def interval(score: Score, measured: Measured | Interval) -> str:

@@ -5,15 +5,12 @@ serves all cells and metrics: differences between them are then paired. Seeds an
 equal give equal resamples in every job.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy import special, stats
 
 from basemodel.seeds import seed_of
 
 LEVEL = 0.95
-IMAGE_RESAMPLES = 2000  # of images; those of source tasks are a setting
 MIN_MODELS = 3  # fewer models of one policy have no ρ worth averaging
 ROUNDING = 1e-12  # a smaller spread is none
 
@@ -35,21 +32,6 @@ def resample(policies: np.ndarray, resamples: int, seed: object) -> np.ndarray:
         n, taken = len(tasks), max(1, len(tasks) - 1)
         counts[1:, tasks] = rng.multinomial(taken, np.full(n, 1 / n), resamples) * (n / taken)
     return counts
-
-
-def resample_runs(seeds: int, images: int, name: object) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """IMAGE_RESAMPLES resamples of two models' fine-tunings, which were tested on the same images.
-
-    Each: the images' weights, float64 [images], which add to 1; the numbers of the fine-tunings of
-    either model, int [2, seeds − 1], or [2, 1] of one seed. Images are resampled together for both,
-    fine-tunings for each by itself. Of s seeds s − 1 are taken, which makes the variance of their
-    mean unbiased (Rao and Wu, "Resampling inference with complex survey data", 1988); s of three
-    seeds would give two thirds of it. `name` seeds the resamples.
-    """
-    rng = np.random.default_rng(seed_of("rank_verify", "interval", name))
-    for _ in range(IMAGE_RESAMPLES):
-        counts = np.bincount(rng.integers(images, size=images), minlength=images)
-        yield counts / images, rng.integers(seeds, size=(2, max(1, seeds - 1)))
 
 
 def percentiles(resampled: np.ndarray, axis: int = -1) -> np.ndarray:

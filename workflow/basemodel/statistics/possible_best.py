@@ -51,6 +51,9 @@ class Sample:
     share: whether the value is a proportion (an accuracy), or at least between 0 and 1.
     step: the smallest difference that one group makes, for the continuity correction, or 0.
     scale: what the value is, if no accuracy.
+    retraining: what variances are multiplied by as the models would be trained on other images; 1
+    if the trained networks are what is compared. own: a variance that each value has by itself,
+    such as that between seeds, float64 [models], or None.
     """
 
     value: np.ndarray
@@ -60,6 +63,8 @@ class Sample:
     share: bool = True
     step: float = 0.0
     scale: Scale | None = None
+    retraining: float = RETRAINING
+    own: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,8 @@ def compare(sample: Sample, seed: object) -> Compared:
         )
     rng = np.random.default_rng(seed_of("possible_best", models, groups, seed))
     covariance = _unbiased(sample) * influence @ influence.T
+    if sample.own is not None:
+        covariance = covariance + np.diag(sample.own)
     variance = np.diag(covariance)
     spectrum, axes = np.linalg.eigh(covariance)
     root = axes * np.sqrt(np.maximum(spectrum, 0))
@@ -128,7 +135,9 @@ def compare(sample: Sample, seed: object) -> Compared:
     ahead = value[None, :] - value[:, None]  # of the second, before the first
     spread = np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2 * covariance, 0))
     # The variance if the two were equal: with their difference, as in McNemar's test.
-    error = np.sqrt(spread**2 * (groups - 1) / groups + RETRAINING * ahead**2 * (weight**2).sum())
+    error = np.sqrt(
+        spread**2 * (groups - 1) / groups + sample.retraining * ahead**2 * (weight**2).sum()
+    )
     behind_low, behind_high = np.zeros(models), np.zeros(models)
     factors = np.zeros(models)
     for i in range(models):
@@ -163,13 +172,29 @@ def compare(sample: Sample, seed: object) -> Compared:
 
 def intervals(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the 95 % interval of each model alone, none of them chosen: float64 [models]."""
-    return _own(sample, _unbiased(sample) * (sample.influence**2).sum(axis=1), TAIL)
+    variance = _unbiased(sample) * (sample.influence**2).sum(axis=1)
+    return _own(sample, variance if sample.own is None else variance + sample.own, TAIL)
+
+
+def difference(sample: Sample, one: int, other: int) -> tuple[float, float, float]:
+    """How far the value of `one` is above that of `other`, with its 95 % interval.
+
+    Two models that were chosen beforehand, or on other images: there is no correction for a choice.
+    """
+    value = float(sample.value[one] - sample.value[other])
+    of_images = ((sample.influence[one] - sample.influence[other]) ** 2).sum()
+    variance = _unbiased(sample) * of_images
+    if sample.own is not None:
+        variance += sample.own[one] + sample.own[other]
+    reach = float(stats.t.ppf(1 - TAIL, max(1, len(sample.weight) - 1)) * np.sqrt(variance))
+    reach += sample.step if of_images else 0.0
+    return value, value - reach, value + reach
 
 
 def _unbiased(sample: Sample) -> float:
     """What the products of influences are multiplied by to estimate variances and covariances."""
     groups = len(sample.weight)
-    return RETRAINING * groups / max(1, groups - 1)
+    return sample.retraining * groups / max(1, groups - 1)
 
 
 def _quantile(deviations: np.ndarray, tail: float) -> float:
@@ -193,10 +218,14 @@ def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray,
         error = np.sqrt(variance)
         low, high = stats.t.ppf([tail, 1 - TAIL], groups - 1)
         return value + low * error, value + high * error
-    most = (sample.independent - 1) / RETRAINING
-    least = min((1 / (sample.weight**2).sum() - 1) / RETRAINING, most)
+    most = (sample.independent - 1) / sample.retraining
+    least = min((1 / (sample.weight**2).sum() - 1) / sample.retraining, most)
     flat = variance < NOTHING**2
-    n = np.where(flat, least, value * (1 - value) / np.where(flat, 1, variance)).clip(least, most)
+    inside, fewest = value, least
+    if sample.own is not None:  # what images do not share; all right or wrong is no certainty
+        inside, fewest = (most * value + 0.5) / (most + 1), min(1.0, most)
+    n = inside * (1 - inside) / np.where(flat, 1, variance)
+    n = np.where(flat, least, n).clip(fewest, most)
     right, wrong = n * value, n * (1 - value)
     low = stats.beta.ppf(tail, right + 0.5, wrong + 0.5)
     high = stats.beta.ppf(1 - TAIL, right + 0.5, wrong + 0.5)
@@ -234,4 +263,4 @@ def _optimism(sample: Sample, rng: np.random.Generator) -> float:
         out = counts == 0
         outside = (out * influence[chosen]).sum(axis=1) / np.maximum(out @ weight, NOTHING)
         lost += list((value.max() - value[chosen] - outside)[out.any(axis=1)])
-    return float(np.sqrt(RETRAINING) * max(0.0, np.mean(lost))) if lost else 0.0
+    return float(np.sqrt(sample.retraining) * max(0.0, np.mean(lost))) if lost else 0.0

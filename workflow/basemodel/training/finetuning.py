@@ -1,5 +1,6 @@
 """Fine-tuning a model, or a part of one, on labelled images."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from basemodel.compute.device import autocast, named_memory
 from basemodel.compute.evaluation import correct, share
-from basemodel.compute.feeding import Streamed, free_memory, load
+from basemodel.compute.feeding import Streamed, free_memory, kept, load
 from basemodel.compute.passing import apply
 from basemodel.data import packed
 from basemodel.models.model import Model
@@ -36,6 +37,7 @@ def finetune(
     augment: Prepare | None = None,
     checkpoint: Checkpoint | None = None,
     repeats: Sequence[int] = (),
+    room: float = math.inf,
 ) -> dict[str, Any]:
     """Train a model with the new layer `last` on images, and test it on others.
 
@@ -43,7 +45,8 @@ def finetune(
     unless they pass a frozen part first. `prepare` makes what the network takes of a batch of them,
     `augment` does so in training. `settings`: those of `loop.fit`, and `trainable` (Model.divided).
     Model and layer are on one device. What is frozen is in evaluation mode, and if nothing is
-    augmented, images pass it once.
+    augmented, images pass it once. Featuremaps, which a head is trained on, stay on the device if
+    they take at most `room` bytes; else they are read from disk.
 
     Returns accuracy (top-1, on the test images), correct (a string with 1 for each test image that
     was classified correctly, and 0 for the others), train_accuracy (in the last epoch), the history
@@ -56,6 +59,8 @@ def finetune(
     """
     frozen, trained = model.divided(last, settings["trainable"])
     where, precision = last.weight.device, settings["precision"]
+    folder = checkpoint.folder.parent if checkpoint else None
+    room = room if settings["trainable"] == "head" else math.inf
     once = augment is None and settings["trainable"] != "all"
     if repeats and not (once and settings["trainable"] == "last"):
         raise ValueError("only a last layer on frozen features is trained again with other seeds")
@@ -63,7 +68,8 @@ def finetune(
     evaluated = partial(_frozen, frozen, prepare, precision)
     prepared = partial(_frozen, frozen, augment or prepare, precision)
     if once:
-        inputs = torch.cat(list(apply(evaluated, inputs, where))).clone()
+        inputs = kept(apply(evaluated, inputs, where), len(inputs), room, folder)
+        room -= inputs.nbytes
         prepared = _unchanged
     layers, generators = [last], [generator]
     for seed in repeats:
@@ -75,7 +81,7 @@ def finetune(
     else:
         history = fit(trained, inputs, labels, settings, generator, prepared, checkpoint)
     if once:
-        test_inputs = torch.cat(list(apply(evaluated, test_inputs, where))).clone()
+        test_inputs = kept(apply(evaluated, test_inputs, where), len(test_inputs), room, folder)
         evaluated = _unchanged
     right = correct(trained, test_inputs, test_labels, evaluated, precision)
     again = [correct(each, test_inputs, test_labels, precision=precision) for each in layers[1:]]
@@ -116,7 +122,7 @@ def finetune_packed(
         augment = partial(random_crop_flip, preprocessing=preprocessing, generator=generator)
     return finetune(
         model, last, train, test, settings, generator, preprocessing.centre_crop, augment,
-        checkpoint, repeats,
+        checkpoint, repeats, room - train[0].nbytes - test[0].nbytes,
     )  # fmt: skip
 
 

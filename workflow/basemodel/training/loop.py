@@ -16,6 +16,14 @@ from basemodel.training.stop_signals import stop_signals
 
 Row = dict[str, float]
 
+# What is minimised, by what the labels are; outputs are float [n, K]. `classes`: int64 [n]; `tags`:
+# float [n, K], 1 for those that an image has; `number`: float [n], standardised.
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "classes": F.cross_entropy,
+    "tags": F.binary_cross_entropy_with_logits,
+    "number": lambda outputs, labels: F.mse_loss(outputs[:, 0], labels),
+}
+
 
 class Interrupted(SystemExit):
     """A training run was asked to stop, and its state is saved: the next attempt resumes it.
@@ -38,15 +46,16 @@ def fit(
     prepare: Callable[[Tensor], Tensor] = lambda batch: batch,
     checkpoint: Checkpoint | None = None,
     after_epoch: Callable[[int, Row], Row] = lambda epoch, row: {},
+    task: str = "classes",
 ) -> list[Row]:
     """Train `model` in place on its device; return loss and training accuracy of every epoch.
 
-    `inputs` [n, ...] and `labels` int64 [n] may be on any device; each batch is moved to the
-    model's device and passed through `prepare`. `settings`: epochs, batch, optimizer (sgd or
-    adamw), learning_rate, momentum, weight_decay, warmup_epochs, step_epochs, gamma, precision (see
-    `autocast`) and compile. The learning rate grows linearly over the warm-up and is multiplied by
-    gamma every step_epochs (docs/paper.md, Table 3). `after_epoch` is called with the epoch,
-    counted from 1, and its row; what it returns is added to the row.
+    `inputs` [n, ...] and `labels` (as LOSSES of the `task` takes them) may be on any device; each
+    batch is moved to the model's device and passed through `prepare`. `settings`: epochs, batch,
+    optimizer (sgd or adamw), learning_rate, momentum, weight_decay, warmup_epochs, step_epochs,
+    gamma, precision (see `autocast`) and compile. The learning rate grows linearly over the warm-up
+    and is multiplied by gamma every step_epochs (docs/paper.md, Table 3). `after_epoch` is called
+    with the epoch, counted from 1, and its row; what it returns is added to the row.
 
     With a `checkpoint`, epochs that it holds are not trained again, and SIGTERM or Ctrl-C saves
     the state and raises Interrupted. Raises FloatingPointError as soon as a loss, or the weights
@@ -83,13 +92,14 @@ def fit(
                 x = prepare(x)
                 with autocast(settings["precision"], where):
                     logits = model(x)
-                    loss = F.cross_entropy(logits, y)
+                    loss = LOSSES[task](logits, y)
                 watch.see(loss, epoch, partial.step, rate)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 partial.loss += loss.detach() * len(y)
-                partial.correct += (logits.argmax(1) == y).sum()
+                if task == "classes":
+                    partial.correct += (logits.argmax(1) == y).sum()
                 partial.step += 1
                 if stop.asked:
                     watch.finish()
@@ -98,7 +108,8 @@ def fit(
             watch.finish()
             watch.look_at(model, epoch, learning_rate(epoch, steps - 1, steps, settings))
             row = {"loss": partial.loss.item() / len(inputs)}
-            row["accuracy"] = partial.correct.item() / len(inputs)
+            if task == "classes":
+                row["accuracy"] = partial.correct.item() / len(inputs)
             partial = None
             history.append(row | after_epoch(epoch + 1, row))
             if stop.asked or (checkpoint and checkpoint.due()):

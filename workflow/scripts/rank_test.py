@@ -1,0 +1,34 @@
+"""Test the fine-tuned networks of one candidate on the images that were held out for this.
+
+input:  images: images.json; tests: json of rank_tests.py; networks, results: of rank_finetune.py,
+        one per seed
+output: json: slug; answers to the test images, one list per seed (rank.quality)
+settings: candidate: the fields of rank.names.Candidate; tuning: settings of the training
+"""
+
+from pathlib import Path
+
+import torch  # before the fork  # noqa: F401
+
+from basemodel.files import read_json, write_json
+from basemodel.models.failures import Unusable
+from basemodel.rank.isolated import isolated
+from basemodel.rank.names import Candidate
+from basemodel.rank.tuning import test
+from basemodel.run.provenance import verify
+
+verify(snakemake.params.code)
+settings, config = snakemake.params.settings, snakemake.config
+candidate = Candidate(**settings["candidate"])
+chosen = read_json(snakemake.input.images) | read_json(snakemake.input.tests)
+models, folder = Path(config["results"], "models"), Path(snakemake.output[0]).parent
+scale = read_json(snakemake.input.results[0])["scale"]
+allocated = config["runtime"]["device"], snakemake.resources
+networks = list(snakemake.input.networks)
+try:
+    answers = isolated(
+        test, candidate, chosen, models, settings["tuning"], networks, scale, folder, allocated
+    )
+except Unusable as error:  # it could be used a moment ago
+    raise SystemExit(f"{candidate.label}: {error}") from None
+write_json(snakemake.output[0], {"slug": candidate.slug, "answers": answers})
