@@ -89,6 +89,7 @@ def answer(folder, table, named):
         cards[slug] = read_json(card)
         scores.append(read_json(scored))
     facts = {"name": "labels", "settings": {}, "versions": {}, "command": "snakemake rank"}
+    facts |= {"verify_command": "snakemake rank_verify", "candidates_folder": "candidates"}
     chosen = read_json(images)
     given = ("LinearProbe", "balanced", {}, facts, 0)
     found = ranking(chosen, [*cards.values()], scores, METRICS, *given)

@@ -10,7 +10,7 @@ from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
 from basemodel.rank import curated
-from basemodel.run import provenance, records
+from basemodel.run import invocation, provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
 from basemodel.settings import without
@@ -20,6 +20,7 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
     config.clear()
     config.update(recorded)
     HERE = config.pop("weights_here")
+    config.pop("options")
 else:
     # The well-known candidates whose weights are on this machine: a cluster's nodes may have others.
     HERE = [candidate.label for candidate in curated.here()]
@@ -34,7 +35,9 @@ config["results"] = settings.results(config)
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
-    provenance.start_run(Path(".snakemake/runs"), {**config, "weights_here": HERE})
+    given = workflow.config_settings
+    recorded = {"weights_here": HERE, "options": invocation.options(given.configfiles, given.config)}
+    provenance.start_run(Path(".snakemake/runs"), {**config, **recorded})
     records.restore(config["results"])
     records.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.

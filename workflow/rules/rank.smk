@@ -162,14 +162,16 @@ rule rank_scores:
         "../scripts/rank_scores.py"
 
 
-# rank_verify asks it which candidates came first.
+# rank_verify asks it which candidates came first. What users have open stays until its successor is
+# whole, and if that fails. Snakemake then takes such a file for new, but the answer is gone, and so
+# the next run makes all of them.
 checkpoint rank_report:
     input:
         **RANK_INPUTS,
     output:
-        json=f"{RANKED}/ranking.json",
-        csv=f"{RANKED}/ranking.csv",
-        page=f"{RANKED}/report.html",
+        json=update(f"{RANKED}/ranking.json"),
+        csv=update(f"{RANKED}/ranking.csv"),
+        page=update(f"{RANKED}/report.html"),
         answer=f"{RANKED}/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/report.log",
@@ -220,9 +222,9 @@ rule rank_report_verified:
             seed=range(RANK["seeds"]),
         ),
     output:
-        json=f"{RANKED}/verified/ranking.json",
-        csv=f"{RANKED}/verified/ranking.csv",
-        page=f"{RANKED}/verified/report.html",
+        json=update(f"{RANKED}/verified/ranking.json"),
+        csv=update(f"{RANKED}/verified/ranking.csv"),
+        page=update(f"{RANKED}/verified/report.html"),
         answer=f"{RANKED}/verified/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/verified.log",
