@@ -34,9 +34,10 @@ def terminal(ranking: Ranking) -> str:
     if ranking["labelled"] and len(candidates) > 1:
         legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
         head += _clipped(legend + words.COVERAGE, 2)
-    tail = _tail(ranking)
-    rows = _table(ranking, max(LINES - len(head) - len(tail), ROWS + 2))
-    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
+    tail, failures = _tail(ranking), _failures(ranking)
+    room = LINES - len(head) - len(tail)
+    rows = _table(ranking, max(room - len(failures), min(room, ROWS + 2)))
+    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *failures, *tail])
 
 
 def next_steps(ranking: Ranking) -> str:
@@ -96,15 +97,20 @@ def _tail(ranking: Ranking) -> list[str]:
         lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
     if verified := ranking.get("verify"):
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 4)
+    if problems := ranking["images"]["problems"]:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        lines += [_cut(_printable(f"Images: {problems[0]}"), WIDTH - len(more)) + more]
+    return lines
+
+
+def _failures(ranking: Ranking) -> list[str]:
+    lines: list[str] = []
     failures = ranking["failures"]
     shown = failures if len(failures) <= 2 else failures[:1]
     for each in shown:
         lines += _clipped(f"Failed: {each['name']}: {each['reason']}: {each['remedy']}")
     if len(failures) > len(shown):
         lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
-    if problems := ranking["images"]["problems"]:
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        lines += [_cut(_printable(f"Images: {problems[0]}"), WIDTH - len(more)) + more]
     return lines
 
 
