@@ -37,7 +37,7 @@ def terminal(ranking: Ranking) -> str:
     tail, failures = _tail(ranking), _failures(ranking)
     room = LINES - len(head) - len(tail)
     rows = _table(ranking, max(room - len(failures), min(room, ROWS + 2)))
-    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *failures, *tail])
+    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail, *failures])
 
 
 def next_steps(ranking: Ranking) -> str:
