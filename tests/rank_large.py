@@ -1,6 +1,6 @@
 """A ranking of many candidates, by the real comparison of invented predictions.
 
-    python tests/rank_large.py 500 ranking.json
+python tests/rank_large.py 500 ranking.json
 """
 
 import sys
@@ -47,15 +47,27 @@ def many(count: int) -> dict[str, Any]:
         failed = not baseline and rng.random() < 0.05
         cards.append(
             {
-                "slug": name.replace(":", "-").replace(" ", "-"), "candidate": name,
-                "architecture": architecture, "untrained": baseline, "remedy": None,
+                "slug": name.replace(":", "-").replace(" ", "-"),
+                "candidate": name,
+                "architecture": architecture,
+                "untrained": baseline,
+                "remedy": None,
                 "failed": "its weights do not fit its network: conv1.weight is (64, 3, 7, 7)"
-                if failed else None,
-                "input": [3, 224, 224], "parameters": int(size), "multiply_adds": size * 40,
-                "licence": "apache-2.0", "source_classes": 1000, "imagenet_top1": None,
-                "sha256": "5c106cde" * 8, "notes": ["a feature map is after the last ReLU"],
-                "python": repr(name), "images_per_second": 1e10 / size, "device": "cpu",
-                "seconds": {"loading": 0.1, "network": 2.0, "all": 2.5}, "threads": 2,
+                if failed
+                else None,
+                "input": [3, 224, 224],
+                "parameters": int(size),
+                "multiply_adds": size * 40,
+                "licence": "apache-2.0",
+                "source_classes": 1000,
+                "imagenet_top1": None,
+                "sha256": "5c106cde" * 8,
+                "notes": ["a feature map is after the last ReLU"],
+                "python": repr(name),
+                "images_per_second": 1e10 / size,
+                "device": "cpu",
+                "seconds": {"loading": 0.1, "network": 2.0, "all": 2.5},
+                "threads": 2,
             }  # fmt: skip
         )
         terms = {

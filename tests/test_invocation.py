@@ -14,7 +14,7 @@ from basemodel.run import invocation, provenance
     [
         "images=photos",
         "images=~/my photos",
-        "images=/a/käfer's \"$HOME\"",
+        'images=/a/käfer\'s "$HOME"',
         "images=",
         "seed=3",
         "rank={find: 'resnet*', verify: 2, metadata: null}",

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from basemodel.report import rank_words
 from basemodel.report.rank_answer import next_steps, terminal
 from basemodel.report.rank_page import page
-from rank_fixture import ALL, alone, clear_leader, hostile, large, nothing, ranking, unlabelled, verified
+from rank_fixture import (
+    ALL,
+    alone,
+    clear_leader,
+    hostile,
+    large,
+    nothing,
+    ranking,
+    unlabelled,
+    verified,
+)
 
 LITE = "timm:tf_efficientnet_lite{}.in1k"
 

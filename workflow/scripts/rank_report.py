@@ -28,7 +28,7 @@ from basemodel.run.invocation import command
 from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
-STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}
+STATIC = {"parameters": "size (largest first)", "imagenet": "accuracy on ImageNet"}
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

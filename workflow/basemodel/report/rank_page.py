@@ -18,8 +18,8 @@ from basemodel.report.rank_table import candidate_table
 
 TEMPLATES = Path(__file__).parent / "templates"  # input of the rule: they are not Python
 NEAREST = "kNN"  # shown beside the score that orders the table
-ROWS = 20  # of the table of candidates, before it is unfolded
-FEW = 10  # of other lists
+ROWS = 15  # of the table of candidates, before it is unfolded
+FEW = 5  # of other lists
 AGREEING = 5  # candidates: a rank correlation over fewer is chance
 MATRIX = 20  # classes: a larger confusion matrix is only listed
 MISTAKES = 12  # the most frequent ones
@@ -156,8 +156,8 @@ def _static(ranking: Ranking) -> dict[str, Any] | None:
         return None
     leader = ranking["candidates"][0]["slug"]
     by = {
-        "imagenet": "accuracy on ImageNet",
-        "parameters": "the number of parameters, largest first,",
+        "imagenet": "accuracy on ImageNet alone",
+        "parameters": "number of parameters alone, largest first",
     }
     return {
         "by": by.get(ranking["static_order"]["by"], ranking["static_order"]["by"]),
