@@ -117,7 +117,7 @@ def _axes(panel: Axes, costs: Sequence[float], score: Score) -> None:
     air = max((high / low) ** 0.08, 1.15)
     panel.set_xscale("log")
     panel.set_xlim(low / air, high * air)
-    heads = (1, 2, 5) if high / low < 1000 else (1,)
+    heads = (1, 2, 5) if high / low < 200 else (1,)  # as many as have room
     panel.xaxis.set_major_locator(
         MaxNLocator(4, steps=[1, 2, 5, 10]) if high / low < 6 else LogLocator(subs=heads)
     )
