@@ -38,7 +38,7 @@ MARK = 5  # half the side of a point with some air
 # Where a label may go: its distance from the point, and which of its sides this is.
 BESIDE = [(x, y, side) for y in (0, -6, 6, -11, 11) for x, side in ((7, "left"), (-7, "right"))]
 POSITIONS = [*BESIDE, (0, -12, "center"), (0, 12, "center")]
-BAR = 110  # the width of a small interval
+EDGE = 4  # per cent of a small interval's width that are left free at its ends
 
 
 def drawable(
@@ -205,7 +205,7 @@ def bar(measured: Measured | Interval | None, scale: tuple[float, float]) -> str
     low, high = scale
 
     def at(value: float) -> str:
-        return f"{4 + (BAR - 8) * (value - low) / ((high - low) or 1):.3g}px"
+        return f"{EDGE + (100 - 2 * EDGE) * (value - low) / ((high - low) or 1):.3g}%"
 
     ends = {key: measured.get(key) for key in ("value", "low", "high")}
     found = {key: at(measured["value"] if end is None else end) for key, end in ends.items()}

@@ -43,6 +43,6 @@ def _item(name: str, value: Any) -> str:
     if value is None:
         return f"{name}="
     plain = f"{name}={value}"
-    if parse_config([plain]) == {name: value}:
+    if not isinstance(value, dict | list) and parse_config([plain]) == {name: value}:
         return plain
     return f"{name}={json.dumps(value, ensure_ascii=False)}"
