@@ -35,9 +35,10 @@ config["results"] = settings.results(config)
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
-    given = workflow.config_settings
-    recorded = {"weights_here": HERE, "options": invocation.options(given.configfiles, given.config)}
-    provenance.start_run(Path(".snakemake/runs"), {**config, **recorded})
+    asked = workflow.config_settings
+    options = invocation.options(asked.configfiles, asked.config)
+    recorded = {**config, "weights_here": HERE, "options": options}
+    provenance.start_run(Path(".snakemake/runs"), recorded)
     records.restore(config["results"])
     records.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.
