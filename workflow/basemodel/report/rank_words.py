@@ -210,13 +210,14 @@ def chosen(ranking: Ranking) -> RankedCandidate | None:
 
     None if the answer recommends none.
     """
-    if not ranking["evidence"] or ranking["evidence"]["verdict"] in ("untrusted", "guessing"):
+    candidates, evidence = ranking["candidates"], ranking["evidence"]
+    if not candidates or not evidence or evidence["verdict"] in ("untrusted", "guessing"):
         return None
     tuned = [row for row in (ranking["verify"] or {}).get("rows", []) if row["mean"] is not None]
     if not tuned:
-        return ranking["candidates"][0]
+        return candidates[0]
     best = max(tuned, key=lambda row: row["mean"])
-    return next(each for each in ranking["candidates"] if each["slug"] == best["slug"])
+    return next(each for each in candidates if each["slug"] == best["slug"])
 
 
 def loading(candidate: RankedCandidate) -> list[str]:
