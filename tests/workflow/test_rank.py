@@ -66,7 +66,7 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
     settings = f"--cores all --configfile {EXPERIMENT} rank.yaml"
     assert f"\n    snakemake rank_verify {settings}\n" in printed
     assert f"<code>snakemake rank {settings}</code>" in page
-    [embeddings] = re.findall(r"^ +(results/.*embeddings\.npy)$", printed, re.MULTILINE)
+    embeddings = rank_words.embeddings(found, found["candidates"][0])
     assert len(np.load(project.folder / embeddings)) == found["images"]["probe"]
 
 
