@@ -93,6 +93,7 @@ def candidate(
         "source_classes": 1000,
         "sha256": "5c106cde" * 8,
         "notes": [],
+        "python": repr(name),
     }
 
 
@@ -179,7 +180,9 @@ def ranking() -> dict[str, Any]:
         "timing": {"seconds": 312.0, "in_networks": 0.91, "device": "cpu", "threads": 2},
         "settings": {"images_per_class": 65, "by": "linear_probe", "candidates": ["timm:*"]},
         "versions": {"torch": "2.15.0", "timm": "1.0.31", "python": "3.11.2"},
-        "command": "snakemake rank --cores --config images=stamps",
+        "command": "snakemake rank --cores all --config images=stamps",
+        "verify_command": "snakemake rank_verify --cores all --config images=stamps",
+        "candidates_folder": "results/rank/stamps/candidates",
     }
 
 
@@ -276,12 +279,13 @@ def hostile() -> dict[str, Any]:
     """Names of files, classes and models that are HTML, and a picture from elsewhere."""
     made = deepcopy(ranking())
     bad = "<script>document.title='taken'</script>\"'&\x1b[31m"
-    made |= {"name": bad, "folder": f"/home/{bad}", "command": f"snakemake rank images={bad}"}
+    made |= {"name": bad, "folder": f"/home/{bad}", "candidates_folder": bad}
+    made |= {key: f"snakemake rank images={bad}" for key in ("command", "verify_command")}
     made["images"]["classes"][0]["name"] = bad
     made["images"]["problems"] = [f"{bad}.png: cannot be decoded"]
     for each in (*made["candidates"][:2], made["baselines"][0], made["failures"][0]):
         each["name"] = bad
-    made["candidates"][0] |= {"architecture": bad, "licence": bad, "notes": [bad]}
+    made["candidates"][0] |= {"architecture": bad, "licence": bad, "notes": [bad], "python": bad}
     made["failures"][0] |= {"reason": bad, "remedy": bad}
     made["hard_images"][0] |= {"file": f"{bad}.png", "label": bad, "predicted": [[bad, 6]]}
     made["hard_images"][1]["thumbnail"] = "https://example.org/spy.png"

@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from basemodel.report import rank_words
-from basemodel.report.rank_answer import terminal
+from basemodel.report.rank_answer import next_steps, terminal
 from basemodel.report.rank_page import page
 from rank_fixture import (
     ALL,
@@ -24,24 +24,38 @@ from rank_fixture import (
 LITE = "timm:tf_efficientnet_lite{}.in1k"
 
 
+def without_failures(made):
+    return {**made, "failures": []}
+
+
 @pytest.mark.parametrize("make", ALL.values(), ids=ALL)
 def test_terminal_text_is_short_and_narrow(make):
-    lines = terminal(make()).splitlines()
-    assert len(lines) <= 19
-    assert max(map(len, lines)) <= 100
+    assert len(terminal(without_failures(make())).splitlines()) <= 19
+    assert max(map(len, terminal(make()).splitlines())) <= 100
 
 
-def test_terminal_text_is_short_however_long_the_reasons_are():
+def test_terminal_text_is_short_however_long_the_texts_are():
     made = large()
     endless = "reason " * 300
     made["scores"][0] |= {"trust": "untrusted", "why": endless}
-    made["failures"][0] |= {"reason": endless, "remedy": endless}
     made["images"]["problems"][0] = made["name"] = endless
     made["verify"] = {**verified()["verify"], "sentence": endless}
-    lines = terminal(made).splitlines()
+    lines = terminal(without_failures(made)).splitlines()
     assert len(lines) == 19 and max(map(len, lines)) <= 100
     assert sum("timm:convnext" in line for line in lines) >= 1
     page(made)
+
+
+def test_a_reason_for_a_failure_is_wrapped_and_never_cut():
+    made = large()
+    made["failures"] = [
+        {"name": "file:w", "reason": f"no tensor {'a.b.c ' * 150}here", "remedy": "leave it out"}
+    ]
+    lines = terminal(made).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert f"Failed: file:w: {made['failures'][0]['reason']}: leave it out" in " ".join(lines)
+    assert sum("timm:convnext" in line for line in lines) >= 4
+    assert made["failures"][0]["reason"] in page(made)
 
 
 def test_what_fine_tuning_said_is_not_cut_off():
@@ -179,6 +193,40 @@ def columns_of(line):
     return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line)
 
 
+def test_what_to_do_now():
+    made = ranking()
+    first = made["candidates"][0]["slug"]
+    assert next_steps(made).splitlines() == [
+        f"To use {LITE.format(1)} in Python:",
+        "    import basemodel",
+        f"    model, transform = basemodel.load('{LITE.format(1)}')",
+        "Its embeddings of these images:",
+        f"    results/rank/stamps/candidates/{first}/arrays/embeddings.npy",
+        "To fine-tune the first few, and see:",
+        "    snakemake rank_verify --cores all --config images=stamps",
+    ]
+
+
+def test_what_was_best_when_fine_tuned_is_what_to_use():
+    steps = next_steps(verified())
+    assert f"basemodel.load('{LITE.format(0)}')" in steps and "rank_verify" not in steps
+
+
+def test_nothing_is_to_be_used_that_the_answer_does_not_recommend():
+    made = ranking()
+    made["evidence"]["verdict"] = "guessing"
+    assert "basemodel" not in next_steps(made) and "rank_verify" in next_steps(made)
+    assert next_steps(unlabelled()) == next_steps(nothing()) == ""
+
+
+def test_embeddings_cannot_be_loaded_or_fine_tuned():
+    made = ranking()
+    for each in made["candidates"]:
+        each["python"] = None
+    assert "embeddings.npy" in next_steps(made)
+    assert "basemodel" not in next_steps(made) and "rank_verify" not in next_steps(made)
+
+
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
 
 
@@ -193,7 +241,7 @@ def test_any_name_and_number_fits(name, reason, count, value, size):
     made["failures"][0] |= {"name": name, "reason": reason}
     made["name"] = name
     text = terminal(made)
-    assert text.endswith("\n") and len(text.split("\n")) <= 20
+    assert text.endswith("\n") and len(terminal(without_failures(made)).split("\n")) <= 20
     assert max(map(columns_of, text.split("\n"))) <= 100
     assert page(made).count("<script") == 1
 

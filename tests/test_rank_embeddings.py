@@ -89,6 +89,7 @@ def answer(folder, table, named):
         cards[slug] = read_json(card)
         scores.append(read_json(scored))
     facts = {"name": "labels", "settings": {}, "versions": {}, "command": "snakemake rank"}
+    facts |= {"verify_command": "snakemake rank_verify", "candidates_folder": "candidates"}
     chosen = read_json(images)
     given = ("LinearProbe", "balanced", {}, facts, 0)
     found = ranking(chosen, [*cards.values()], scores, METRICS, *given)
@@ -127,7 +128,7 @@ def test_without_image_files(tmp_path, table):
     assert lines[1].startswith(
         "Any of the two may be the best: embeddings:mine and embeddings:worse."
     )
-    assert re.search(r"embeddings:mine .*% \(.*\) +– +– +– –$", "\n".join(lines), re.MULTILINE)
+    assert re.search(r"embeddings:mine .*% \(.*\) +– +– –$", "\n".join(lines), re.MULTILINE)
     shown = page(found)
     assert "There is no untrained baseline" in shown and "None" not in shown
     assert csv_rows(found)[0]["parameters"] is None

@@ -32,6 +32,21 @@ written = st.one_of(
 
 
 @settings(deadline=None)
+@given(written)
+def test_python_is_given_what_the_user_wrote(setting):
+    taken = eval(
+        f"(lambda *name, **file: [*name, *([file] if file else [])])({parse(setting).python})"
+    )
+    assert taken == [setting]
+
+
+def test_python_is_given_the_key_and_no_embeddings():
+    setting = {"file": "it's \\ mine.pth", "architecture": "timm:resnet18", "key": "teacher"}
+    assert eval(f"dict({parse(setting).python})") == setting
+    assert parse({"embeddings": "e.npy"}).python is None
+
+
+@settings(deadline=None)
 @given(st.lists(written, unique_by=str, max_size=8))
 def test_slugs_are_unique_and_can_be_file_names(wanted):
     # Of two files with as good as one name, pathlib may make the same suffix or none.

@@ -23,7 +23,7 @@ SECTIONS = [
     "hard",
     "confusion",
     "problems",
-    "reproduce",
+    "next",
 ]
 VOID = {"meta", "link", "input", "img", "br", "wbr"}
 LITE = "timm:tf_efficientnet_lite{}.in1k"
@@ -65,7 +65,8 @@ def test_page_has_every_section_and_loads_nothing(make):
     parsed = Parsed(html)
     assert [a["id"] for tag, a in parsed.elements if tag == "section"] == SECTIONS
     links = [a["href"] for tag, a in parsed.elements if tag == "a"]
-    assert links == [f"#{name}" for name in SECTIONS]
+    assert links[: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    assert set(links[len(SECTIONS) :]) <= {"#problems"}
     for tag, attributes in parsed.elements:
         for name in ("src", "srcset", "href", "action", "data", "poster"):
             if name in attributes and tag != "a":
@@ -129,29 +130,24 @@ def test_fine_tuning_is_reported():
     assert "Nothing has been fine-tuned yet" in text_of(page(ranking()), "verified")
 
 
-def test_table_has_every_candidate_baseline_and_failure():
+def test_every_candidate_baseline_and_failure_is_there():
     made = ranking()
     shown = text_of(page(made), "candidates")
-    for each in [*made["candidates"], *made["baselines"], *made["failures"]]:
+    for each in [*made["candidates"], *made["baselines"]]:
         assert each["name"] in shown
-    assert "Failed: no such model; did you mean timm:resnet18?" in shown
     assert "not applicable: no exact zeros" in shown
+    assert "2 candidates could not be ranked: why, and what to do." in shown.replace("\u00a0", " ")
+    failed = text_of(page(made), "problems")
+    assert "timm:resnet1no such model. Remedy: did you mean timm:resnet18?" in failed
 
 
 def test_values_in_the_table():
     html = page(ranking())
     row = next(row for row in html.split("<tr") if 'data-v="torchvision:densenet121"' in row)
     cells = re.findall(r'data-v="([^"]*)"', row)
-    assert cells[:8] == [
-        "5",
-        "torchvision:densenet121",
-        "0.811",
-        "False",
-        "0.781",
-        "7978856",
-        "2830000000.0",
-        "14.3",
-    ]
+    assert cells[:7] == [
+        "5", "torchvision:densenet121", "0.811", "False", "0.781", "7978856", "2.83e+09"
+    ]  # fmt: skip
     assert "81.1\u00a0%" in row and "77.1 to 84.6" in row and "2.83\u00a0G" in row
 
 
@@ -175,28 +171,28 @@ def test_static_order_says_where_the_leader_is():
 
 
 def drawn(made, cost="multiply_adds"):
-    """The figure, its panel, and the points by rank."""
+    """The figure, its panel, and the points."""
     score, names = made["scores"][0], rank_plots.short_names(made["candidates"])
     figure = rank_plots.scatter(
         rank_plots.drawable(made["candidates"], score, cost), score, cost, names
     )
     [panel] = figure.axes
-    return figure, panel, {line.get_gid(): line.get_xydata()[0].tolist() for line in panel.lines}
+    return figure, panel, [tuple(xy) for line in panel.lines for xy in line.get_xydata().tolist()]
 
 
 def test_drawn_points_are_inside_and_labels_apart():
     made = large()
     figure, panel, points = drawn(made)
-    assert points == {
-        f"rank{each['rank']}": [each["multiply_adds"], each["scores"]["LinearProbe"]["value"]]
+    assert sorted(points) == sorted(
+        (each["multiply_adds"], each["scores"]["LinearProbe"]["value"])
         for each in made["candidates"]
-    }
+    )
     intervals = [tuple(end) for lines in panel.collections for end in lines.get_segments()[0]]
-    for x, y in [*points.values(), *intervals]:
+    for x, y in [*points, *intervals]:
         assert panel.get_xlim()[0] < x < panel.get_xlim()[1]
         assert panel.get_ylim()[0] < y < panel.get_ylim()[1]
     boxes = [label.get_window_extent() for label in panel.texts]
-    marks = [panel.transData.transform(point) for point in points.values()]
+    marks = [panel.transData.transform(point) for point in points]
     assert len(boxes) >= 30
     for i, box in enumerate(boxes):
         assert not box.count_overlaps(boxes[:i]) and not any(box.contains(*mark) for mark in marks)
@@ -252,12 +248,12 @@ def test_points_are_labelled_with_the_shortest_name_that_is_unmistakable():
     assert rank_plots.short_names(candidates) == named
 
 
-@pytest.mark.parametrize("field", ["multiply_adds", "images_per_second"])
+@pytest.mark.parametrize("field", ["multiply_adds", "parameters"])
 def test_candidates_without_a_value_are_not_drawn(field):
     made = ranking()
     made["candidates"][0][field] = None
     made["candidates"][1]["scores"]["LinearProbe"] = {"value": None, "note": "failed"}
-    assert list(drawn(made, field)[2]) == ["rank3", "rank4", "rank5", "rank6"]
+    assert len(drawn(made, field)[2]) == 4
     assert "2\u00a0candidates without a value: not drawn" in page(made)
     terminal(made)
 
@@ -266,4 +262,4 @@ def test_equal_candidates_can_be_drawn():
     made = ranking()
     for each in made["candidates"]:
         each |= {"multiply_adds": 1e9, "scores": {"LinearProbe": {"value": 1.0}}}
-    assert len({tuple(point) for point in drawn(made)[2].values()}) == 1
+    assert set(drawn(made)[2]) == {(1e9, 1.0)}

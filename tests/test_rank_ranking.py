@@ -2,19 +2,15 @@
 
 import copy
 import re
-import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from snakemake.cli import parse_config
 
 import jobs
 from basemodel import metrics
 from basemodel.files import read_json, write_json
 from basemodel.metrics import PARC, LinearProbe, kNN
-from basemodel.rank import names
 from basemodel.rank.mistakes import confusion, hard_images
 from basemodel.rank.names import parse, ranking_name
 from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
@@ -28,7 +24,10 @@ from rank_fixture import USE
 METRICS = ["LinearProbe", "kNN", "LogME", "NCTI", "LEEP", "S3", "S5", "S6"]
 CLASSES, EACH = 4, 12
 LABELS = np.repeat(np.arange(CLASSES), EACH)
-FACTS = {"name": "beetles", "settings": {}, "versions": {}, "command": "snakemake rank"}
+FACTS = {
+    "name": "beetles", "settings": {}, "versions": {}, "command": "snakemake rank",
+    "verify_command": "snakemake rank_verify", "candidates_folder": "candidates",
+}  # fmt: skip
 
 
 def arrays(strength: float, seed: int, zeros: bool = True) -> dict[str, np.ndarray]:
@@ -384,18 +383,6 @@ def test_a_table_gives_its_ranking_its_name(tmp_path):
     assert ranking_name(str(tmp_path / "labels.csv"), tmp_path) == "labels"
 
 
-@pytest.mark.parametrize(
-    ("images", "argument"),
-    [("photos", "images=photos"), ("~/my/photos", "'images=~/my/photos'"),
-     ("/a/käfer", "'images=/a/käfer'"),
-     ("2024_05", "images=./2024_05"), ("1e5", "images=./1e5"), ("my photos", "'images=my photos'")],
-)  # fmt: skip
-def test_the_command_on_the_page_works_in_a_shell(images, argument):
-    assert names.argument(images) == argument
-    [given] = shlex.split(argument)
-    assert Path(parse_config([given])["images"]) == Path(images)
-
-
 # The scripts --------------------------------------------------------------------------------
 
 
@@ -441,7 +428,8 @@ def test_scripts(tmp_path):
             "name": "beetles", "by": "LinearProbe", "weights": "balanced",
             "metrics": METRICS, "metadata": None,
             "candidates": {one["slug"]: one["candidate"] for one in cards},
-            "settings": {}, "command": "snakemake rank", "seed": 0,
+            "python": {one["slug"]: repr(one["candidate"]) for one in cards},
+            "settings": {}, "seed": 0,
         },
     )  # fmt: skip
     assert not (tmp_path / "cropped").exists()  # no candidate needs it any more

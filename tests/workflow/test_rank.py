@@ -14,7 +14,7 @@ import miniatures
 from basemodel.rank import kept
 from basemodel.rank.shelf import shelf
 from basemodel.report import rank_words
-from projects import Project
+from projects import EXPERIMENT, Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]
 BAD = "timm:no_such_model"
@@ -65,6 +65,11 @@ def test_the_answer_is_in_the_terminal_and_on_the_page(ranked):
     rows = (of(project) / "ranking.csv").read_text().splitlines()
     assert len(rows) == 1 + 3 + 2 + 1
     assert re.search(r"^The page: .*rank/beetles/report\.html$", printed, re.MULTILINE)
+    settings = f"--cores all --configfile {EXPERIMENT} rank.yaml"
+    assert f"\n    snakemake rank_verify {settings}\n" in printed
+    assert f"<code>snakemake rank {settings}</code>" in page
+    embeddings = rank_words.embeddings(found, found["candidates"][0])
+    assert len(np.load(project.folder / embeddings)) == found["images"]["probe"]
 
 
 def would_run(project, candidates, *targets, **more):
@@ -80,6 +85,36 @@ def test_only_what_failed_is_tried_again(ranked):
     again = {"rank_check": 1, "rank_candidate": 2, "rank_scores": 2, "rank_report": 1}
     assert would_run(project, [*TRAINED, BAD], "rank") == again
     assert would_run(project, TRAINED, "rank") == {"rank_check": 1, "rank_report": 1}
+
+
+def test_what_lists_candidates_and_how_settings_are_given_remake_nothing(ranked):
+    project, _ = ranked
+    run = project.snakemake("--", "rank", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert would_run(project, TRAINED, "rank", rank=RANK | {"find": "resnet*"}) == {}
+    shutil.copy(project.folder / "rank.yaml", project.folder / "same.yaml")
+    run = project.snakemake("-n", "--", "rank", overlay=("same.yaml",))
+    assert re.findall(r"^(rank\w*) +1 ", run.stdout + run.stderr, re.MULTILINE) == ["rank"]
+
+
+def test_a_page_stays_until_the_next_is_whole(ranked):
+    project, _ = ranked
+    run = project.snakemake("--", "rank", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0, run.stdout + run.stderr
+    kept = [of(project) / name for name in ("report.html", "ranking.csv", "ranking.json")]
+    before = [file.read_bytes() for file in kept]
+    template = project.folder / "workflow/basemodel/report/templates/page.html.j2"
+    text = template.read_text()
+    template.write_text("{% nothing %}" + text)
+    run = project.snakemake("--", "rank", overlay=overlay(project, [*TRAINED, BAD]))
+    assert run.returncode == 1 and "unknown tag 'nothing'" in run.stdout + run.stderr
+    assert [file.read_bytes() for file in kept] == before
+    template.write_text(text)
+    assert would_run(project, [*TRAINED, BAD], "rank").get("rank_report") == 1
+    assert would_run(project, TRAINED, "rank").get("rank_report") == 1
+    run = project.snakemake("--", "rank", overlay=overlay(project, TRAINED))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert json.loads(kept[2].read_text())["failures"] == []
 
 
 def test_a_new_candidate_costs_its_own_jobs(ranked):

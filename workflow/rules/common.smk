@@ -11,7 +11,7 @@ from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
 from basemodel.rank import shelf
-from basemodel.run import provenance, records
+from basemodel.run import invocation, provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
 from basemodel.settings import without
@@ -21,6 +21,7 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
     config.clear()
     config.update(recorded)
     HERE = config.pop("weights_here")
+    config.pop("options")
 else:
     HERE = None
 
@@ -37,7 +38,10 @@ if HERE is None:  # those of the shelf whose weights are on this machine: others
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
-    provenance.start_run(Path(".snakemake/runs"), {**config, "weights_here": HERE})
+    asked = workflow.config_settings
+    options = invocation.options(asked.configfiles, asked.config)
+    recorded = {**config, "weights_here": HERE, "options": options}
+    provenance.start_run(Path(".snakemake/runs"), recorded)
     records.restore(config["results"])
     records.keep(config["results"])  # what a run that was killed has left
     # The stages logger uses this line; for other loggers it is a line like any other.

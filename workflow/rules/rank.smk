@@ -166,13 +166,15 @@ rule rank_scores:
         "../scripts/rank_scores.py"
 
 
+# What users have open stays until its successor is whole, and if that fails. Snakemake then takes
+# such a file for new, but the answer is gone, and so the next run makes all of them.
 rule rank_report:
     input:
         **RANK_INPUTS,
     output:
-        json=f"{RANKED}/ranking.json",
-        csv=f"{RANKED}/ranking.csv",
-        page=f"{RANKED}/report.html",
+        json=update(f"{RANKED}/ranking.json"),
+        csv=update(f"{RANKED}/ranking.csv"),
+        page=update(f"{RANKED}/report.html"),
         answer=f"{RANKED}/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/report.log",
@@ -332,9 +334,9 @@ rule rank_report_verified:
         tested=tested,
         kept=best_card,
     output:
-        json=f"{RANKED}/verified/ranking.json",
-        csv=f"{RANKED}/verified/ranking.csv",
-        page=f"{RANKED}/verified/report.html",
+        json=update(f"{RANKED}/verified/ranking.json"),
+        csv=update(f"{RANKED}/verified/ranking.csv"),
+        page=update(f"{RANKED}/verified/report.html"),
         answer=f"{RANKED}/verified/answer.txt",
     log:
         f"<results>/logs/rank/{RANKING}/verified.log",

@@ -227,7 +227,8 @@ RANK_SETTINGS = {
     "metrics": RANK_METRICS,
     "candidates": LABELS,
     "metadata": METADATA,
-    "settings": {key: config[key] for key in ("images", "candidates", "rank", "seed", "probe")},
-    "command": f"snakemake rank --cores all --config {names.argument(config['images'] or '')}",
+    "python": {candidate.slug: candidate.python for candidate in CANDIDATES},
+    "settings": {key: config[key] for key in ("images", "candidates", "seed", "probe")}
+    | {"rank": {key: value for key, value in RANK.items() if key != "find"}},
     "seed": config["seed"],
 }

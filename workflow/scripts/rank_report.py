@@ -25,16 +25,18 @@ from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
 from basemodel.run import versions
+from basemodel.run.invocation import command
 from basemodel.run.provenance import verify
 from basemodel.tables import write_csv
 
-STATIC = {"parameters": "size", "imagenet": "accuracy on ImageNet"}
+STATIC = {"parameters": "size (largest first)", "imagenet": "accuracy on ImageNet"}
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 cards = [read_json(path) for path in snakemake.input.cards]
 for card in cards:
     card["candidate"] = settings["candidates"][card["slug"]]
+    card["python"] = settings["python"].get(card["slug"])
 imagenet = {}
 if settings["metadata"]:
     published = metadata.read(settings["metadata"][0])
@@ -57,7 +59,9 @@ found = ranking(
         "name": settings["name"],
         "settings": settings["settings"],
         "versions": versions.of((*versions.NETWORKS, "torchvision", "timm")),
-        "command": settings["command"],
+        "command": command("rank_verify" if snakemake.input.get("fine_tunings") else "rank"),
+        "verify_command": command("rank_verify"),
+        "candidates_folder": str(Path(snakemake.input.images).parent / "candidates"),
     },
     settings["seed"],
 )
@@ -78,9 +82,10 @@ if snakemake.input.get("rounds"):
         if snakemake.input.get("kept")
         else None,
     )
+table, html, answer = pd.DataFrame(csv_rows(found)), page(found), terminal(found)
 write_json(snakemake.output.json, found)
-write_csv(snakemake.output.csv, pd.DataFrame(csv_rows(found)))
-write_text(snakemake.output.page, page(found))
-write_text(snakemake.output.answer, terminal(found))
+write_csv(snakemake.output.csv, table)
+write_text(snakemake.output.page, html)
+write_text(snakemake.output.answer, answer)
 # Images as candidates crop them: none needs them any more.
 shutil.rmtree(Path(snakemake.input.images).parent / "cropped", ignore_errors=True)

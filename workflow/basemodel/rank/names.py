@@ -6,7 +6,6 @@ Whether there is such a model, and whether its weights are here, is found out in
 import hashlib
 import json
 import re
-import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -108,6 +107,16 @@ class Candidate:
             "key": self.key,
             "untrained": self.untrained,
         }
+
+    @property
+    def python(self) -> str | None:
+        """What to call `basemodel.load` with to get it, as Python; None of embeddings."""
+        if self.source == "embeddings":
+            return None
+        if self.source != "file":
+            return repr(f"{self.source}:{self.name}")
+        given = {"file": self.file, "architecture": self.name, "key": self.key}
+        return ", ".join(f"{name}={value!r}" for name, value in given.items() if value)
 
     def weights(self, models: Path) -> Path | None:
         """The file of its weights, if it is one that may change; `models`: of base models."""
@@ -295,15 +304,6 @@ def ranking_name(images: str, ranked: Path) -> str:
     if owner == str(path) or (owner is None and _images_of(ranked / longer) is None):
         return name
     return longer
-
-
-def argument(images: str) -> str:
-    """What to write after --config, in a shell, so that Snakemake reads these images as text.
-
-    It takes quotes away before it looks for numbers; in a path there is none.
-    """
-    number = re.fullmatch(r"[\d_.e+-]+", images.lower())
-    return shlex.quote(f"images=./{images}" if number else f"images={images}")
 
 
 def _images_of(ranking: Path) -> str | None:

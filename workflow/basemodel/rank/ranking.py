@@ -48,8 +48,8 @@ def ranking(
     chosen: images.json; cards and scored: of candidates and then of their untrained baselines, in
     one order; names: the metrics; by: the score that orders the candidates; weights: "balanced",
     each probe image counts the same, or "natural", each class as in the folder; imagenet: top-1
-    accuracies in percent by slug, where known; facts: name, settings, versions and command, passed
-    on.
+    accuracies in percent by slug, where known; facts: passed on: name, settings, versions, command,
+    verify_command, candidates_folder.
     """
     cards = [
         {**card, "failed": card["failed"] or of_card.get("failed")}
@@ -105,7 +105,6 @@ def ranking(
     ]
     by_trained = [scored_used[i]["predictions"].get(by) for i in trained if task == "classes"]
     return {
-        "name": facts["name"],
         "folder": printable(chosen["images"], 1000),
         "labelled": labelled,
         "task": task,
@@ -139,7 +138,7 @@ def ranking(
         ),
         "verify": None,
         "timing": _timing(cards_used, scored_used),
-        **{key: facts[key] for key in ("settings", "versions", "command")},
+        **facts,
     }
 
 
@@ -174,6 +173,7 @@ def _row(
         "behind": None,
         "side": card["input"] and card["input"][-1],
         "imagenet": None if known is None else known / 100,
+        "python": card.get("python"),
     }
 
 

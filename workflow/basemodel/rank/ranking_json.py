@@ -48,6 +48,7 @@ class RankedCandidate(TypedDict):
     source_classes: int | None
     sha256: str | None
     notes: list[str]
+    python: str | None  # what to call basemodel.load with; None of embeddings
 
 
 class Evidence(TypedDict):
@@ -200,4 +201,6 @@ class Ranking(TypedDict):
     timing: Timing
     settings: dict[str, Any]
     versions: dict[str, str]
-    command: str
+    command: str  # that makes this again, for a shell
+    verify_command: str  # that fine-tunes the first candidates
+    candidates_folder: str  # of a folder for each candidate, called by its slug

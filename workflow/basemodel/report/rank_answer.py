@@ -1,19 +1,20 @@
-"""The answer of `snakemake rank` for a terminal: at most 19 lines of at most 100 columns.
+"""The answer of `snakemake rank` for a terminal: lines of at most 100 columns.
 
-A twentieth line is left to the caller, who knows where the page is.
+There are at most 19 of them, unless reasons for failures take more: these are never cut.
 """
 
 import unicodedata
 from textwrap import wrap
 
+from basemodel.files import shown
 from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
-ROWS, FAILURE = 4, (6, 5, 4, 3, 2, 1)  # at least of the table, if possible; lines of a failure
+ROWS = 4  # of the table, at least
 LONGEST = 48  # columns of a name in a sentence
-NAME, SCORE, LICENCE = 31, 22, 14  # columns of the table
+NAME, SCORE, LICENCE = 40, 22, 14  # columns of the table
 
 
 def terminal(ranking: Ranking) -> str:
@@ -34,13 +35,22 @@ def terminal(ranking: Ranking) -> str:
     if ranking["labelled"] and len(candidates) > 1:
         legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
         head += _clipped(legend + words.coverage(ranking), 2)
-    least = min(len(candidates), ROWS) + 2
-    for room in FAILURE:  # reasons are whole, if there is room
-        tail = _tail(ranking, room)
-        if len(head) + least + len(tail) <= LINES:
-            break
-    rows = _table(ranking, LINES - len(head) - len(tail))
-    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail])
+    tail, failures = _tail(ranking), _failures(ranking)
+    room = LINES - len(head) - len(tail)
+    rows = _table(ranking, max(room - len(failures), min(room, ROWS + 2)))
+    return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail, *failures])
+
+
+def next_steps(ranking: Ranking) -> str:
+    """What to do now, in lines to be copied, which are as long as they are."""
+    lines = []
+    if chosen := words.chosen(ranking):
+        if loading := words.loading(chosen):
+            lines += [f"To use {chosen['name']} in Python:", *(f"    {line}" for line in loading)]
+        lines += ["Its embeddings of these images:", f"    {words.embeddings(ranking, chosen)}"]
+    if words.can_be_verified(ranking):
+        lines += ["To fine-tune the first few, and see:", f"    {ranking['verify_command']}"]
+    return shown("".join(f"{line}\n" for line in lines))
 
 
 def _table(ranking: Ranking, room: int) -> list[str]:
@@ -50,10 +60,10 @@ def _table(ranking: Ranking, room: int) -> list[str]:
         return []
     rows = [_row(i, each, by) for i, each in enumerate(candidates, 1)]
     if len(rows) + 1 > room:
-        shown = max(0, room - 2)
-        rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
+        fitting = max(0, room - 2)
+        rows = [*rows[:fitting], f"    … {len(rows) - fitting} more, in the report"]
     title = words.title(ranking, by) if by else ""
-    heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
+    heading = ["", "candidate", title, "params", "mult-adds", "licence"]
     return [_columns(heading), *rows]
 
 
@@ -61,7 +71,6 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
     measured = by and each["scores"].get(by["name"]) or {}
     score = words.amount(by, measured.get("value")) if by else ""
     bounds = words.interval(by, measured) if by else ""
-    speed = each["images_per_second"]
     return _columns(
         [
             f"{i}{'=' if each.get('possible_best') and i > 1 else ''}",
@@ -69,42 +78,45 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
             f"{score} ({bounds})" if bounds else score,
             words.magnitude(each["parameters"]),
             words.magnitude(each["multiply_adds"]),
-            "–" if speed is None else words.decimal(speed),
             restriction(each["licence"]) or each["licence"] or "–",
         ]
     )
 
 
 def _columns(cells: list[str]) -> str:
-    rank, name, score, parameters, multiply_adds, speed, licence = map(_printable, cells)
+    rank, name, score, parameters, multiply_adds, licence = map(_printable, cells)
     return (
         f"{rank:>3} {_fitted(_shortened(name, NAME), NAME)} {_fitted(score, SCORE)}"
-        f"{parameters:>8}{multiply_adds:>10}{speed:>9} {_cut(licence, LICENCE)}"
+        f"{parameters:>8}{multiply_adds:>10} {_cut(licence, LICENCE)}"
     )
 
 
-def _tail(ranking: Ranking, room: int) -> list[str]:
-    """`room`: lines for each failure."""
+def _tail(ranking: Ranking) -> list[str]:
     lines = []
     untrusted = [score["label"] for score in ranking["scores"] if score["trust"] == "untrusted"]
     if untrusted:
         lines += _clipped(f"Not to be trusted here: {words.listed(untrusted, 6)}.", 1)
     if verified := ranking.get("verify"):
         lines += _clipped(f"Fine-tuned: {verified['sentence']}", 6)
-    failures = ranking["failures"]
-    shown = failures if len(failures) <= 2 else failures[:1]
-    for each in shown:
-        lines += _clipped(f"Failed: {each['name']}: {each['reason']}: {each['remedy']}", room)
-    if len(failures) > len(shown):
-        lines.append(f"{len(failures) - len(shown)} more failed: see the report.")
     if problems := ranking["images"]["problems"]:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         lines += [_cut(_printable(f"Images: {problems[0]}"), WIDTH - len(more)) + more]
     return lines
 
 
-def _clipped(text: str, lines: int) -> list[str]:
-    """Wrapped to the width; what does not fit into so many lines is cut off."""
+def _failures(ranking: Ranking) -> list[str]:
+    lines: list[str] = []
+    failures = ranking["failures"]
+    told = failures if len(failures) <= 2 else failures[:1]
+    for each in told:
+        lines += _clipped(f"Failed: {each['name']}: {each['reason']}: {each['remedy']}")
+    if len(failures) > len(told):
+        lines.append(f"{len(failures) - len(told)} more failed: see the report.")
+    return lines
+
+
+def _clipped(text: str, lines: int | None = None) -> list[str]:
+    """Wrapped to the width; what does not fit into so many lines, if it is said, is cut off."""
     text = _printable(text)
     # Where a letter takes two columns, half as many letters fit.
     width = WIDTH * len(text) // max(_columns_of(text), 1)

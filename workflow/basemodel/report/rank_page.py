@@ -19,6 +19,9 @@ from basemodel.report.rank_table import candidate_table
 
 TEMPLATES = Path(__file__).parent / "templates"  # input of the rule: they are not Python
 NEAREST = "kNN"  # shown beside the score that orders the table
+ROWS = 15  # of the table of candidates, before it is unfolded
+FEW = 5  # of other lists
+AGREEING = 5  # candidates: a rank correlation over fewer is chance
 MATRIX = 20  # classes: a larger confusion matrix is only listed
 MISTAKES = 12  # the most frequent ones
 TRUST = {
@@ -50,11 +53,15 @@ def page(ranking: Ranking) -> str:
         script_hash=digest,
         sentences=words.sentences(ranking),
         table=candidate_table(ranking, [ranking["by"], RHO, NEAREST]),
+        rows=ROWS,
+        few=FEW,
         scatters=_scatters(ranking, by),
         differences=_differences(ranking, by),
         agreement=_agreement(ranking),
+        agreeing=AGREEING,
         static=_static(ranking),
         trust=TRUST,
+        chosen=words.chosen(ranking),
         hard=_hard(ranking),
         confusion=_confusion(ranking),
     )
@@ -70,7 +77,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"breakable": _breakable, "code": _code}
+    environment.filters |= {"breakable": _breakable, "code": _code, "key": _key}
     return environment.get_template("page.html.j2")
 
 
@@ -78,6 +85,11 @@ def _breakable(name: str) -> Markup:
     """A text in which long names may be broken after separators, but numbers may not."""
     parts = re.split(r"(?<=[:/_])(?=\w)|(?<=[.-])(?=[a-z])", name)
     return Markup("<wbr>").join(escape(part) for part in parts)
+
+
+def _key(value: Any) -> str:
+    """What a cell sorts by, short."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _code(text: str) -> Markup:
@@ -88,7 +100,7 @@ def _code(text: str) -> Markup:
 def _scatters(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
     axes = {
         "multiply_adds": "multiply-adds for one image",
-        "images_per_second": "images per second, measured",
+        "parameters": "parameters",
     }
     names, found = plots.short_names(ranking["candidates"]), []
     for cost, title in axes.items():
@@ -120,7 +132,7 @@ def _differences(ranking: Ranking, by: Score | None) -> list[dict[str, Any]]:
 def _agreement(ranking: Ranking) -> dict[str, Any] | None:
     """Labels, and rows of ρ with the strength of their colour in per cent."""
     names, rho = ranking["agreement"]["scores"], ranking["agreement"]["rho"]
-    if len(ranking["candidates"]) < 3 or not names:
+    if len(ranking["candidates"]) < AGREEING or not names:
         return None
     labels = [(words.score_named(ranking, name) or {"label": name})["label"] for name in names]
     rows = [
@@ -144,7 +156,10 @@ def _static(ranking: Ranking) -> dict[str, Any] | None:
     if len(names) < 2 or not slugs:
         return None
     leader = ranking["candidates"][0]["slug"]
-    by = {"imagenet": "accuracy on ImageNet", "parameters": "number of parameters"}
+    by = {
+        "imagenet": "accuracy on ImageNet alone",
+        "parameters": "number of parameters alone, largest first",
+    }
     return {
         "by": by.get(ranking["static_order"]["by"], ranking["static_order"]["by"]),
         "names": [names[slug] for slug in slugs],

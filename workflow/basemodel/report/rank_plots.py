@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
@@ -13,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import Bbox
 
 from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Score
 from basemodel.report import rank_words as words
@@ -33,11 +33,12 @@ NO_METADATA = dict.fromkeys(["Creator", "Date", "Format", "Type"])
 # For letters that matplotlib's font lacks: the reader's browser has others.
 no_glyph_warnings = partial(warnings.catch_warnings, action="ignore")
 LABEL = 26  # letters
+LABELLED = 40  # candidates: of more, only the best have a label and an interval
 MARK = 5  # half the side of a point with some air
 # Where a label may go: its distance from the point, and which of its sides this is.
 BESIDE = [(x, y, side) for y in (0, -6, 6, -11, 11) for x, side in ((7, "left"), (-7, "right"))]
 POSITIONS = [*BESIDE, (0, -12, "center"), (0, 12, "center")]
-BAR = 110  # the width of a small interval
+EDGE = 4  # per cent of a small interval's width that are left free at its ends
 
 
 def drawable(
@@ -56,24 +57,26 @@ def scatter(
     a point or another label, the rank takes its place, or nothing. What may be the best is a dot,
     the others are squares.
     """
+    smaller = 0.6 if len(candidates) > LABELLED else 1
+    firsts = [_may_be_first(each) for each in candidates]
+    points = [(each[cost], _measured(each, score)) for each in candidates]
     with mpl.rc_context(SCREEN):
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
         FigureCanvasAgg(figure)  # measures text
         panel = figure.subplots()
-        for each in candidates:
-            x, measured = each[cost], each["scores"][score["name"]]
-            possible = each.get("possible_best")
-            first = each["rank"] == 1 if possible is None else possible
-            colour = COLOURS["first" if first else "other"]
-            marker, size = ("o", 9) if first else ("s", 7)
+        for each, first in list(zip(candidates, firsts, strict=True))[:LABELLED]:
+            measured, colour = each["scores"][score["name"]], COLOURS[first]
             if measured.get("low") is not None:
-                panel.vlines(x, measured["low"], measured["high"], colour, alpha=0.6)
-            look = {"color": colour, "markersize": size, "markeredgewidth": 0}
-            panel.plot(x, measured["value"], marker, **look, gid=f"rank{each['rank']}")
+                panel.vlines(each[cost], measured["low"], measured["high"], colour, alpha=0.6)
+        for kind, marker, size in (("other", "s", 7), ("first", "o", 9)):
+            of_kind = [point for point, first in zip(points, firsts, strict=True) if first == kind]
+            look = {"color": COLOURS[kind], "markersize": smaller * size, "markeredgewidth": 0}
+            if of_kind:
+                panel.plot(*zip(*of_kind, strict=True), marker, **look, gid=kind)
         _axes(panel, [each[cost] for each in candidates], score)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # labels move nothing
-        _label(panel, [(each, each[cost], _measured(each, score)) for each in candidates], labels)
+        _label(panel, candidates, points, labels)
     return figure
 
 
@@ -84,13 +87,25 @@ def svg(figure: Figure, candidates: Sequence[RankedCandidate]) -> Markup:
         figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
     text = re.sub(r"\A.*?<svg[^>]*>|</svg>\s*\Z", "", file.getvalue(), flags=re.DOTALL)
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # would be the whole page's
-    for each in candidates:
-        title = f"<g><title>{each['rank']}. {escape(each['name'])}</title>"
-        text = text.replace(f'<g id="rank{each["rank"]}">', title)
+    for kind in ("first", "other"):
+        titles = (
+            f"<title>{each['rank']}. {escape(each['name'])}</title></use>"
+            for each in candidates
+            if _may_be_first(each) == kind
+        )
+        start, group, rest = text.partition(f'<g id="{kind}">')
+        points, end, rest = rest.partition("</g>\n  </g>")
+        points = re.sub(r"(<use[^>]*)/>", lambda found, of=titles: f"{found[1]}>{next(of)}", points)
+        text = start + group + points + end + rest
     text = re.sub(r'<g id="[\w.]+"', "<g", text)  # ids would recur in the next drawing
     for name, colour in COLOURS.items():
         text = text.replace(f": {colour}", f": var(--{name})")
     return Markup(text)
+
+
+def _may_be_first(each: RankedCandidate) -> Literal["first", "other"]:
+    possible = each.get("possible_best")
+    return "first" if (each["rank"] == 1 if possible is None else possible) else "other"
 
 
 def _measured(each: RankedCandidate, score: Score) -> float | None:
@@ -102,7 +117,7 @@ def _axes(panel: Axes, costs: Sequence[float], score: Score) -> None:
     air = max((high / low) ** 0.08, 1.15)
     panel.set_xscale("log")
     panel.set_xlim(low / air, high * air)
-    heads = (1, 2, 5) if high / low < 1000 else (1,)
+    heads = (1, 2, 5) if high / low < 200 else (1,)  # as many as have room
     panel.xaxis.set_major_locator(
         MaxNLocator(4, steps=[1, 2, 5, 10]) if high / low < 6 else LogLocator(subs=heads)
     )
@@ -116,25 +131,42 @@ def _axes(panel: Axes, costs: Sequence[float], score: Score) -> None:
 
 
 def _label(
-    panel: Axes, points: list[tuple[RankedCandidate, float, float]], labels: Mapping[str, str]
+    panel: Axes,
+    candidates: Sequence[RankedCandidate],
+    points: Sequence[tuple[float, float]],
+    labels: Mapping[str, str],
 ) -> None:
     """The best candidates choose first."""
-    centres = panel.transData.transform([(x, y) for _, x, y in points])
-    taken = [Bbox([centre - MARK, centre + MARK]) for centre in centres]
+    centres = panel.transData.transform(points)
+    taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in centres.tolist()]
     (left, bottom), (right, top) = panel.bbox.min, panel.figure.bbox.max
-    for each, *point in points:
-        tried = [(text, *at) for text in (labels[each["slug"]], each["rank"]) for at in POSITIONS]
-        for text, x, y, side in tried:
-            drawn = panel.annotate(
-                text, point, (x, y), textcoords="offset points", ha=side, va="center"
-            )
-            with no_glyph_warnings():
-                box = drawn.get_window_extent()
-            inside = left <= box.x0 and bottom <= box.y0 and box.x1 <= right and box.y1 <= top
-            if inside and not box.count_overlaps(taken):
-                taken.append(box)
+    chosen = list(zip(candidates, points, centres.tolist(), strict=True))[:LABELLED]
+    for each, point, centre in chosen:
+        tried = (
+            (text, *size, *position)
+            for text in (labels[each["slug"]], str(each["rank"]))
+            for size in [_size(panel, text)]
+            for position in POSITIONS
+        )
+        for text, width, height, x, y, side in tried:
+            x0 = centre[0] + x - {"left": 0, "center": width / 2, "right": width}[side]
+            y0 = centre[1] + y - height / 2
+            x1, y1 = x0 + width, y0 + height
+            inside = left <= x0 and bottom <= y0 and x1 <= right and y1 <= top
+            if inside and not any(a < x1 and x0 < c and b < y1 and y0 < d for a, b, c, d in taken):
+                taken.append((x0, y0, x1, y1))
+                at = {"xytext": (x, y), "textcoords": "offset points", "ha": side, "va": "center"}
+                panel.annotate(text, point, **at)
                 break
-            drawn.remove()
+
+
+def _size(panel: Axes, text: str) -> tuple[float, float]:
+    """The width and height of a label."""
+    drawn = panel.annotate(text, (0.5, 0.5), xycoords="axes fraction", va="center")
+    with no_glyph_warnings():
+        box = drawn.get_window_extent()
+    drawn.remove()
+    return box.width, box.height
 
 
 def short_names(candidates: Sequence[RankedCandidate]) -> dict[str, str]:
@@ -165,17 +197,18 @@ def bar_scale(measured: Iterable[Measured | Interval | None], *more: float) -> t
     return min(known), max(known)
 
 
-def bar(
-    measured: Measured | Interval | None, scale: tuple[float, float]
-) -> dict[str, float | None] | None:
-    """Where a small interval has its value, its ends (the value if unknown), and zero."""
+def bar(measured: Measured | Interval | None, scale: tuple[float, float]) -> str | None:
+    """CSS that says where a small interval has its value, its ends (the value if unknown), and
+    zero if it is in sight."""
     if not measured or measured.get("value") is None:
         return None
     low, high = scale
 
-    def at(value: float) -> float:
-        return round(4 + (BAR - 8) * (value - low) / ((high - low) or 1), 1)
+    def at(value: float) -> str:
+        return f"{EDGE + (100 - 2 * EDGE) * (value - low) / ((high - low) or 1):.3g}%"
 
     ends = {key: measured.get(key) for key in ("value", "low", "high")}
     found = {key: at(measured["value"] if end is None else end) for key, end in ends.items()}
-    return {**found, "zero": at(0) if low <= 0 <= high else None}
+    if low <= 0 <= high:
+        found["zero"] = at(0)
+    return ";".join(f"--{key}:{place}" for key, place in found.items())

@@ -22,7 +22,6 @@ POSSIBLE: Fact = ("possible_best", "may be best", _yes_or_no, True)
 FACTS: list[Fact] = [
     ("parameters", "parameters", words.magnitude, False),
     ("multiply_adds", "multiply-adds", words.magnitude, False),
-    ("images_per_second", "images/s", lambda v: "–" if v is None else words.decimal(v), True),
     ("licence", "licence", words.licence, False),
     ("side", "input side", _plain, False),
 ]

@@ -260,3 +260,36 @@ def use_of_images(ranking: Ranking) -> str:
     told = ", ".join(f"{number:,}\u00a0{what}" for what, number in rest.items())
     used, _, classes = text.partition("\u00a0")
     return f"{used} of {use['given']:,}\u00a0{classes}: {told}"
+
+
+def chosen(ranking: Ranking) -> RankedCandidate | None:
+    """What to start from: the best of those that were fine-tuned, or the first of the ranking.
+
+    None if the answer recommends none.
+    """
+    candidates, evidence = ranking["candidates"], ranking["evidence"]
+    if not candidates or not evidence or evidence["verdict"] in ("untrusted", "guessing"):
+        return None
+    tuned = [row for row in (ranking["verify"] or {}).get("rows", []) if row["mean"] is not None]
+    if not tuned:
+        return candidates[0]
+    best = max(tuned, key=lambda row: row["mean"])
+    return next(each for each in candidates if each["slug"] == best["slug"])
+
+
+def loading(candidate: RankedCandidate) -> list[str]:
+    """Lines of Python that load it with its preprocessing; none of embeddings."""
+    if candidate["python"] is None:
+        return []
+    return ["import basemodel", f"model, transform = basemodel.load({candidate['python']})"]
+
+
+def embeddings(ranking: Ranking, candidate: RankedCandidate) -> str:
+    """The file of a candidate's embeddings of the probe images."""
+    return f"{ranking['candidates_folder']}/{candidate['slug']}/arrays/embeddings.npy"
+
+
+def can_be_verified(ranking: Ranking) -> bool:
+    """Whether something is left to fine-tune, and to choose between."""
+    networks = [each for each in ranking["candidates"] if each["python"] is not None]
+    return ranking["labelled"] and len(networks) > 1 and not ranking["verify"]
