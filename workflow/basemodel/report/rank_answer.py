@@ -45,7 +45,7 @@ def next_steps(ranking: Ranking) -> str:
     """What to do now, in lines to be copied, which are as long as they are."""
     lines = []
     if chosen := words.chosen(ranking):
-        if loading := words.loading(chosen):
+        if loading := words.loading(ranking, chosen):
             lines += [f"To use {chosen['name']} in Python:", *(f"    {line}" for line in loading)]
         lines += ["Its embeddings of these images:", f"    {words.embeddings(ranking, chosen)}"]
     if words.can_be_verified(ranking):

@@ -5,6 +5,7 @@ a line is a no-break space.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import (
@@ -270,15 +271,18 @@ def chosen(ranking: Ranking) -> RankedCandidate | None:
     candidates, evidence = ranking["candidates"], ranking["evidence"]
     if not candidates or not evidence or evidence["verdict"] in ("untrusted", "guessing"):
         return None
-    tuned = [row for row in (ranking["verify"] or {}).get("rows", []) if row["mean"] is not None]
-    if not tuned:
-        return candidates[0]
-    best = max(tuned, key=lambda row: row["mean"])
-    return next(each for each in candidates if each["slug"] == best["slug"])
+    best = (ranking["verify"] or {}).get("best")
+    return next((each for each in candidates if each["slug"] == best), candidates[0])
 
 
-def loading(candidate: RankedCandidate) -> list[str]:
-    """Lines of Python that load it with its preprocessing; none of embeddings."""
+def loading(ranking: Ranking, candidate: RankedCandidate) -> list[str]:
+    """Lines of Python that load it with its preprocessing, or the network that was fine-tuned; none
+    of embeddings."""
+    if kept := (ranking["verify"] or {}).get("kept"):
+        return [
+            "from basemodel.rank.kept import load",
+            f"network = load({str(Path(kept).parent)!r})",
+        ]
     if candidate["python"] is None:
         return []
     return ["import basemodel", f"model, transform = basemodel.load({candidate['python']})"]
