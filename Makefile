@@ -41,7 +41,8 @@ install: $(INSTALLED)
 $(INSTALLED): envs/requirements.txt $(OWN:=/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv: 6 GB, most of it torch; with a fast connection a few minutes"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r envs/requirements.txt
+	.venv/bin/uv pip install --python .venv/bin/python --compile-bytecode -r envs/requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps $(addprefix --editable ,$(OWN))
 	touch $@

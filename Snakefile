@@ -47,6 +47,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/versions.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/rank.smk"
+include: "workflow/rules/compare_table.smk"
 
 
 # Short work, which a cluster's head node does.
@@ -65,6 +66,7 @@ localrules:
     cuts,
     other_cuts,
     versions,
+    compare_table,
     rank_report,
     rank_round,
     rank_report_verified,

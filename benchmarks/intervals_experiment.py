@@ -15,11 +15,15 @@ regret        through their source tasks, or none. A metric's quality is the sam
               or varies. The truth is the mean over all such experiments, of other targets and other
               models but this size. (The ρ of few models is on average nearer to 0 than that of
               many: 0.95 for 0.97 in kinds of 10 and 20.)
+table         the same for `snakemake compare`: mean ρ, mean τ_w in both conventions, and the
+              difference of two metrics' mean ρ, over 1, 8 and 10 targets of 10 models (and of 5 and
+              20), which share half of their variance between targets, or none.
 
 An interval without ends (NaN) counts as a miss. With S simulations a coverage of 95 % has a
 standard error of 22 / √S points: 1.1 of 400.
 
-Usage: python benchmarks/intervals_experiment.py [--simulations 400] [rho|ceiling|mean|regret ...]
+Usage: python benchmarks/intervals_experiment.py [--simulations 400] [PART ...]
+PART: rho, ceiling, mean, regret or table; all of them if none is named.
 """
 
 import argparse
@@ -31,7 +35,7 @@ import pandas as pd
 from scipy import stats
 
 from basemodel.metrics import sign
-from basemodel.statistics import comparison
+from basemodel.statistics import comparison, outside
 from basemodel.statistics.bootstrap import (
     MIN_MODELS,
     interval,
@@ -42,11 +46,12 @@ from basemodel.statistics.bootstrap import (
 )
 from basemodel.statistics.ceiling import INTERVAL_HALVES, ceiling, halves, reliability
 from basemodel.statistics.correlation import rho_of
+from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pools import Pools
-from basemodel.statistics.regret import mean_regret_table
+from basemodel.statistics.regret import mean_regret_table, weighted_tau
 from basemodel.statistics.spearman import spearman
 
-PARTS = ("rho", "ceiling", "mean", "regret")
+PARTS = ("rho", "ceiling", "mean", "regret", "table")
 RESAMPLES = 200
 TRUTHS = 2000  # experiments whose mean is the truth; a fifth for ρ, a hundredth for ceilings
 SIZES = {20: (5, 5, 5, 5), 60: (10, 20, 10, 20), 180: (10, 20, 10, 20)}
@@ -273,6 +278,54 @@ def mean_regret(simulations: int, rng: np.random.Generator, *design: object) -> 
     return found
 
 
+# A table from elsewhere ----------------------------------------------------------------------
+
+
+def mean_of_table(simulations: int, rng: np.random.Generator, *design: object) -> Found:
+    """Mean ρ, τ_w and differences of ρ from neighbours in a table; design: of `experiment`."""
+    metrics = list(QUALITIES)
+    true = defaultdict(list)
+    for _ in range(TRUTHS):
+        pools = experiment(rng, *design)
+        for metric in metrics:
+            values = pools.metrics[metric], pools.accuracy
+            taus = [weighted_tau(a, v) for v, a in zip(*values, strict=True)]
+            true["rho", metric].append(spearman(*values).mean())
+            for tau, of_tau in zip(outside.TAUS, zip(*taus, strict=True), strict=True):
+                true[tau, metric].append(np.mean(of_tau))
+    truth = {claim: np.mean(values) for claim, values in true.items()}
+    names = {(what, metric): f"{what}, r {QUALITIES[metric]}" for what, metric in truth}
+    pairs = list(zip(metrics, metrics[1:], strict=False))
+    found = {name: defaultdict(list) for name in names.values()}
+    found |= {f"r {QUALITIES[b]} less {QUALITIES[a]}": defaultdict(list) for a, b in pairs}
+    for seed in range(simulations):
+        pools = experiment(rng, *design)
+        targets, models = pools.accuracy.shape
+        there = np.ones(pools.accuracy.shape, bool)
+        # The steps of outside.compare, without its tables
+        counts = resample(np.zeros(models), RESAMPLES, seed)
+        rho = {
+            metric: outside.rho_of(values, pools.accuracy, there, counts)
+            for metric, values in pools.metrics.items()
+        }
+        for metric, values in pools.metrics.items():
+            _, *ends = mean_interval(rho[metric][:, 0], pools.targets, rho[metric][:, 1:])
+            found[names["rho", metric]]["now"].append((*ends, truth["rho", metric]))
+            taus = [weighted_tau(a, v) for v, a in zip(values, pools.accuracy, strict=True)]
+            left_out = outside.left_out_taus(pools.accuracy, values, np.arange(models))
+            for what, of_tau in zip(outside.TAUS, np.transpose(taus), strict=True):
+                _, *ends = mean_interval(of_tau, pools.targets, left_out[what])
+                found[names[what, metric]]["now"].append((*ends, truth[what, metric]))
+        for a, b in pairs:
+            difference = rho[b] - rho[a]
+            _, *ends = mean_interval(
+                difference[:, 0], pools.targets, difference[:, 1:], bounds=(-2, 2)
+            )
+            claim = f"r {QUALITIES[b]} less {QUALITIES[a]}"
+            found[claim]["now"].append((*ends, truth["rho", b] - truth["rho", a]))
+    return found
+
+
 # All ----------------------------------------------------------------------------------------
 
 
@@ -302,6 +355,20 @@ def claims(simulations: int, parts: Sequence[str]) -> Iterator[tuple[str, Found]
                 rng = np.random.default_rng(list(name.encode()))
                 design = (kinds(sizes), targets, 3, share, spread, pooled)
                 yield name, of_part(simulations, rng, *design)
+    for models, targets, share, spread in table_designs() if "table" in parts else ():
+        name = f"{targets} targets, {models} models, share {share}, spread {spread}"
+        rng = np.random.default_rng(list(name.encode()))
+        design = (kinds((models,)), targets, 1, share, spread, False)
+        yield name, mean_of_table(simulations, rng, *design)
+
+
+def table_designs() -> Iterator[tuple[int, int, float, float]]:
+    """Models, targets, share and spread; the quality on one target does not vary."""
+    for models in (10, 5, 20):
+        yield models, 1, 0, 0
+        for targets in (8, 10) if models == 10 else (8,):
+            for share, spread in ((0, 0), (0, 0.4), (0.5, 0), (0.5, 0.4)):
+                yield models, targets, share, spread
 
 
 def row(found: dict[str, list[tuple[float, float, float]]], what: str) -> dict[str, float]:

@@ -111,6 +111,7 @@ def ranking() -> dict[str, Any]:
         "name": "stamps",
         "folder": "/home/ada/stamps",
         "labelled": True,
+        "task": "classes",
         "images": {
             "probe": 208,
             "classes": [{"name": name, "images": n} for name, n in CLASSES.items()],
@@ -216,6 +217,7 @@ def unlabelled() -> dict[str, Any]:
     del made["hard_images"], made["confusion"]
     return made | {
         "labelled": False,
+        "task": None,
         "evidence": None,
         "by": "S3",
         "scores": [{**score, "trust": "trusted", "why": ""} for score in needless],

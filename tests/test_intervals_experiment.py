@@ -44,3 +44,8 @@ def test_mean_regret(benchmark, targets, sizes):
     found = benchmark.mean_regret(60, np.random.default_rng(0), *design)
     check(benchmark, found)
     assert all(low >= 0 for of_claim in found.values() for low, _, _ in of_claim["now"])
+
+
+def test_means_of_a_table_from_elsewhere(benchmark):
+    design = (benchmark.kinds((10,)), 8, 1, 0.5, 0.4, False)
+    check(benchmark, benchmark.mean_of_table(40, np.random.default_rng(0), *design))

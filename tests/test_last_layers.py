@@ -10,7 +10,7 @@ from basemodel.files import write_json
 from basemodel.models import architectures, trained
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.training.finetuning import finetune_packed
-from basemodel.training.last_layers import train_last_layers
+from basemodel.training.last_layers import new_layer, train_last_layers
 from basemodel.training.loop import fit
 
 ADAMW = {
@@ -37,37 +37,53 @@ def task():
     return torch.from_numpy(features.astype(np.float32)), torch.from_numpy(labels)
 
 
+LIKE = nn.Linear(12, CLASSES)
+
+
+def together(features, labels, settings, seeds):
+    """Layers trained at once, and their histories."""
+    made = [new_layer(LIKE, settings["initialisation"], seed) for seed in seeds]
+    layers, orders = zip(*made, strict=True)
+    return layers, train_last_layers(layers, features, labels, settings, orders)
+
+
 def alone(features, labels, settings, seed):
-    """What `fit` makes of a layer with this seed."""
-    torch.manual_seed(seed)
-    layer = nn.Linear(features.shape[1], CLASSES)
-    architectures.initialise(layer, settings["initialisation"])
-    fit(layer, features, labels, settings, torch.Generator().manual_seed(seed))
-    return layer
+    """What `fit`, by autograd, makes of a layer with this seed."""
+    layer, order = new_layer(LIKE, settings["initialisation"], seed)
+    return layer, fit(layer, features, labels, settings, order)
 
 
 @pytest.mark.parametrize("settings", [ADAMW, SGD], ids=["adamw", "sgd"])
 def test_each_layer_is_what_it_would_be_alone(task, settings):
     seeds = [3, 1, 4]
-    layers = train_last_layers(nn.Linear(12, CLASSES), *task, settings, seeds)
-    for layer, seed in zip(layers, seeds, strict=True):
-        single = alone(*task, settings, seed)
+    layers, histories = together(*task, settings, seeds)
+    for layer, history, seed in zip(layers, histories, seeds, strict=True):
+        single, expected = alone(*task, settings, seed)
         torch.testing.assert_close(layer.weight, single.weight, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(layer.bias, single.bias, rtol=1e-4, atol=1e-6)
+        for row, one in zip(history, expected, strict=True):
+            assert row == pytest.approx(one, rel=1e-5)
     assert not torch.allclose(layers[0].weight, layers[1].weight, atol=1e-3)
 
 
+def test_bfloat16_trains_alike(task):
+    settings = ADAMW | {"precision": "bfloat16"}
+    layers, _ = together(*task, settings, [3])
+    single, _ = alone(*task, settings, 3)
+    torch.testing.assert_close(layers[0].weight, single.weight, rtol=0.05, atol=5e-3)
+
+
 def test_the_seed_alone_decides(task):
-    first = train_last_layers(nn.Linear(12, CLASSES), *task, ADAMW, [8, 9])
+    first, _ = together(*task, ADAMW, [8, 9])
     torch.manual_seed(123)
-    again = train_last_layers(nn.Linear(12, CLASSES), *task, ADAMW, [8, 9])
+    again, _ = together(*task, ADAMW, [8, 9])
     assert all(torch.equal(a.weight, b.weight) for a, b in zip(first, again, strict=True))
 
 
 def test_divergence_is_refused(task):
     hot = {**SGD, "learning_rate": 1e38}
-    with pytest.raises(FloatingPointError, match="repeats.*lower learning_rate"):
-        train_last_layers(nn.Linear(12, CLASSES), *task, hot, [1])
+    with pytest.raises(FloatingPointError, match="epoch 1 of 3.*lower learning_rate"):
+        together(*task, hot, [1, 2])
 
 
 @pytest.fixture

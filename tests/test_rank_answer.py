@@ -196,3 +196,20 @@ def test_any_name_and_number_fits(name, reason, count, value, size):
     assert text.endswith("\n") and len(text.split("\n")) <= 20
     assert max(map(columns_of, text.split("\n"))) <= 100
     assert page(made).count("<script") == 1
+
+
+@pytest.mark.parametrize(
+    ("licence", "mark"),
+    [("cc-by-nc-4.0", "non-commercial"), ("dinov3-license", "own terms"), ("mit", "")],
+)
+def test_a_licence_that_forbids_what_a_user_may_want_is_marked_in_the_answer(licence, mark):
+    found = clear_leader()
+    found["candidates"][0]["licence"] = licence
+    answer, html = terminal(found), page(found)
+    name = found["candidates"][0]["name"]
+    assert (f"Start from {name} (licence: {mark}):" if mark else f"Start from {name}:") in (
+        " ".join(answer.replace("\u00a0", " ").split())
+    )
+    [row] = [line for line in answer.splitlines() if line.startswith("  1 ")]
+    assert row.endswith(f" {mark or licence}") and len(row) <= 100
+    assert not mark or f"{licence} ({mark})" in html

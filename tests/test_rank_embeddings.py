@@ -66,7 +66,7 @@ def answer(folder, table, named):
     images = folder / "images.json"
     pixels = any(one.source != "embeddings" for one in everyone.values())
     params = {"images": str(table), "state": "", "images_per_class": 10}
-    params |= {"near_copies": "report", "pixels": pixels}
+    params |= {"near_copies": "report", "pixels": pixels, "task": "auto"}
     jobs.run("rank_images.py", params=params, output=[images])
     cards, scores = {}, []
     for slug, candidate in everyone.items():

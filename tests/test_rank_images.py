@@ -14,7 +14,9 @@ from basemodel.rank.division import divide
 from basemodel.rank.images import choose
 from noise import noise
 
-PARAMS = {"state": "", "images_per_class": 5, "near_copies": "report", "pixels": True}
+PARAMS = {
+    "state": "", "images_per_class": 5, "near_copies": "report", "pixels": True, "task": "auto"
+}  # fmt: skip
 
 
 def image(path):

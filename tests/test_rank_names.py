@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel.rank import curated
-from basemodel.rank.names import NAME, Candidate, candidates, labels, parse, with_baselines
+from basemodel.models import packaged
+from basemodel.rank import shelf
+from basemodel.rank.licences import restriction
+from basemodel.rank.names import NAME, candidates, labels, parse, with_baselines
 from basemodel.schema import SettingsError
 from projects import ROOT
 
@@ -195,39 +197,100 @@ def test_the_snakefile_needs_neither_torch_nor_timm_nor_scipy():
     line = f"""
 import sys
 {chr(10).join(sorted(set(own)))}
-from basemodel.rank import curated
-curated.here()
+from basemodel.rank import shelf
+shelf.here()
 print(sorted({{"torch", "timm", "torchvision", "huggingface_hub", "scipy"}} & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
 
 
-def test_of_the_curated_list_only_those_here_are_taken(tmp_path, monkeypatch):
+@pytest.fixture
+def nothing_here(tmp_path, monkeypatch):
+    """Empty caches, and no package of weights."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    assert curated.here() == []
-    name = curated.TIMM[3]
+    monkeypatch.setattr(packaged, "PACKAGES", {})
+
+
+def test_of_the_shelf_only_those_here_are_taken(tmp_path, nothing_here):
+    assert shelf.here() == []
+    name = "vit_small_patch14_dinov2.lvd142m"
     snapshot = tmp_path / "hf" / "hub" / f"models--timm--{name}" / "snapshots" / "0123"
     snapshot.mkdir(parents=True)
-    assert curated.here() == []  # a download that did not end
+    assert shelf.here() == []  # a download that did not end
     (snapshot / "model.safetensors").touch()
+    densenet = parse("torchvision:densenet121")
     checkpoints = tmp_path / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
-    (checkpoints / curated.TORCHVISION["densenet121"]).touch()
-    assert curated.here() == [Candidate("timm", name), Candidate("torchvision", "densenet121")]
+    (checkpoints / shelf.shelf()[densenet]["file"]).touch()
+    assert shelf.here() == [densenet, parse(f"timm:{name}@224")]
+    assert shelf.here(licence="permissive") == [parse(f"timm:{name}@224")]
+    assert shelf.here(most_parameters=10e6) == [densenet]
 
 
-def test_the_libraries_keep_curated_weights_where_it_says(monkeypatch):
+def test_three_of_the_shelf_are_here_after_the_installation(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert [c.label for c in shelf.here("permissive", 30e6)] == [
+        f"timm:tf_efficientnet_lite{size}.in1k" for size in (0, 1, 2)
+    ]
+
+
+def test_the_shelf_says_what_the_libraries_say():
     timm = pytest.importorskip("timm")
     import huggingface_hub
     import torch
     from torchvision.models import get_model_weights
 
-    for name in curated.TIMM:
-        assert timm.models.get_pretrained_cfg(name).hf_hub_id == f"timm/{name}"
-    for name, file in curated.TORCHVISION.items():
-        assert get_model_weights(name).DEFAULT.url.endswith(f"/{file}")
-    assert curated.torch_checkpoints() == Path(torch.hub.get_dir()) / "checkpoints"
-    assert curated.hugging_face_cache() == Path(huggingface_hub.constants.HF_HUB_CACHE)
+    names = set(timm.list_models(pretrained=True))
+    for candidate, line in shelf.shelf().items():
+        if candidate.source == "torchvision":
+            weights = get_model_weights(candidate.name).DEFAULT
+            assert weights.url.endswith(f"/{line['file']}")
+            assert line["licence"] == "not stated"
+            parameters = weights.meta["num_params"]
+        else:
+            name = candidate.name.partition("@")[0]
+            config = timm.models.get_pretrained_cfg(name)
+            assert name in names and config.hf_hub_id == f"timm/{name}"
+            assert config.hf_hub_filename is None
+            assert line["licence"] == config.license
+            with torch.device("meta"):
+                network = timm.create_model(name)
+            parameters = sum(p.numel() for p in network.parameters())
+        assert line["parameters"] == pytest.approx(parameters / 1e6, abs=0.051), candidate.label
+    assert shelf.torch_checkpoints() == Path(torch.hub.get_dir()) / "checkpoints"
+    assert shelf.hugging_face_cache() == Path(huggingface_hub.constants.HF_HUB_CACHE)
+
+
+def test_every_licence_of_timm_is_permissive_or_marked():
+    timm = pytest.importorskip("timm")
+    names = timm.list_models(pretrained=True)
+    marks = {(c := timm.models.get_pretrained_cfg(name).license): restriction(c) for name in names}
+    for licence, mark in marks.items():
+        if licence and ("-nc" in licence or "noncommercial" in licence):
+            assert mark == "non-commercial"
+        elif licence in ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "unknown", None):
+            assert mark == ""
+        else:
+            assert mark == "own terms"
+
+
+def test_another_side_is_a_candidate_of_its_own():
+    found = candidates(["timm:a.b", "timm:a.b@224", "timm:a.c@224"])
+    assert [one.label for one in found] == ["timm:a.b", "timm:a.b@224", "timm:a.c@224"]
+    assert [*with_baselines(found)] == [
+        "timm-a.b", "timm-a.b-side224", "timm-a.c-side224",
+        "untrained-timm-a", "untrained-timm-a-side224",
+    ]  # fmt: skip
+    assert all(NAME.fullmatch(slug) for slug in with_baselines(found))
+    file = parse({"file": "w.pth", "architecture": "timm:a@224"})
+    assert file.baseline == found[1].baseline and file.arguments["name"] == "a@224"
+
+
+@pytest.mark.parametrize("name", ["timm:a@", "timm:a@x", "timm:a@0", "torchvision:a@224"])
+def test_what_is_no_side_is_told(name):
+    with pytest.raises(SettingsError, match="after @ is the side of images in pixels"):
+        parse(name)

@@ -43,11 +43,9 @@ def digits(folder):
 
 def ranked(images, folder):
     """What the page says of EfficientNet-Lites and baselines, by way of the rules' scripts."""
-    named = [
-        {"file": str(rank_weights.weights(size)),
-         "architecture": f"timm:{rank_weights.architecture(size)}"}
-        for size in SIZES
-    ]  # fmt: skip
+    for size in SIZES:
+        rank_weights.weights(size)
+    named = [f"timm:tf_efficientnet_lite{size}.in1k" for size in SIZES]
     all_of_them = with_baselines(candidates(named))
     chosen = folder / "images.json"
     params = {
@@ -55,6 +53,7 @@ def ranked(images, folder):
         "state": "",
         "images_per_class": PER_CLASS,
         "near_copies": "report",
+        "task": "auto",
         "pixels": True,
     }
     jobs.run("rank_images.py", params=params, output=[chosen])

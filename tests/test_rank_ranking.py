@@ -68,7 +68,7 @@ def chosen(folder, labelled: bool = True) -> dict:
     return {
         "images": str(folder), "folder": str(folder), "use": USE, "probe": probe,
         "classes": list("abcd") if labelled else [], "test": probe[:3], "problems": [],
-        "counts": [EACH] * CLASSES,
+        "counts": [EACH] * CLASSES, "task": "classes" if labelled else None,
     }  # fmt: skip
 
 

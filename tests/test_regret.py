@@ -37,7 +37,7 @@ def test_a_constant_or_undefined_metric_is_a_random_choice():
     assert constant == pytest.approx(undefined, nan_ok=True)
     assert constant["regret_1"] == pytest.approx(100 * (0.8 - ACCURACY.mean()))
     assert constant["hit_3"] == pytest.approx(3 / 6) and constant["hit_5"] == pytest.approx(5 / 6)
-    assert np.isnan(constant["tau_w"])
+    assert np.isnan(constant["tau_w_accuracy"]) and np.isnan(constant["tau_w_symmetric"])
 
 
 def test_nan_ranks_below_everything_even_minus_infinity():
@@ -66,15 +66,18 @@ def test_expectations_are_means_over_all_ways_to_break_ties(accuracy, metric):
         assert found[f"hit_{k}"] == pytest.approx(np.mean(np.array(tops) == best))
 
 
-def test_tau_w_is_scipys_symmetric_one():
+def test_tau_w_by_accuracy_and_symmetric():
     metric = np.array([9.0, 4, 8, 7, 2, 1])
     by_accuracy, by_metric = (
         stats.weightedtau(*pair, rank=None).statistic
         for pair in ((ACCURACY, metric), (metric, ACCURACY))
     )
-    assert regret(ACCURACY, metric)["tau_w"] == pytest.approx((by_accuracy + by_metric) / 2)
-    assert regret(ACCURACY, ACCURACY)["tau_w"] == pytest.approx(1)
-    assert regret(ACCURACY, -ACCURACY)["tau_w"] == pytest.approx(-1)
+    found = regret(ACCURACY, metric)
+    assert found["tau_w_accuracy"] == pytest.approx(by_accuracy)
+    assert found["tau_w_symmetric"] == pytest.approx((by_accuracy + by_metric) / 2)
+    for of_one, sign in ((regret(ACCURACY, ACCURACY), 1), (regret(ACCURACY, -ACCURACY), -1)):
+        assert of_one["tau_w_accuracy"] == pytest.approx(sign)
+        assert of_one["tau_w_symmetric"] == pytest.approx(sign)
 
 
 def test_few_models_and_no_accuracy():

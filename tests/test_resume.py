@@ -162,7 +162,7 @@ def test_a_pretraining_that_is_stopped_gives_the_same_bytes(tmp_path, data, arch
 
 @pytest.mark.parametrize(
     ("trainable", "changes"),
-    [("last", {"epochs": 60, "augmentation": False}), ("all", {"optimizer": "sgd"})],
+    [("head", {"epochs": 60, "augmentation": False}), ("all", {"optimizer": "sgd"})],
 )
 def test_a_finetuning_that_is_stopped_gives_the_same_bytes(tmp_path, data, trainable, changes):
     base = pretrain_job(tmp_path / "base", data, "alexnet", NEVER, epochs=1)

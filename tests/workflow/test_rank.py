@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import miniatures
-from basemodel.rank import curated, kept
+from basemodel.rank import kept
+from basemodel.rank.shelf import shelf
 from basemodel.report import rank_words
 from projects import Project
 
@@ -226,6 +227,9 @@ def test_fewer_than_two_candidates_are_an_error(ranked):
             "config: rank.metadata: config.yaml: needs the col",
         ),
         ({"rank": {"by": "LogME"}}, "config: rank.by: 'LogME' is not one of"),
+        ({"rank": {"licence": "free"}}, "config: rank.licence: 'free' is not one of"),
+        ({"rank": {"most_parameters": "30e6"}}, "'30e6' is not of type 'number', 'null'; write 30"),
+        ({"rank": {"most_parameters": 0}}, "rank.most_parameters: 0 is less than or equal to the"),
     ],
 )
 def test_bad_settings_are_one_line(ranked, settings, said):
@@ -238,7 +242,13 @@ def test_bad_settings_are_one_line(ranked, settings, said):
 def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
     project, _ = ranked
     run = subprocess.run(
-        project.command("-n", "--", "rank", overlay=overlay(project, [])),
+        # What the installation brings is larger.
+        project.command(
+            "-n",
+            "--",
+            "rank",
+            overlay=overlay(project, [], rank=RANK | {"most_parameters": 3000000}),
+        ),
         cwd=project.folder,
         env=project.environment()
         | {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path), "TORCH_HOME": str(tmp_path)},
@@ -253,8 +263,9 @@ def test_nothing_to_rank_on_this_machine_is_said(ranked, tmp_path):
 def test_a_job_takes_the_candidates_that_its_run_began_with(ranked, tmp_path):
     """A cluster's node may have other weights in its cache, or none."""
     project, _ = ranked
-    for name in ("mobilenet_v3_large", "resnet18"):
-        file = tmp_path / "login" / "hub" / "checkpoints" / curated.TORCHVISION[name]
+    files = {each.label: line["file"] for each, line in shelf().items() if "file" in line}
+    for name in ("torchvision:mobilenet_v3_large", "torchvision:resnet18"):
+        file = tmp_path / "login" / "hub" / "checkpoints" / files[name]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
 
@@ -270,7 +281,8 @@ def test_a_job_takes_the_candidates_that_its_run_began_with(ranked, tmp_path):
         )
 
     run = planned("login", "--", "rank")
-    assert re.search(r"^rank_candidate +4 ", run.stdout + run.stderr, re.MULTILINE), run.stderr
+    # With their baselines, as those that the installation brings.
+    assert re.search(r"^rank_candidate +10 ", run.stdout + run.stderr, re.MULTILINE), run.stderr
     [*_, record] = sorted(
         (project.folder / ".snakemake" / "runs").iterdir(), key=lambda path: path.stat().st_mtime
     )

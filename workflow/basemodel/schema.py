@@ -126,6 +126,8 @@ def _is_number(_: Any, value: Any) -> bool:
 def _hint(error: jsonschema.ValidationError) -> str:
     """A hint at what YAML made of the user's value."""
     value, wanted = error.instance, error.validator_value
+    if wanted == ["number", "null"]:
+        wanted = "number"
     if wanted == "string" and not isinstance(value, dict | list):
         return "; put it in quotes"
     if wanted == "integer" and isinstance(value, float) and value.is_integer():

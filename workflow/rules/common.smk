@@ -1,5 +1,6 @@
 # What several stages share: the settings, checked; names; functions that rules use.
 
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
-from basemodel.rank import curated
+from basemodel.rank import shelf
 from basemodel.run import provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
@@ -21,8 +22,7 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
     config.update(recorded)
     HERE = config.pop("weights_here")
 else:
-    # The well-known candidates whose weights are on this machine: a cluster's nodes may have others.
-    HERE = [candidate.label for candidate in curated.here()]
+    HERE = None
 
 inline.read(config, workflow.config_settings.config)
 try:
@@ -31,6 +31,9 @@ except checks.SettingsError as error:
     raise SystemExit(f"config: {error}") from None
 
 config["results"] = settings.results(config)
+if HERE is None:  # those of the shelf whose weights are on this machine: others' may differ
+    FROM_SHELF = {key: config["rank"][key] for key in ("licence", "most_parameters")}
+    HERE = [candidate.label for candidate in shelf.here(**FROM_SHELF)]
 if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
@@ -84,6 +87,11 @@ FINE_TUNINGS = expand(
     subset=SUBSETS,
     target=TARGETS,
 )
+
+# The table that `snakemake compare` compares, and the folder for what it finds.
+COMPARED_TABLE = Path(config["table"] or "table.csv").expanduser()
+COMPARED_NAME = re.sub(r"[^\w.-]+", "_", COMPARED_TABLE.stem).lstrip("-.") or "table"
+COMPARED = f"<results>/compare/{COMPARED_NAME}"
 
 
 # What rules need that print to the terminal. Without it Snakemake would give each everything that
@@ -162,6 +170,24 @@ def checked(check):
         return []
 
     return no_files if workflow.is_main_process else []
+
+
+def table_to_compare(wildcards):
+    """The user's table. Ends the run with a line if it cannot be used.
+
+    Its time stamp says nothing: its content is a parameter.
+    """
+    if workflow.is_main_process:
+        # Not at the top: pandas would take every job half a second.
+        from basemodel.statistics import outside_table
+
+        if not config["table"]:
+            raise SystemExit("config: table: names none; add --config table=scores.csv")
+        try:
+            outside_table.read(COMPARED_TABLE, config["larger_is_better"])
+        except outside_table.TableError as error:
+            raise SystemExit(f"config: table: {config['table']}: {error}") from None
+    return ancient(str(COMPARED_TABLE))
 
 
 def refuse_unknown():

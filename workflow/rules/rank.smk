@@ -58,7 +58,11 @@ rule rank_fetch:
     resources:
         **COMMAND,
     params:
-        settings=ordered(candidates=config["candidates"]),
+        settings=ordered(
+            candidates=config["candidates"],
+            licence=RANK["licence"],
+            most_parameters=RANK["most_parameters"],
+        ),
     script:
         "../scripts/rank_fetch.py"
 

@@ -14,7 +14,7 @@ RANKING = "images"
 if config["images"]:
     RANKING = names.ranking_name(config["images"], Path(config["results"], "rank"))
 RANKED = f"<results>/rank/{RANKING}"
-# The user's candidates, or well-known ones whose weights are here; then their untrained baselines.
+# The user's candidates, or those of the shelf whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
 NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
@@ -49,7 +49,7 @@ def divided_images():
     if not config["images"]:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return division.divide(config["images"], pixels=bool(NETWORKS))
+        return division.divide(config["images"], pixels=bool(NETWORKS), task=RANK["task"])
     except DataError as error:
         raise SystemExit(f"config: images: {error}") from None
 
@@ -70,8 +70,9 @@ def images_to_rank(wildcards):
         )
     if not CANDIDATES:
         raise SystemExit(
-            "config: candidates: none is named, and of the well-known models none has its weights "
-            "on this machine; `snakemake rank_fetch --cores 1` downloads them, or name your own"
+            "config: candidates: none is named, and of the shelf's models that rank.licence and "
+            "rank.most_parameters allow none has its weights on this machine; `snakemake "
+            "rank_fetch --cores 1` downloads them, or name your own"
         )
     return ancient(str(Path(config["images"]).expanduser()))
 
@@ -79,9 +80,11 @@ def images_to_rank(wildcards):
 def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
     pixels = bool(NETWORKS)
-    state = folders.state(config["images"], pixels) if workflow.is_main_process else ""
+    state = ""
+    if workflow.is_main_process:
+        state = folders.state(config["images"], pixels, RANK["task"])
     place = str(Path(config["images"]).expanduser())
-    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies")}
+    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies", "task")}
     return ordered(images=place, state=state, pixels=pixels, **chosen)
 
 

@@ -19,6 +19,7 @@ from basemodel.run.provenance import verify
 from basemodel.statistics.comparison import (
     difference_table,
     mean_table,
+    paired,
     rho_table,
     rho_within_of,
 )
@@ -41,7 +42,7 @@ for pools in (scores, across_architectures(scores)):
     rho, within = rho_of(pools, counts), rho_within_of(pools, counts)
     tables["rho"].append(rho_table(pools, rho, within))
     tables["mean_rho"].append(mean_table(pools, rho, within))
-    tables["differences"].append(difference_table(pools, rho))
+    tables["differences"].append(difference_table(pools.scope, pools.targets, paired(rho)))
     regret = regret_table(pools)
     tables["regret"].append(regret)
     tables["mean_regret"].append(mean_regret_table(regret, pools, counts))

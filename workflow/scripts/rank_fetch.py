@@ -1,13 +1,16 @@
 """Download the weights of candidates: the only part of ranking that uses the network.
 
-settings: candidates: as the user names them; if there are none, the curated ones are downloaded
+settings: candidates: as the user names them; if there are none, those of the shelf are downloaded
+        that have this licence and at most_parameters
 """
 
 import sys
 
-from basemodel.rank import curated
 from basemodel.rank.fetch import fetch
 from basemodel.rank.names import candidates
+from basemodel.rank.shelf import shelf
 
-if failed := fetch(candidates(snakemake.params.settings["candidates"]) or curated.curated()):
+settings = snakemake.params.settings
+wanted = candidates(settings["candidates"])
+if failed := fetch(wanted or shelf(settings["licence"], settings["most_parameters"])):
     sys.exit(f"{failed} candidates could not be fetched: see above")

@@ -1,7 +1,8 @@
 """Choose the images that candidates are compared on, and check that they can be decoded.
 
 settings: images: the user's folder or table; state: data.folders.state of it; images_per_class;
-        near_copies: report or group; pixels: whether any candidate looks at the images
+        near_copies: report or group; pixels: whether any candidate looks at the images; task:
+        what the labels are, or auto
 output: images.json, see rank.images.choose
 """
 
@@ -21,6 +22,7 @@ try:
         settings["near_copies"],
         snakemake.threads,
         settings["pixels"],
+        settings["task"],
     )
 except DataError as error:
     raise SystemExit(f"images: {shown(str(error))}") from None
@@ -28,5 +30,6 @@ except DataError as error:
 write_text(snakemake.output[0], json.dumps(chosen, indent=1) + "\n")
 for problem in chosen["problems"]:
     print(problem)
-classes = f"{len(chosen['classes'])} classes" if chosen["classes"] else "unlabelled"
-print(f"{len(chosen['probe'])} images, {classes}; {chosen['use']['held_out']} held out")
+kinds = {"classes": "classes", "tags": "tags"}.get(chosen["task"])
+labels = f"{len(chosen['classes'])} {kinds}" if kinds else chosen["task"] or "unlabelled"
+print(f"{len(chosen['probe'])} images, {labels}; {chosen['use']['held_out']} held out")

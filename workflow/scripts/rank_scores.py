@@ -14,7 +14,7 @@ import numpy as np
 
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import told
-from basemodel.rank.scores import predictions, scored
+from basemodel.rank.scores import labels_of, predictions, scored
 from basemodel.run.provenance import verify
 
 verify(snakemake.params.code)
@@ -24,20 +24,20 @@ found = {"slug": card["slug"], "failed": card["failed"]}
 if not card["failed"]:
     folder = Path(snakemake.input.arrays)
     given = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in card["arrays"]}
-    probe = read_json(snakemake.input.images)["probe"]
-    labels, groups = [image["label"] for image in probe], None
-    if None not in labels:
-        given["labels"] = np.array(labels)
+    chosen, groups = read_json(snakemake.input.images), None
+    probe, task = chosen["probe"], chosen["task"]
+    if task:
+        given["labels"] = labels_of(chosen)
     if any("group" in image for image in probe):
         known = [image.get("group", image["file"]) for image in probe]
         groups = np.unique(known, return_inverse=True)[1]
     settings = snakemake.params.settings
     try:
-        found["predictions"] = predictions(given, groups)
+        found["predictions"] = predictions(given, groups, task)
     except Exception as error:  # without them it has no place in the order
         traceback.print_exc()
-        found["failed"] = f"its images' classes cannot be predicted: {told(error)}"
+        found["failed"] = f"its images' labels cannot be predicted: {told(error)}"
     predicted = found.get("predictions", {})
-    found["scores"] = scored(given, settings["metrics"], settings["seed"], predicted, groups)
+    found["scores"] = scored(given, settings["metrics"], settings["seed"], predicted, groups, task)
 found["seconds"] = time.perf_counter() - started
 write_json(snakemake.output[0], found)

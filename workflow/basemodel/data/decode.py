@@ -83,6 +83,13 @@ def picture(path: str | Path) -> Image.Image:
     return pixels if upright is None else pixels.transpose(upright)
 
 
+def meant(image: Image.Image) -> Image.Image:
+    """What `picture` makes of an image that Pillow has opened or made. Raises ValueError if its
+    white is not known."""
+    pixels, upright = _rgb(image), UPRIGHT.get(_orientation(image))
+    return pixels if upright is None else pixels.transpose(upright)
+
+
 def shallow(image: Image.Image) -> int | None:
     """The bits that a picture's values need, if they are stored in 16 and SHALLOW would do.
 

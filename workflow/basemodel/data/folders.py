@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel.data import label_table, layout
+from basemodel.data import label_table, layout, tasks
 from basemodel.data.directory import HEIC, SUFFIXES, Directory
 from basemodel.data.listing import DataError
 from basemodel.data.splits import Found, Images, counted, examples
@@ -32,31 +32,48 @@ def find(
     test_share: float = TEST_SHARE,
     strict: bool = True,
     pixels: bool = True,
+    task: str = "classes",
 ) -> Found:
     """The images in `root / folder`, or in a table there, split into training and test images.
 
     Without test images of its own, `hold_out` splits each class. Raises DataError for a file that
     is no table, and as layout.read and label_table.read do. If it is `strict`, that includes a
     class without images and what is named like an image but cannot be read. Without `pixels`, the
-    files of a table need not be there (label_table.read).
+    files of a table need not be there (label_table.read). `task`: what its labels are, "auto" to
+    find it (tasks.find); class folders are always classes.
     """
     if (root / folder).is_dir():
-        found = layout.read(Directory(root, folder), strict)
+        found = layout.read(Directory(root, folder), strict, task)
     else:
-        found = label_table.read(root, _no_archive(root, folder), strict, pixels)
+        found = label_table.read(root, _no_archive(root, folder), strict, pixels, task)
+    if task in ("tags", "number") and found.task != task:
+        where, kind = printable(str(root / folder), 200), task.removesuffix("s") + "s"
+        raise DataError(f"{where}: has no table of labels, and only that can have {kind}")
     if strict:
         _check(root, folder, found)
     if found.test_folder is None:
-        found.train, found.test = split(found.train, test_share, found.groups)
+        found.train, found.test = split(found.train, test_share, found.groups, found.labels)
     return found
 
 
 def split(
-    classes: Images, test_share: float = TEST_SHARE, groups: Mapping[str, str] | None = None
+    classes: Images,
+    test_share: float = TEST_SHARE,
+    groups: Mapping[str, str] | None = None,
+    labels: Mapping[str, tasks.Label] | None = None,
 ) -> tuple[Images, Images]:
-    """Hold images of each class out: training and test images. `groups`: as in `hold_out`."""
+    """Hold images of each class out: training and test images. `groups`: as in `hold_out`.
+
+    `labels`: if they are tags or numbers, of each file; images are then held out of those of each
+    rarest tag, so that both sides have some with it.
+    """
     tested: dict[str, bool] = {}
-    halves = {name: hold_out(name, of, test_share, groups, tested) for name, of in classes.items()}
+    given = tasks.rarest({file: labels[file] for file in classes[tasks.ALL]}) if labels else classes
+    halves = {name: hold_out(name, of, test_share, groups, tested) for name, of in given.items()}
+    if labels:
+        both = ([file for half in halves.values() for file in half[i]] for i in (0, 1))
+        train, test = ({tasks.ALL: in_order(tasks.ALL, files)} for files in both)
+        return train, test
     return {name: h[0] for name, h in halves.items()}, {name: h[1] for name, h in halves.items()}
 
 
@@ -121,7 +138,7 @@ def number_of_classes(root: Path, folder: str) -> int | None:
     return layout.number_of_classes(Directory(root, folder))
 
 
-def state(images: str | Path, pixels: bool = True) -> str:
+def state(images: str | Path, pixels: bool = True, task: str = "classes") -> str:
     """A digest of the names, sizes and times of all files but hidden ones, for a rule's parameter.
 
     `images`: a folder, or a table, with its content, and the files that it names. No image is
@@ -145,7 +162,7 @@ def state(images: str | Path, pixels: bool = True) -> str:
     elif (root / folder).is_file():
         files = [folder]
         if folder.lower().endswith(label_table.SUFFIXES):
-            found = label_table.read(root, folder, strict=False, pixels=pixels)
+            found = label_table.read(root, folder, strict=False, pixels=pixels, task=task)
             files += found.files
             note(sha256(root / folder), *found.notes)
     else:

@@ -1,7 +1,8 @@
 """A table of labels: a row for each image, with its file and its label.
 
 Columns: one of FILES, relative to the table; `label`; perhaps `split` (train, test, validation, …)
-and `group`, what images have in common that must not be divided. Other columns are ignored.
+and `group`, what images have in common that must not be divided. Other columns are ignored, but
+for those of 0 and 1 that may take the place of `label` (tasks.py).
 """
 
 import csv
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
+from basemodel.data import regions, tasks
 from basemodel.data.directory import same_name
 from basemodel.data.listing import DataError
 from basemodel.data.splits import NAMES, TESTS, Found, counted, examples
@@ -20,6 +22,7 @@ from basemodel.files import printable
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 FILES = ("file", "file_name", "filename", "path", "image")
 COLUMNS = f"`file` (or {', '.join(FILES[1:])}) and `label`, perhaps also `split` and `group`"
+OBJECTS = "objects"  # the column of boxes in Hugging Face's imagefolder
 
 NUMBER = "#"  # where a row has its place in the table, from 0
 
@@ -30,7 +33,7 @@ class WrongColumns(DataError):
     """A table without a column for files or labels."""
 
 
-def read(root: Path, table: str, strict: bool, pixels: bool = True) -> Found:
+def read(root: Path, table: str, strict: bool, pixels: bool = True, task: str = "classes") -> Found:
     """The labelled images of `root / table`, as paths relative to `root`.
 
     Rows without a label, without a file that is there, or repeated, are left out, with a line each
@@ -39,6 +42,9 @@ def read(root: Path, table: str, strict: bool, pixels: bool = True) -> Found:
 
     Without `pixels` no image will be opened: files need not be there, and without a column for them
     rows are called row 1, row 2, …
+
+    task: what the labels are (tasks.find). Of tags and numbers all images are in one class,
+    tasks.ALL, and `labels` says which each has.
     """
     name = printable(os.path.normpath(root / table), 200)
     rows = _rows(root / table, name)
@@ -48,18 +54,21 @@ def read(root: Path, table: str, strict: bool, pixels: bool = True) -> Found:
     if file is None and not pixels:
         file = "file"
         rows = [row | {file: f"row {number}"} for number, row in enumerate(rows, 1)]
+    task, told = tasks.find(rows, (*FILES, "split", "group"), name, task)
     if file is None or "label" not in rows[0]:
         columns = printable(", ".join(map(str, rows[0])), 200)
         raise WrongColumns(f"{name}: needs the columns {COLUMNS}; it has {columns}")
-    found, left = Found(length=len(rows)), []
+    found, left = Found(length=len(rows), task=task), []
+    found.notes = [f"{os.path.basename(name)}: {line}" for line in told]  # noqa: PTH119
     for number, row in enumerate(rows):
         row[NUMBER] = number
     no_file = [number for number, row in enumerate(rows, 2) if not row[file]]
     if no_file:
         left.append(f"{counted(len(no_file), 'row')} without a file (row {no_file[0]} first)")
     rows = [row for row in rows if row[file]]
-    left += _told("row", "without a label", [row[file] for row in rows if not row["label"]])
-    rows = [row for row in rows if row["label"]]
+    if task != "tags":
+        left += _told("row", "without a label", [row[file] for row in rows if not row["label"]])
+        rows = [row for row in rows if row["label"]]
     rows, twice = _once(rows, file, name)
     left += _told("row", "repeated", twice)
     where = {row[file]: _place(root, os.path.dirname(table), row[file]) for row in rows}  # noqa: PTH120
@@ -84,7 +93,11 @@ def read(root: Path, table: str, strict: bool, pixels: bool = True) -> Found:
         classes = defaultdict(list)
         for row in of_split:
             place = where[row[file]]
-            classes[same_name(row["label"])].append(place)
+            if task == "classes":
+                classes[same_name(row["label"])].append(place)
+            else:
+                classes[tasks.ALL].append(place)
+                found.labels[place] = tasks.label_of(same_name(row["label"]), task)
             found.rows[place] = row[NUMBER]
             if row.get("group"):
                 found.groups[place] = row["group"]
@@ -106,6 +119,8 @@ def _rows(path: Path, name: str) -> list[Row]:
         elif path.suffix.lower() == ".jsonl":
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             rows = [json.loads(line) for line in lines if line.strip()]
+            if any(OBJECTS in row and "label" not in row for row in rows):
+                raise DataError(regions.refusal(name, f"boxes (the column `{OBJECTS}`)"))
         else:
             return _separated(path, name)
         columns = list(dict.fromkeys(column for row in rows for column in row))

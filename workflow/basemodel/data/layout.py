@@ -19,8 +19,10 @@ METADATA = tuple(f"metadata{suffix}" for suffix in label_table.SUFFIXES)
 Parts = dict[str, Directory]  # train, and perhaps test and val
 
 
-def read(top: Directory, strict: bool) -> Found:
+def read(top: Directory, strict: bool, task: str = "classes") -> Found:
     """The images of each class, without holding any out; no classes if there is nothing to read.
+
+    task: what the labels of a table are, as in label_table.read.
 
     If it is `strict`, DataError is raised for the latter; and always for images that lie too deep,
     and for splits that are not clear.
@@ -30,12 +32,12 @@ def read(top: Directory, strict: bool) -> Found:
     inside = {name: inner(part) for name, part in parts.items()}
     found, notes = None, []
     try:
-        found = _of_tables(place, inside, strict)
+        found = _of_tables(place, inside, strict, task)
     except label_table.WrongColumns as error:
         notes = [f"{error}; the table is not used"]
     if found is None:
         found = _of_folders(top, parts, inside, strict)
-    if len(found.train) > 1:
+    if len(found.train) > 1 or found.labels:
         notes += _where(top, inside)
     found.notes = [*notes, *found.notes]
     found.problems = sorted(set(top.problems))
@@ -181,22 +183,23 @@ def _table(folder: Directory) -> str | None:
     return next((file for file in folder.files if file.split("/")[-1] in METADATA), None)
 
 
-def _of_tables(place: Directory, inside: Parts, strict: bool) -> Found | None:
+def _of_tables(place: Directory, inside: Parts, strict: bool, task: str) -> Found | None:
     """The images by a table of labels in the folder or by one in each of its splits, if any."""
     if table := _table(place):
-        found = label_table.read(place.root, table, strict)
+        found = label_table.read(place.root, table, strict, task=task)
         found.notes.insert(0, f"labels are read from {printable(table)}")
     else:
         tables = {split: table for split, of in inside.items() if (table := _table(of))}
         if "train" not in tables:
             return None
-        found = label_table.read(place.root, tables.pop("train"), strict)
+        found = label_table.read(place.root, tables.pop("train"), strict, task=task)
         test = next((split for split in TESTS if split in tables), None)
         if test:
-            of_test = label_table.read(place.root, tables[test], strict)
+            of_test = label_table.read(place.root, tables[test], strict, task=found.task)
             found.test, found.test_folder = of_test.train, test
             found.notes += of_test.notes
             found.groups |= of_test.groups
+            found.labels |= of_test.labels
         found.notes.insert(0, "labels are read from the metadata in each split's folder")
     known = set(found.files)
     there = [file for folder in place.walk() for file in folder.images if file not in known]

@@ -23,6 +23,7 @@ class Found:
     in the folder but hidden ones, sorted. `notes`: how it was read where that is not plain, a line
     each; `problems`: what could not be read, a line each. `groups`: of files, from a table that
     has them; `rows`: of files, their rows in a table, from 0, and `length`: how many it has.
+    `task`: classes; or tags or number, and `labels` says which files have (tasks.py).
     """
 
     train: Images = field(default_factory=dict)
@@ -34,6 +35,8 @@ class Found:
     groups: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     length: int = 0
+    task: str = "classes"
+    labels: dict[str, tuple[str, ...] | float] = field(default_factory=dict)
 
     @property
     def files(self) -> list[str]:

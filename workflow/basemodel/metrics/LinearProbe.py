@@ -10,9 +10,11 @@ import numpy as np
 from basemodel.metrics._embeddings import (
     centred,
     check,
+    check_targets,
     numbered,
     one_hot,
     principal_components,
+    strata,
 )
 
 LABEL = "probe"
@@ -60,29 +62,56 @@ def predict(
     x, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
         return None
-    n = len(x)
     fold = _folds(y, None if groups is None else numbered(LABEL, labels, groups)[0])
+    found = _out_of_fold(x, one_hot(y, classes), fold)
+    # Rounded, so that outputs that are equal but for rounding give the smallest label
+    predicted = np.unique(labels)[np.round(found, 9).argmax(axis=1)]
+    return np.where(np.isnan(found[:, 0]), -1, predicted)
+
+
+def outputs(
+    embeddings: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """What ridge regression that has not seen the image says of its targets, float64 [N, K].
+
+    targets: float [N, K], such as 0 or 1 for each of K tags, or numbers [N, 1]; groups: as in
+    `predict`. Folds are those of `predict`, with _embeddings.strata in the place of classes. The
+    penalty has the least squared error in units of each target's variance. NaN where all images
+    are in one fold. Raises ValueError for NaN, infinity, or targets that do not fit.
+    """
+    x, targets = check_targets(LABEL, embeddings, targets)
+    groups = None if groups is None else numbered(LABEL, x, groups)[0]
+    fold = _folds(strata(targets), groups, even=True)
+    mean, spread = targets.mean(axis=0), targets.std(axis=0)
+    spread[spread == 0] = 1
+    return _out_of_fold(x, (targets - mean) / spread, fold) * spread + mean
+
+
+def _out_of_fold(x: np.ndarray, targets: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Outputs [N, K] of ridge regressions without the image's fold; NaN if there is no other.
+
+    x: float64 [N, D], which is centred in place.
+    """
+    n = len(x)
     folds = [np.flatnonzero(fold == f) for f in range(FOLDS)]
-    targets = one_hot(y, classes)
     ridge = _Ridge(centred(x), targets, folds)
     squared = np.zeros((FOLDS, len(PENALTIES)))  # errors outside of each fold
     for number, penalty in enumerate(PENALTIES):
-        outputs = ridge.with_penalty(penalty)
+        of_folds = ridge.with_penalty(penalty)
         for f, g in combinations(range(FOLDS), 2):
             if 0 < len(folds[f]) + len(folds[g]) < n:
-                off = outputs(f, g) - targets[np.concatenate([folds[f], folds[g]])]
+                off = of_folds(f, g) - targets[np.concatenate([folds[f], folds[g]])]
                 squares = np.einsum("nk,nk->n", off, off)
                 squared[f, number] += squares[len(folds[f]) :].sum()
                 squared[g, number] += squares[: len(folds[f])].sum()
     best = np.round(squared / n, 9).argmin(axis=1)
-    predicted = np.full(n, -1)
+    found = np.full(targets.shape, np.nan)
     for number in np.unique(best):
-        outputs = ridge.with_penalty(PENALTIES[number])
+        of_folds = ridge.with_penalty(PENALTIES[number])
         for f in np.flatnonzero(best == number):
             if 0 < len(folds[f]) < n:
-                # Rounded, so that outputs that are equal but for rounding give the smallest label
-                predicted[folds[f]] = np.unique(labels)[np.round(outputs(f), 9).argmax(axis=1)]
-    return predicted
+                found[folds[f]] = of_folds(f)
+    return found
 
 
 class _Ridge:
@@ -134,11 +163,12 @@ class _Ridge:
         return (self.z[held] - mean) @ np.linalg.solve(inner, crossed) + share
 
 
-def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+def _folds(y: np.ndarray, groups: np.ndarray | None, even: bool = False) -> np.ndarray:
     """The fold of each image, int64 [N]: of the i-th image of each class, i mod 5.
 
     Groups are numbered 0, 1, …; each goes, in the order of their first images, to the fold that has
-    fewest images of its classes so far. For groups of one image this is the same.
+    fewest images of its classes so far, and if `even` to the one with fewest in all of these. For
+    groups of one image this is the same, if not `even`.
     """
     if groups is None:
         return _position_in_class(y) % FOLDS
@@ -146,7 +176,10 @@ def _folds(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     for images in sorted(members, key=lambda images: images[0]):
-        fold[images] = counts[:, y[images]].sum(axis=1).argmin()
+        have = counts[:, y[images]].sum(axis=1).astype(float)
+        if even:
+            have += counts.sum(axis=1) / (len(y) + 1)
+        fold[images] = have.argmin()
         np.add.at(counts[fold[images[0]]], y[images], 1)
     return fold
 

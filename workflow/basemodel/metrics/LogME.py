@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from basemodel.metrics._embeddings import check, inner_products, one_hot
+from basemodel.metrics._embeddings import check, check_targets, inner_products, one_hot
 
 LABEL = "LogME"
 NAME = "log maximum evidence"
@@ -38,13 +38,31 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     f, y, classes = check(LABEL, embeddings, labels)
     if classes == 1:
         return {"value": math.nan}
+    return {"value": _evidence(f, one_hot(y, classes))}
+
+
+def evidence(embeddings: np.ndarray, targets: np.ndarray) -> float:
+    """The same for targets, float [N, K], that are no classes: the mean over them.
+
+    Tags, 0 or 1, are taken as they are, as classes. Numbers are first standardised to mean 0 and
+    variance 1: in the paper they are not, but F has no constant column, and the unit of the numbers
+    would decide the value (the same for all models). Raises ValueError as `compute`.
+    """
+    f, targets = check_targets(LABEL, embeddings, targets)
+    if not np.isin(targets, (0, 1)).all():
+        spread = targets.std(axis=0)
+        targets = (targets - targets.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return _evidence(f, targets)
+
+
+def _evidence(f: np.ndarray, targets: np.ndarray) -> float:
     n = len(f)
-    sigma, power, rest = _spectrum(f, one_hot(y, classes))
+    sigma, power, rest = _spectrum(f, targets)
     if not len(sigma):
-        evidence = -n / 2 * (np.log(2 * np.pi * rest / n) + 1)
+        found = -n / 2 * (np.log(2 * np.pi * rest / n) + 1)
     else:
-        evidence = _maximum(sigma, power, rest, n)
-    return {"value": float(evidence.mean()) / n}
+        found = _maximum(sigma, power, rest, n)
+    return float(found.mean()) / n
 
 
 def _spectrum(f: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

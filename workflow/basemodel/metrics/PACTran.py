@@ -15,7 +15,8 @@ COMPARES_ARCHITECTURES = False
 
 PENALTY = 1.0  # λ, of the penalty |W|²/(2λN)
 SPREAD = 100.0  # σ² D, of the prior's variance σ²
-STEPS = 1000  # at most; 20 to 50 are usual
+STEPS = (10, 1000)  # at most, before and after weights are scaled again; 100 to 300 are usual
+TINY = 1e-12  # curvature, where probabilities are 0 and 1
 MOST_PRODUCTS = 10_000_000_000  # images × coordinates × classes, in each step: a minute or two
 
 
@@ -57,24 +58,30 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def _fit(x: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
-    """The least penalised loss, and the probabilities at it, float64 [N, K]."""
+    """The least penalised loss, and the probabilities at it, float64 [N, K].
+
+    Coordinates differ in variance, and weights in curvature: they are scaled by its square root,
+    at the start and again after some steps, which saves two thirds of the steps.
+    """
     from scipy import optimize  # takes longer to import than all metrics
 
     (n, rank), classes = x.shape, targets.shape[1]
+    x = np.column_stack([x, np.ones(n)])  # for the biases, which have no penalty
+    ridge = np.append(np.full(rank, 1 / (PENALTY * n)), 0)[:, None]
+    theta, p, squares = np.zeros((rank + 1, classes)), np.full_like(targets, 1 / classes), x**2
+    for steps in STEPS:
+        scale = 1 / np.sqrt(squares.T @ (p * (1 - p)) / n + np.maximum(ridge, TINY))
 
-    def log_probabilities(flat: np.ndarray) -> np.ndarray:
-        theta = flat.reshape(rank + 1, classes)
-        return log_softmax(x @ theta[:-1] + theta[-1])
+        def loss(flat: np.ndarray, scale: np.ndarray = scale) -> tuple[float, np.ndarray]:
+            theta = flat.reshape(scale.shape) * scale
+            logs = log_softmax(x @ theta)
+            slope = x.T @ ((np.exp(logs) - targets) / n) + ridge * theta
+            value = -np.vdot(logs, targets) / n + (ridge * theta**2).sum() / 2
+            return float(value), (slope * scale).ravel()
 
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat[: rank * classes]
-        logs = log_probabilities(flat)
-        off = (np.exp(logs) - targets) / n
-        slope = np.concatenate([(x.T @ off).ravel() + weights / (PENALTY * n), off.sum(axis=0)])
-        value = -np.vdot(logs, targets) / n + np.vdot(weights, weights) / (2 * PENALTY * n)
-        return float(value), slope
-
-    start = np.zeros((rank + 1) * classes)
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B",
-                              options={"maxiter": STEPS, "ftol": 1e-9, "gtol": 1e-7})  # fmt: skip
-    return float(found.fun), np.exp(log_probabilities(found.x))
+        options = {"maxiter": steps, "ftol": 1e-9, "gtol": 1e-7}
+        start = (theta / scale).ravel()
+        found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+        theta = found.x.reshape(scale.shape) * scale
+        p = np.exp(log_softmax(x @ theta))
+    return float(found.fun), p

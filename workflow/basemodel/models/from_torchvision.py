@@ -181,22 +181,29 @@ def _node(module: nn.Module, name: str) -> nn.Module | None:
 def _forward(
     module: nn.Module, name: str, last: nn.Linear | None, classes: bool, notes: list[str]
 ) -> Forward:
-    """One pass through the whole network; hooks keep what passes the two places."""
-    seen: dict[str, Tensor] = {}
+    """One pass through the whole network; hooks keep what passes the two places meanwhile."""
     node = _node(module, name)
     if node is None:
         notes.append("the place of its last featuremaps is not known: it has none")
-    else:
-        node.register_forward_hook(lambda _, __, output: seen.update(maps=output))
-    if last is not None:
-        last.register_forward_pre_hook(lambda _, inputs: seen.update(embeddings=inputs[0]))
 
     def forward(images: Tensor) -> dict[str, Tensor]:
-        logits = module(images)
+        seen: dict[str, Tensor] = {}
+        hooks = []
+        if node is not None:
+            keep = lambda _, __, output: seen.update(maps=output)  # noqa: E731
+            hooks.append(node.register_forward_hook(keep))
+        if last is not None:
+            take = lambda _, inputs: seen.update(embeddings=inputs[0])  # noqa: E731
+            hooks.append(last.register_forward_pre_hook(take))
+        try:
+            logits = module(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
         found = {}
         if "maps" in seen:
-            found["featuremaps"] = _maps(name, module, seen.pop("maps"))
-        embeddings = seen.pop("embeddings", None)
+            found["featuremaps"] = _maps(name, module, seen["maps"])
+        embeddings = seen.get("embeddings")
         if embeddings is None and "featuremaps" in found:
             embeddings = found["featuremaps"].mean((2, 3))
         if embeddings is not None:

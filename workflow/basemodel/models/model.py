@@ -91,6 +91,26 @@ class Model:
             self.module.aux_logits = False
         return nn.Identity(), nn.Sequential(backbone, last)
 
+    def network(self, classes: int = 0) -> nn.Module:
+        """Its module alone, on the device where it is: prepared images [n, 3, H, W] -> embeddings
+        [n, D]; or, through a new last layer as torch initialises it, logits [n, classes].
+
+        It is changed for that. Raises Unusable if it gives no embeddings.
+        """
+        last = self.new_last(classes, "torchvision") if classes else nn.Identity()
+        if self.stages:
+            return nn.Sequential(*self.stages, last).eval()
+        if hasattr(self.module, "reset_classifier"):  # timm's networks know how
+            self.module.reset_classifier(classes)
+        elif self.classifier is None:  # torchvision's SqueezeNet
+            self.module.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
+        else:
+            [name] = [n for n, each in self.module.named_modules() if each is self.classifier]
+            self.module.set_submodule(name, last)
+        if hasattr(self.module, "aux_logits"):  # GoogLeNet's and Inception's further ones
+            self.module.aux_logits = False
+        return self.module.eval()
+
     def _through_stages(self, images: Tensor) -> dict[str, Tensor]:
         trunk, hidden = self.stages
         featuremaps = trunk(images)

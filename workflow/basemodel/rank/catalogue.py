@@ -1,7 +1,7 @@
 """What can be named as a candidate: parameters, licence, and whether the weights are here.
 
 Counting timm's parameters means building the network, which takes 0.2 s. So in a list of more than
-FEW it is done only for those whose weights are here, and for the curated ones.
+FEW it is done only for those whose weights are here, and for those of the shelf.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from basemodel.files import read_json
 from basemodel.models.failures import Unusable
-from basemodel.rank import curated
+from basemodel.rank import shelf
 
 FEW = 100  # of timm's
 
@@ -48,12 +48,13 @@ def _timm(pattern: str) -> Iterator[Line]:
         return
     import torch
 
+    shelved = {candidate.name.partition("@")[0] for candidate in shelf.shelf()}
     names = [n for n in timm.list_models(pretrained=True) if _wanted(f"timm:{n}", pattern)]
     for name in names:
         config = timm.models.get_pretrained_cfg(name)
-        here = from_timm.cached(config) is not None
+        here = from_timm.here(config) is not None
         parameters = None
-        if here or len(names) <= FEW or name in curated.TIMM:
+        if here or len(names) <= FEW or name in shelved:
             with torch.device("meta"):  # shapes without values
                 network = timm.create_model(name)
             parameters = sum(p.numel() for p in network.parameters())

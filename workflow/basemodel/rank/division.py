@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from basemodel.data import folders
+from basemodel.data import folders, regions, tasks
 from basemodel.data.directory import SUFFIXES, Directory
 from basemodel.data.listing import DataError, say_skipped
 from basemodel.data.splits import counted, examples
@@ -17,7 +17,8 @@ LEAST = 2  # probe images of a class, or nothing could be held out in turn
 class Divided:
     """A user's images by class and split, as paths relative to `root`, in `folders.in_order`.
 
-    Without labels there is one class, None. `given`: how many images there are in all. `problems`:
+    Without labels there is one class, None; of tags and numbers (`task`) there is one, tasks.ALL,
+    and `labels` says which each file has. `given`: how many images there are in all. `problems`:
     what the user should know, a line each. `groups`: of files, from a table that has them.
     `own_test`: whether the user says which images are for testing. `rows`: of files, their rows in
     a table, from 0; `length`: the number of its rows, 0 of a folder.
@@ -32,23 +33,29 @@ class Divided:
     own_test: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     length: int = 0
+    task: str = "classes"
+    labels: dict[str, tuple[str, ...] | float] = field(default_factory=dict)
 
     @property
     def labelled(self) -> bool:
         return None not in self.train
 
 
-def divide(images: str | Path, pixels: bool = True) -> Divided:
+def divide(images: str | Path, pixels: bool = True, task: str = "classes") -> Divided:
     """Find the images of a folder or a table, and hold some out if they have no test split.
 
     With fewer than two classes, those of a folder are taken as unlabelled. Raises DataError if
-    there is no such folder, no image in it, or its layout is not clear (folders.find). `pixels`: as
-    there.
+    there is no such folder, no image in it, or its layout is not clear (folders.find), or is one of
+    boxes or masks. `pixels`, `task`: as there.
     """
     root, folder = folders.place_of(images)
     if not (root / folder).exists():
         raise DataError(f"{root / folder}: there is no such folder; `images` names it")
-    found = folders.find(root, folder, strict=False, pixels=pixels)
+    try:
+        found = folders.find(root, folder, strict=False, pixels=pixels, task=task)
+    except DataError:
+        _check_regions(root, folder)
+        raise
     given = len(set(found.files))
     train, test = {}, {}
     problems = [*found.notes, *found.problems]
@@ -61,14 +68,19 @@ def divide(images: str | Path, pixels: bool = True) -> Divided:
         if len(files) < LEAST:
             has = f"only {counted(len(files), 'image')}" if files else "no image"
             has += "" if files else f" ({folders.LOOKED_FOR})"
-            problems.append(f"class {printable(name)} is left out: it has {has}")
+            out = "" if name == tasks.ALL else f"class {printable(name)} is left out: "
+            problems.append(f"{out}it has {has}")
         else:
             train[name], test[name] = files, tests
-    if len(train) < 2:
+    if not found.length and len(train) > 1 and regions.are_folders_of(train):
+        _check_regions(root, folder)
+    if len(train) < (2 if found.task == "classes" else 1):
         why = "one class" if train else "no class folder" if folder == "." else "no class"
         if folder != ".":
             told = "; ".join([*problems, f"{why} with at least {LEAST} images"])
             raise DataError(f"{root / folder}: {told}")
+        if what := regions.find(Directory(root)):
+            problems.insert(0, regions.refusal(printable(root.name), what))
         return _unlabelled(root, problems, why)
     if found.skipped:
         problems.append(say_skipped(found.skipped))
@@ -79,9 +91,11 @@ def divide(images: str | Path, pixels: bool = True) -> Divided:
         for name in found.test
         if name not in found.train
     ]
-    own = found.test_folder is not None
+    own, labels = found.test_folder is not None, found.labels
     rows, length = ({}, 0) if folder == "." else (found.rows, found.length)
-    return Divided(root, train, test, given, problems, found.groups, own, rows, length)
+    return Divided(
+        root, train, test, given, problems, found.groups, own, rows, length, found.task, labels
+    )
 
 
 def keep_enough(train: folders.Images, test: folders.Images, groups: Mapping[str, str]) -> None:
@@ -94,6 +108,12 @@ def keep_enough(train: folders.Images, test: folders.Images, groups: Mapping[str
         together = {file for file in files if groups.get(file) in used}
         train[name] += [file for file in files if file in together]
         test[name] = [file for file in files if file not in together]
+
+
+def _check_regions(root: Path, folder: str) -> None:
+    """Raise DataError for a folder of a data set with boxes or masks."""
+    if folder == "." and (what := regions.find(Directory(root))):
+        raise DataError(regions.refusal(printable(str(root), 200), what))
 
 
 def _unlabelled(root: Path, problems: list[str], classes: str) -> Divided:

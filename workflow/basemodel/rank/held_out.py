@@ -18,6 +18,7 @@ from basemodel.rank.decoding import good_ones
 
 TEST_MOST = 100  # test images of a class
 TEST_SPARE = 100  # in case that some of these cannot be decoded
+AT_ONCE = 10  # without classes, as many images as of this number of them
 VALIDATION = 0.2  # of the training images
 
 Row = dict[str, Any]
@@ -28,9 +29,9 @@ def for_fine_tuning(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, An
 
     `chosen`: what `choose` returns. Training images are the probe and the rest; a fifth of each
     class is for validation (data.folders.split). Of images that are held out the first TEST_MOST
-    of each class that decode are for testing. Copies of training images are left out of the test,
-    also near ones if these are grouped; so are copies of each other but one, or all if they have
-    different labels. Groups are not divided.
+    of each class that decode are for testing, or AT_ONCE times as many without classes. Copies of
+    training images are left out of the test, also near ones if these are grouped; so are copies of
+    each other but one, or all if they have different labels. Groups are not divided.
 
     Returns train, validation, test, as its probe is, and problems, a line each.
     """
@@ -38,7 +39,8 @@ def for_fine_tuning(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, An
     seen = {row["pixels"]: row["file"] for row in chosen["probe"]}
     parts: dict[str, list[Row]] = {"rest": [], "test": []}
     with ThreadPoolExecutor(threads) as pool:
-        for part, most in (("rest", None), ("test", TEST_MOST)):
+        tests = TEST_MOST * (1 if _task(chosen) == "classes" else AT_ONCE)
+        for part, most in (("rest", None), ("test", tests)):
             for given in _by_class(chosen, part):
                 rows = {row["file"]: row for row in given}
                 good, bad, again = good_ones(root, [*rows], most or len(rows), pool.map, seen)

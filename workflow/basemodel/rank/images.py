@@ -17,9 +17,9 @@ from basemodel.files import printable
 from basemodel.rank import copies
 from basemodel.rank.decoding import good_ones, look
 from basemodel.rank.division import LEAST, Divided, divide, keep_enough
-from basemodel.rank.held_out import TEST_MOST, TEST_SPARE
+from basemodel.rank.held_out import AT_ONCE, TEST_MOST, TEST_SPARE
 
-UNLABELLED = 10  # without labels, as many images as of this number of classes
+NEEDED = 5  # images, or groups, with a tag and without it: one for each fold of the linear probe
 
 
 def choose(
@@ -28,6 +28,7 @@ def choose(
     near_copies: str = "report",
     threads: int = 1,
     pixels: bool = True,
+    task: str = "classes",
 ) -> dict[str, Any]:
     """Choose the images, decoding each to check it; what is no image is replaced by another.
 
@@ -41,14 +42,17 @@ def choose(
     Returns what images.json holds:
 
     * images: the absolute path of what the user named; folder: what files are relative to;
-    * classes: their names, empty without labels;
+    * task: classes, tags or number, None without labels;
+    * classes: their names, or those of tags; empty for numbers and without labels;
     * probe: a list of {file, label, sha256, pixels, looks, bits, width, height}, class after
-      class; labels are numbers, None without labels; pixels: copies.pixels; looks: its perceptual
+      class; label: the number of the class; of tags a list of their numbers; a number itself; None
+      without labels; pixels: copies.pixels; looks: its perceptual
       hash; bits: decode.shallow; without `pixels` none of these but file and label; of images in a
       group also group, a text; from a table also row, its place there, from 0;
     * test: a list of {file, label} and perhaps group, of those that are held out, none of them
       decoded yet; rest: likewise, of training images over the limit (held_out.for_fine_tuning);
-    * counts: how many different training images of each class there are; rows: how many the table
+    * counts: how many different training images of each class there are (in all, if there are no
+      classes); rows: how many the table
       has;
     * copies: lists of files with equal pixels; near_copies;
     * use: how many images were given, and what became of them: probe, held_out, over_limit (of
@@ -59,11 +63,14 @@ def choose(
 
     Raises DataError if there are too few different images.
     """
-    divided = divide(images, pixels)
+    divided = divide(images, pixels, task)
     root, problems = divided.root, divided.problems
-    most = images_per_class * (1 if divided.labelled else UNLABELLED)
+    told = len(problems) if divided.task != "classes" else 0
+    in_classes = divided.labelled and divided.task == "classes"
+    most = images_per_class * (1 if in_classes else AT_ONCE)
     parts = divided.train, divided.test
-    labels = {file: name for part in parts for name in part for file in part[name]}
+    names = {file: name for part in parts for name in part for file in part[name]}
+    labels = {file: divided.labels.get(file, name) for file, name in names.items()}
     tested = {file for of in divided.test.values() for file in of} if divided.own_test else set()
     if pixels:
         good, bad, rest, equal = _look_at(divided, labels, tested, most, threads)
@@ -82,24 +89,25 @@ def choose(
 
     classes, probe, test, over_limit = [], [], [], []
     held_out = over = undecodable = 0
-    copied = {labels[file] for group in equal.values() for file in group}
+    copied = {names[file] for group in equal.values() for file in group}
     for name, of_class in good.items():
         problems += bad[name]
         if why := _too_few(of_class, groups, name in copied, divided.labelled):
-            which = "" if name is None else f"class {printable(name)} is left out: "
+            which = f"class {printable(name)} is left out: " if in_classes else ""
             problems.append(f"{which}{why}")
             continue
         label = len(classes) if divided.labelled else None
         tests = divided.test.get(name, [])
         classes.append(name)
         probe += [{**row, "label": label} for row in of_class]
-        test += [{"file": file, "label": label} for file in tests[: TEST_MOST + TEST_SPARE]]
+        spare = (TEST_MOST + TEST_SPARE) * (1 if in_classes else AT_ONCE)
+        test += [{"file": file, "label": label} for file in tests[:spare]]
         held_out += len(tests)
         undecodable += len(bad[name])
         over += len(rest[name])
         over_limit += [{"file": file, "label": label} for file in rest[name]]
-    problems[:0] = copies.report(equal, unsure, tested, divided.given)
-    if len(classes) < (2 if divided.labelled else 1):
+    problems[told:told] = copies.report(equal, unsure, tested, divided.given)
+    if len(classes) < (2 if in_classes else 1):
         different = " different" if equal else ""
         raise DataError(f"{root}: {'; '.join(problems)}: too few{different} images")
     for row in (*probe, *test, *over_limit):
@@ -107,7 +115,11 @@ def choose(
             row["group"] = group
     for row in probe if divided.length else ():
         row["row"] = divided.rows[row["file"]]
-    untested = [name for i, name in enumerate(classes) if not any(t["label"] == i for t in test)]
+    counts = [len(divided.train[name]) for name in classes]
+    if divided.task != "classes":
+        classes = _label(divided, probe, [*test, *over_limit], problems)
+    kinds = {i for row in test for i in _kinds(row["label"])}
+    untested = [name for i, name in enumerate(classes) if i not in kinds]
     if divided.labelled and untested:
         problems.append(f"no image to test on: {', '.join(map(printable, untested))}")
     use = {
@@ -132,8 +144,9 @@ def choose(
     return {
         "images": str(Path(images).expanduser().absolute()),
         "folder": str(root.absolute()),
+        "task": divided.task if divided.labelled else None,
         "classes": [printable(name) for name in classes] if divided.labelled else [],
-        "counts": [len(divided.train[name]) for name in classes],
+        "counts": counts,
         "rows": divided.length,
         "copies": list(equal.values()),
         "near_copies": near_copies,
@@ -143,6 +156,50 @@ def choose(
         "rest": over_limit,
         "problems": problems,
     }
+
+
+def _label(
+    divided: Divided,
+    probe: Sequence[dict[str, Any]],
+    others: Sequence[dict[str, Any]],
+    problems: list[str],
+) -> list[str]:
+    """Give the images their tags or numbers. Returns the tags that enough of the probe images have.
+
+    Raises DataError if there is no such tag, or if all numbers are equal.
+    """
+    of_rows = {row["file"]: divided.labels[row["file"]] for row in (*probe, *others)}
+    given = [of_rows[row["file"]] for row in probe]
+    if divided.task == "number":
+        if len(set(given)) == 1:
+            raise DataError(f"{divided.root}: every image used has the number {given[0]:g}")
+        for row in (*probe, *others):
+            row["label"] = of_rows[row["file"]]
+        return []
+    units = [row.get("group", row["file"]) for row in probe]
+    kept = []
+    for tag in sorted({tag for of in given for tag in of}):
+        has = {unit for unit, of in zip(units, given, strict=True) if tag in of}
+        has_not = {unit for unit, of in zip(units, given, strict=True) if tag not in of}
+        fewest, what = min((len(has), "have it"), (len(has_not), "do not"))
+        if fewest < NEEDED:
+            one = "group" if len(set(units)) < len(units) else "image"
+            problems.append(
+                f"tag {printable(tag)} is left out: of the {one}s used {fewest} {what}, and "
+                f"{NEEDED} are needed"
+            )
+        else:
+            kept.append(tag)
+    if not kept:
+        raise DataError(f"{divided.root}: {'; '.join(problems)}: no tag is left")
+    for row in (*probe, *others):
+        row["label"] = [kept.index(tag) for tag in of_rows[row["file"]] if tag in kept]
+    return kept
+
+
+def _kinds(label: int | list[int] | float | None) -> list[int]:
+    """The classes or tags of an image."""
+    return label if isinstance(label, list) else [label] if isinstance(label, int) else []
 
 
 def _look_at(
@@ -193,7 +250,9 @@ def _leave_out(
             part[name] = [file for file in files if file not in out]
     if divided.labelled and not divided.own_test:
         together = {name: of + divided.test.get(name, []) for name, of in divided.train.items()}
-        divided.train, divided.test = folders.split(together, groups=divided.groups)
+        divided.train, divided.test = folders.split(
+            together, groups=divided.groups, labels=divided.labels
+        )
         keep_enough(divided.train, divided.test, divided.groups)
 
 

@@ -25,8 +25,9 @@ OF_EMBEDDINGS = ("embeddings", "name")
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 LONGEST = 100  # letters of a name in file names, to which jobs add some
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
+SIDE = re.compile(r"[1-9][0-9]{0,3}")  # pixels
 FORMS = (
-    "write timm:NAME, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, "
+    "write timm:NAME or timm:NAME@SIDE, torchvision:NAME, base:ARCHITECTURE/SOURCE_TASK, "
     "{file: WEIGHTS, architecture: timm:NAME} or {embeddings: FILE.npy, name: NAME}"
 )
 
@@ -39,9 +40,10 @@ class Candidate:
     embeddings (an array of the user's, without any network).
     `name`: what the source calls it: resnet18.a1_in1k, densenet121, resnet18/class10-03; of a file,
     the library's model that the weights are for, with the library: timm:tf_efficientnet_lite0; of
-    embeddings, what the user calls them. `file`: path of the weights or embeddings, as the user
-    wrote it; else empty. `key`: which of the weights in it. `untrained`: the architecture as
-    its library initialises it.
+    embeddings, what the user calls them. If one of timm's is to be given images of another size
+    than its own, their side is the end: vit_small_patch14_dinov2.lvd142m@224.
+    `file`: path of the weights or embeddings, as the user wrote it; else empty. `key`: which of the
+    weights in it. `untrained`: the architecture as its library initialises it.
     """
 
     source: str
@@ -52,11 +54,13 @@ class Candidate:
 
     @property
     def architecture(self) -> str:
-        """What all weights of one architecture share: timm:resnet18, base:resnet18."""
+        """What all weights of one architecture share: timm:resnet18, base:resnet18. With another
+        side it is another one: timm:vit_small_patch14_dinov2@224."""
         source, name = self._model
         if source == "embeddings":
             return self.label
-        return f"{source}:{re.split('/' if source == 'base' else '[.]', name)[0]}"
+        name, at, side = name.partition("@")
+        return f"{source}:{re.split('/' if source == 'base' else '[.]', name)[0]}{at}{side}"
 
     @property
     def label(self) -> str:
@@ -72,7 +76,7 @@ class Candidate:
             name = self.name if self.source == "embeddings" else _stem(self.file)
             name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)[:LONGEST]
             return f"{self.source}-{name}-{_digest([self.file, self.name, *key])}"
-        slug = f"{self.source}-{self.name.replace('/', '-')}"
+        slug = f"{self.source}-{self.name.replace('/', '-').replace('@', '-side')}"
         slug = f"untrained-{slug}" if self.untrained else slug
         return slug if len(slug) <= LONGEST else f"{slug[:LONGEST]}-{_digest([slug])}"
 
@@ -166,7 +170,13 @@ def parse(setting: Any) -> Candidate:
         )
     if source == "base":
         return _base(setting, name)
-    if not NAME.fullmatch(name):
+    plain, at, side = name.partition("@")
+    if at and (source != "timm" or not SIDE.fullmatch(side)):
+        raise SettingsError(
+            f"{setting!r}: after @ is the side of images in pixels, for models of timm only; "
+            "write timm:NAME@224"
+        )
+    if not NAME.fullmatch(plain):
         raise SettingsError(
             f"{setting!r}: {name!r} is not a name of {source}; `snakemake rank_candidates` lists "
             "them"

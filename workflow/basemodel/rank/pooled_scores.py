@@ -14,6 +14,7 @@ from basemodel.statistics import published
 from basemodel.statistics.pairs import scale
 
 PAIR = f"C_{published.FIRST[1:]},{published.SECOND[1:]}({published.ALPHA:g})"
+RHO = "rho"  # Spearman's, of predicted numbers
 SIGMAS = 1.96  # of a normal 95 % interval
 
 
@@ -34,7 +35,7 @@ def pooled_scores(
 
 def larger_is_better(name: str) -> bool:
     """The pair's metrics are oriented before they are added."""
-    return name == PAIR or metrics.sign(name) > 0
+    return name in (PAIR, RHO) or metrics.sign(name) > 0
 
 
 def trust(
@@ -59,7 +60,7 @@ def trust(
             each.get("note") for each, alone in zip(measured, untrained, strict=True) if not alone
         ]
         return "n/a", next(filter(None, notes), "undefined for every candidate")
-    across = name != PAIR and metrics.compares_architectures(name)
+    across = name == RHO or (name != PAIR and metrics.compares_architectures(name))
     sign = 1 if larger_is_better(name) else -1
     for baseline, rival in product(baselines, trained):
         better = sign * (measured[baseline]["value"] - measured[rival]["value"])

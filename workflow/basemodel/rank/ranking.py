@@ -8,7 +8,7 @@ import numpy as np
 from basemodel import metrics
 from basemodel.files import printable
 from basemodel.rank.mistakes import confusion, hard_images
-from basemodel.rank.pooled_scores import PAIR, larger_is_better, pooled_scores, trust
+from basemodel.rank.pooled_scores import PAIR, RHO, larger_is_better, pooled_scores, trust
 from basemodel.rank.ranking_json import (
     Agreement,
     Evidence,
@@ -19,14 +19,16 @@ from basemodel.rank.ranking_json import (
     StaticOrder,
     Timing,
 )
-from basemodel.rank.scores import PREDICTORS
-from basemodel.statistics.possible_best import Compared, accuracies, compare, intervals
+from basemodel.rank.scores import PREDICTORS, labels_of, sample_of
+from basemodel.statistics.measures import rank_correlation
+from basemodel.statistics.possible_best import Compared, compare, intervals
 from basemodel.statistics.spearman import spearman
 
 COPIED = (  # from a card
     "slug", "architecture", "parameters", "multiply_adds", "images_per_second", "licence",
     "source_classes", "sha256", "notes",
 )  # fmt: skip
+MEASURES = {"tags": "macro average precision", "number": "R²"}  # of PREDICTORS, but for classes
 SCORING = "the log of its scores has more; leave it out"  # what to do if these fail
 
 
@@ -57,8 +59,8 @@ def ranking(
     used = [(card, of_card) for card, of_card in pairs if not card["failed"]]
     cards_used, scored_used = [card for card, _ in used], [of_card for _, of_card in used]
     measured = pooled_scores([each["scores"] for each in scored_used], names)
-    labels = [image["label"] for image in chosen["probe"]]
-    labelled = None not in labels
+    task, labels = chosen["task"], labels_of(chosen)
+    labelled = labels is not None
     untrained = [card["untrained"] for card in cards_used]
     names_shown = [printable(card["candidate"], 300) for card in cards_used]
     architectures = [card["architecture"] for card in cards_used]
@@ -67,14 +69,14 @@ def ranking(
     compared = None
     if labelled and trained:
         groups = np.array([image.get("group") or image["file"] for image in chosen["probe"]])
-        right = {
-            name: np.array([each["predictions"][name] for each in scored_used]) == np.array(labels)
-            for name in PREDICTORS
+        shares = _weights(chosen, labels, weights) if task == "classes" else None
+        predicted = {
+            name: [each["predictions"][name] for each in scored_used] for name in PREDICTORS
         }
-        shares = _weights(chosen, labels, weights)
-        compared = compare(accuracies(right[by][trained], shares, groups), seed)
+        of_trained = [predicted[by][i] for i in trained]
+        compared = compare(sample_of(task, of_trained, labels, shares, groups), seed)
         for name in PREDICTORS:
-            sample = accuracies(right[name], shares, groups)
+            sample = sample_of(task, predicted[name], labels, shares, groups)
             low, high = intervals(sample)
             if name == by:  # the leader's allows for its choice
                 low[trained], high[trained] = compared.low, compared.high
@@ -83,6 +85,13 @@ def ranking(
             if weights == "natural":
                 for one, value in zip(measured[name], sample.value, strict=True):
                     one["value"] = float(value)
+        if task == "number":
+            outputs = np.array(predicted[by])[:, :, 0]
+            ordered = rank_correlation(outputs, labels[:, 0], groups)
+            ends = zip(ordered.value, *intervals(ordered), strict=True)
+            measured[RHO] = [
+                dict(zip(("value", "low", "high"), map(float, each), strict=True)) for each in ends
+            ]
 
     rows = [
         _row(card, {name: measured[name][i] for name in measured}, imagenet.get(card["slug"]))
@@ -91,21 +100,22 @@ def ranking(
     candidates = _ordered([rows[i] for i in trained], compared)
     leader = trained[compared.order[0]] if compared is not None else None
     ranked_by = [
-        _score(name, trust(name, measured[name], names_shown, architectures, untrained))
+        _score(name, task, trust(name, measured[name], names_shown, architectures, untrained))
         for name in [by, *(name for name in measured if name != by)]
     ]
-    predicted = [scored_used[i]["predictions"].get(by) for i in trained] if labelled else []
+    by_trained = [scored_used[i]["predictions"].get(by) for i in trained if task == "classes"]
     return {
         "name": facts["name"],
         "folder": printable(chosen["images"], 1000),
         "labelled": labelled,
+        "task": task,
         "images": {
             "probe": len(chosen["probe"]),
             "test": len(chosen["test"]),
             "use": chosen["use"],
             "classes": [
-                {"name": printable(name), "images": sum(label == number for label in labels)}
-                for number, name in enumerate(chosen["classes"])
+                {"name": printable(name), "images": images}
+                for name, images in zip(chosen["classes"], _sizes(task, labels), strict=True)
             ],
             "problems": [printable(problem, 1000) for problem in chosen["problems"]],
         },
@@ -113,16 +123,18 @@ def ranking(
         "scores": ranked_by,
         "candidates": candidates,
         "evidence": (
-            None if compared is None else _evidence(compared, labels, shares, ranked_by[0])
+            None
+            if compared is None
+            else _evidence(compared, _guessing(task, labels, shares), ranked_by[0])
         ),
         "baselines": [row for row in rows if row["baseline"]],
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
-        "hard_images": hard_images(chosen, predicted) if labelled else [],
+        "hard_images": hard_images(chosen, by_trained),
         "confusion": (
             confusion(chosen, scored_used[leader]["predictions"][by], names_shown[leader])
-            if leader is not None
+            if leader is not None and task == "classes"
             else None
         ),
         "verify": None,
@@ -178,7 +190,14 @@ def _ordered(rows: list[RankedCandidate], compared: Compared | None) -> list[Ran
     return found
 
 
-def _weights(chosen: Mapping[str, Any], labels: Sequence[int], weights: str) -> np.ndarray:
+def _sizes(task: str | None, labels: np.ndarray | None) -> list[int]:
+    """How many images each class, or each tag, has."""
+    if task == "classes":
+        return np.bincount(labels).tolist()
+    return labels.sum(axis=0).astype(int).tolist() if task == "tags" else []
+
+
+def _weights(chosen: Mapping[str, Any], labels: np.ndarray, weights: str) -> np.ndarray:
     """Of each probe image, float64 [images], adding to 1."""
     share = np.ones(len(labels))
     if weights == "natural":  # every class has `counts` training images, of which some are probed
@@ -186,11 +205,21 @@ def _weights(chosen: Mapping[str, Any], labels: Sequence[int], weights: str) -> 
     return share / share.sum()
 
 
-def _evidence(compared: Compared, labels: Sequence[int], shares: np.ndarray, by: Score) -> Evidence:
+def _guessing(task: str, labels: np.ndarray, shares: np.ndarray | None) -> float:
+    """What guessing gets: the most frequent class, any order (the mean share of images with a
+    tag), or the mean number."""
+    match task:
+        case "classes":
+            return float(np.bincount(labels, shares).max())
+        case "tags":
+            return float(labels.mean())
+    return 0.0
+
+
+def _evidence(compared: Compared, guessing: float, by: Score) -> Evidence:
     """The verdict: the score is not to be trusted here; no candidate is better than guessing; any
     of them may be the best; some may; or one is."""
     leader, possible = compared.order[0], compared.possible_best
-    guessing = np.bincount(labels, shares).max()
     verdict = "one" if possible.sum() == 1 else "any" if possible.all() else "some"
     if by["trust"] == "untrusted":
         verdict = "untrusted"
@@ -199,21 +228,30 @@ def _evidence(compared: Compared, labels: Sequence[int], shares: np.ndarray, by:
     return {
         "verdict": verdict,
         "corrected": compared.leader,
-        "guessing": float(guessing),
+        "guessing": guessing,
         "shown": None if np.isnan(compared.shown) else compared.shown,
     }
 
 
-def _score(name: str, trusted: tuple[str, str]) -> Score:
+def _score(name: str, task: str | None, trusted: tuple[str, str]) -> Score:
     trust, why = trusted
-    label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
-    if name != PAIR:
+    if name == PAIR:
+        label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
+    elif name == RHO:
+        label, words = "Spearman's ρ", "of the probe's predictions with the numbers"
+    else:
         label, words = metrics.load(name).LABEL, metrics.load(name).NAME
+    unit = "%" if name in PREDICTORS else ""
+    if name in PREDICTORS and task in MEASURES:
+        measure, of = MEASURES[task], words.removeprefix("accuracy")
+        words = f"{measure}{of}"
+    if name == RHO or (name in PREDICTORS and task == "number"):
+        unit = "0.01"
     return {
         "name": name,
         "label": "linear probe" if name == "LinearProbe" else label,
         "words": words,
-        "unit": "%" if name in PREDICTORS else "",
+        "unit": unit,
         "larger_is_better": larger_is_better(name),
         "trust": trust,
         "why": why,

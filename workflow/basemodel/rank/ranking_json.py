@@ -1,6 +1,7 @@
 """The content of ranking.json: everything that the page, the table and the terminal say.
 
-Accuracies, their intervals and differences are fractions; what is not known is None. `ranking` and
+Accuracies, average precisions, their intervals and differences are fractions; what is not known is
+None. `ranking` and
 `verify` write it, report/ reads it. A space that must not break a line is a no-break space.
 """
 
@@ -54,17 +55,20 @@ class Evidence(TypedDict):
 
     verdict: Literal["untrusted", "guessing", "any", "some", "one"]
     corrected: float  # its value, allowing for its having been chosen
-    guessing: float  # what guessing the most frequent class gets
+    guessing: float  # what guessing the most frequent class, tags at random, or the mean gets
     shown: float | None  # the smallest difference that these images show with 80 % probability
 
 
 class Score(TypedDict):
-    """A metric, or the paper's pair of metrics, and whether it is to be trusted here."""
+    """A metric, the paper's pair of metrics or Spearman's ρ, and whether it is to be trusted here.
+
+    LinearProbe and kNN: the accuracy; of tags the macro average precision, of numbers R².
+    """
 
     name: str
     label: str
     words: str
-    unit: Literal["%", ""]
+    unit: Literal["%", "0.01", ""]  # shown in per cent, with two decimals, or three digits
     larger_is_better: bool
     trust: Literal["trusted", "untrusted", "within", "n/a"]  # within: one architecture
     why: str
@@ -77,6 +81,8 @@ class Failure(TypedDict):
 
 
 class Class(TypedDict):
+    """Or a tag, and the number of images that have it."""
+
     name: str
     images: int
 
@@ -85,7 +91,7 @@ class Use(TypedDict):
     """What became of the images that the user gave; all but `limit` are numbers of images."""
 
     given: int
-    limit: int  # images of a class at most, or in all without labels
+    limit: int  # images of a class at most, or in all without classes
     probe: int
     held_out: int
     over_limit: int
@@ -99,7 +105,7 @@ class Images(TypedDict):
     probe: int  # the number of probe images
     test: int
     use: Use
-    classes: list[Class]
+    classes: list[Class]  # or tags; none for numbers
     problems: list[str]
 
 
@@ -177,7 +183,8 @@ class Timing(TypedDict):
 class Ranking(TypedDict):
     name: str
     folder: str
-    labelled: bool  # whether the images have classes
+    labelled: bool  # whether the images have classes, tags or numbers
+    task: Literal["classes", "tags", "number"] | None  # which of these
     images: Images
     by: str | None  # the name of the score that orders the candidates
     scores: list[Score]
@@ -187,7 +194,7 @@ class Ranking(TypedDict):
     failures: list[Failure]
     static_order: StaticOrder
     agreement: Agreement
-    hard_images: list[HardImage]
+    hard_images: list[HardImage]  # none of tags and numbers, as
     confusion: Confusion | None
     verify: Verified | None
     timing: Timing

@@ -1,7 +1,7 @@
 """What is computed from one candidate's arrays: metrics, and predictions for held-out images."""
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,10 @@ import numpy as np
 from basemodel import metrics
 from basemodel.models.failures import told
 from basemodel.seeds import seed_of
+from basemodel.statistics.measures import macro_average_precision, r_squared
+from basemodel.statistics.possible_best import Sample, accuracies
 
-PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the classes of held-out images
+PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the labels of held-out images
 NEED_ZEROS = ("S5", "S6")
 HALVES = 10  # random half-samples of the images, without replacement
 MISSING = {
@@ -20,22 +22,47 @@ MISSING = {
     "probabilities": "no source classes are predicted",
     "card": "known of this project's base models only",
 }
+NOT_CLASSES = {
+    "tags": "needs classes, and these are tags",
+    "number": "needs classes, and these are numbers",
+}
 NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
+
+
+def labels_of(chosen: Mapping[str, Any]) -> np.ndarray | None:
+    """The probe images' labels, or None if they have none. chosen: images.json.
+
+    Classes are int64 [n]; tags 0 or 1, float64 [n, tags]; numbers float64 [n, 1].
+    """
+    labels = [image["label"] for image in chosen["probe"]]
+    match chosen["task"]:
+        case "classes":
+            return np.array(labels)
+        case "tags":
+            found = np.zeros((len(labels), len(chosen["classes"])))
+            for row, tags in zip(found, labels, strict=True):
+                row[tags] = 1
+            return found
+        case "number":
+            return np.array(labels, float)[:, None]
+    return None
 
 
 def scored(
     given: Mapping[str, np.ndarray],
     names: Iterable[str],
     seed: object,
-    predicted: Mapping[str, list[int]],
+    predicted: Mapping[str, list],
     groups: np.ndarray | None = None,
+    task: str | None = "classes",
 ) -> dict[str, dict[str, Any]]:
     """Each metric of one candidate.
 
-    given: the arrays that there are, by their names in metrics.INPUTS; predicted: `predictions`,
-    whose accuracies are not computed again; groups: of images that are not independent, int64 [n],
-    of which only half-samples know: each has all of a group or none. Of each metric: `terms`, as
-    its compute returns them, and `halves`, a list of terms on half-samples of the images, for
+    given: the arrays that there are, by their names in metrics.INPUTS; labels are those of
+    `labels_of`; predicted: `predictions`, whose scores are not computed again; task: what the
+    labels are; groups: of images that are not independent, int64 [n], of which only half-samples
+    know: each has all of a group or none. Of each metric: `terms`, as its compute returns them, and
+    `halves`, a list of terms on half-samples of the images, for
     metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
     stratified by class and the same for all candidates. Their spread is that of the score on all
     images. (Images that appear twice, as in a bootstrap, spoil most metrics.)
@@ -43,22 +70,58 @@ def scored(
     found = {}
     for name in names:
         if name in predicted:
-            right = np.array(predicted[name]) == given["labels"]
-            found[name] = {"terms": {"value": float(right.mean())}, "halves": []}
+            if task == "classes":
+                value = (np.array(predicted[name]) == given["labels"]).mean()
+            else:
+                [value] = sample_of(task, [predicted[name]], given["labels"]).value
+            found[name] = {"terms": {"value": float(value)}, "halves": []}
         else:
-            found[name] = _score_or_note(name, given, seed, groups)
+            found[name] = _score_or_note(name, given, seed, groups, task)
     return found
 
 
+def sample_of(
+    task: str,
+    predicted: Sequence[Sequence],
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Sample:
+    """The measure of the task for each model: accuracy, macro average precision, or R².
+
+    predicted: of each model, as `predictions` returns them; labels: of `labels_of`; weights: of
+    images, for accuracies only; groups: of images that are not independent.
+    """
+    given = np.array(predicted)
+    match task:
+        case "classes":
+            return accuracies(given == labels, weights, groups)
+        case "tags":
+            return macro_average_precision(given, labels, groups)
+    return r_squared(given[:, :, 0], labels[:, 0], groups)
+
+
 def predictions(
-    given: Mapping[str, np.ndarray], groups: np.ndarray | None = None
-) -> dict[str, list[int]]:
+    given: Mapping[str, np.ndarray],
+    groups: np.ndarray | None = None,
+    task: str | None = "classes",
+) -> dict[str, list]:
     """The label predicted for each image by each of PREDICTORS, while its group is held out.
 
-    groups: int64 [n]; by default each image is one. Empty without labels or with one class only.
+    Of tags and numbers, a list of outputs for each image, one per tag. groups: int64 [n]; by
+    default each image is one. Empty without labels or with one class only. Raises ValueError if
+    all images are of one group, so that tags or numbers cannot be predicted.
     """
     if "labels" not in given:
         return {}
+    if task != "classes":
+        outputs = {
+            name: metrics.load(name).outputs(given["embeddings"], given["labels"], groups)
+            for name in PREDICTORS
+        }
+        if any(np.isnan(each).any() for each in outputs.values()):
+            raise ValueError("all images are of one group")
+        return {name: each.tolist() for name, each in outputs.items()}
     found = {
         name: metrics.load(name).predict(given["embeddings"], given["labels"], groups)
         for name in PREDICTORS
@@ -90,9 +153,15 @@ def halves(
 
 
 def _score_or_note(
-    name: str, given: Mapping[str, np.ndarray], seed: object, groups: np.ndarray | None
+    name: str,
+    given: Mapping[str, np.ndarray],
+    seed: object,
+    groups: np.ndarray | None,
+    task: str | None,
 ) -> dict[str, Any]:
     try:
+        if task in NOT_CLASSES and "labels" in metrics.inputs(name):
+            return _of_targets(name, given, seed, groups, task)
         return _score(name, given, seed, groups)
     except Exception as error:
         traceback.print_exc()
@@ -114,6 +183,27 @@ def _score(
         return {"note": NO_ZEROS}
     rows = []
     if "featuremaps" not in wanted and name not in PREDICTORS:
-        rows = halves(given.get("labels"), len(given["embeddings"]), seed, groups)
+        labels = given.get("labels")
+        labels = None if labels is None or labels.ndim > 1 else labels  # of tags and numbers none
+        rows = halves(labels, len(given["embeddings"]), seed, groups)
     of_halves = [metrics.compute(name, {key: given[key][part] for key in wanted}) for part in rows]
     return {"terms": terms, "halves": of_halves}
+
+
+def _of_targets(
+    name: str,
+    given: Mapping[str, np.ndarray],
+    seed: object,
+    groups: np.ndarray | None,
+    task: str,
+) -> dict[str, Any]:
+    """A metric that compares outputs with tags or numbers: LogME only, and the predictors."""
+    if name != "LogME":
+        return {"note": NOT_CLASSES[task]}
+    both = given["embeddings"], given["labels"]
+    evidence = metrics.load(name).evidence
+    rows = halves(None, len(both[0]), seed, groups)
+    return {
+        "terms": {"value": evidence(*both)},
+        "halves": [{"value": evidence(*(each[part] for each in both))} for part in rows],
+    }

@@ -79,13 +79,13 @@ def _scope(
     yield f"{'metric':18}{'rho':24}{'within kinds':24}{'stability':>10}   regret"
     for row in table.itertuples():
         yield (
-            f"{row.metric:18}{_interval(row.mean_rho, row.low, row.high):24}"
-            f"{_interval(row.mean_within, row.within_low, row.within_high):24}"
-            f"{_number(row.stability):>10}   {_points(lost.loc[row.metric])}"
+            f"{row.metric:18}{interval(row.mean_rho, row.low, row.high):24}"
+            f"{interval(row.mean_within, row.within_low, row.within_high):24}"
+            f"{number(row.stability):>10}   {points(lost.loc[row.metric])}"
         )
-    yield f"{'random choice':76}   {_points(lost.loc[RANDOM])}"
+    yield f"{'random choice':76}   {points(lost.loc[RANDOM])}"
     means = ceiling[["ceiling", "ceiling_within"]].mean()
-    yield f"{'ceiling':18}{_number(means['ceiling']):24}{_number(means['ceiling_within']):24}"
+    yield f"{'ceiling':18}{number(means['ceiling']):24}{number(means['ceiling_within']):24}"
     yield ""
     defined = table[table["mean_rho"].notna()]
     if defined.empty:
@@ -101,7 +101,7 @@ def _best(table: pd.DataFrame, differences: pd.DataFrame, paper: Collection[str]
     of_best = differences[differences["first"] == best].set_index("second")
     for metric in table["metric"].iloc[1:]:
         row = of_best.loc[metric]
-        said = f"{metric} ({_interval(row.difference, row.low, row.high, plain=True)})"
+        said = f"{metric} ({interval(row.difference, row.low, row.high, plain=True)})"
         (beaten if row.low > 0 else open_).append(said)
     text = f"{best} has the highest mean rho. "
     if beaten:
@@ -138,24 +138,26 @@ def held_out(optimism: pd.DataFrame) -> Iterator[str]:
 
 
 def _named(row: pd.Series, name: str) -> str:
-    return _interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
-def _interval(value: float, low: float, high: float, plain: bool = False) -> str:
+def interval(value: float, low: float, high: float, plain: bool = False) -> str:
     """`0.80 (0.75 to 0.84)`, or with a comma for use within brackets; a dash if undefined."""
     if np.isnan(value):
         return "-"
     if np.isnan(low) or np.isnan(high):
-        return _number(value)
+        return number(value)
     ends = f"{low:.2f} to {high:.2f}"
     return f"{value:.2f}, {ends}" if plain else f"{value:.2f} ({ends})"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """`0.80`, or a dash if undefined."""
     return "-" if np.isnan(value) else f"{value:.2f}"
 
 
-def _points(row: pd.Series) -> str:
+def points(row: pd.Series) -> str:
+    """The mean regret of a first choice, with its interval; row: of mean_regret_table."""
     value, low, high = row["regret_1"], row["regret_1_low"], row["regret_1_high"]
     if np.isnan(low):
         return f"{value:.1f}"

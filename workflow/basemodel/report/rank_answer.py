@@ -6,13 +6,14 @@ A twentieth line is left to the caller, who knows where the page is.
 import unicodedata
 from textwrap import wrap
 
+from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
 
 WIDTH, LINES = 100, 19
 ROWS, FAILURE = 4, (6, 5, 4, 3, 2, 1)  # at least of the table, if possible; lines of a failure
 LONGEST = 48  # columns of a name in a sentence
-NAME, SCORE, LICENCE = 34, 22, 11  # columns of the table
+NAME, SCORE, LICENCE = 31, 22, 14  # columns of the table
 
 
 def terminal(ranking: Ranking) -> str:
@@ -32,7 +33,7 @@ def terminal(ranking: Ranking) -> str:
     ]
     if ranking["labelled"] and len(candidates) > 1:
         legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
-        head += _clipped(legend + words.COVERAGE, 2)
+        head += _clipped(legend + words.coverage(ranking), 2)
     least = min(len(candidates), ROWS) + 2
     for room in FAILURE:  # reasons are whole, if there is room
         tail = _tail(ranking, room)
@@ -51,7 +52,7 @@ def _table(ranking: Ranking, room: int) -> list[str]:
     if len(rows) + 1 > room:
         shown = max(0, room - 2)
         rows = [*rows[:shown], f"    … {len(rows) - shown} more, in the report"]
-    title = by["label"] if by else ""
+    title = words.title(ranking, by) if by else ""
     heading = ["", "candidate", title, "params", "mult-adds", "images/s", "licence"]
     return [_columns(heading), *rows]
 
@@ -69,7 +70,7 @@ def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
             words.magnitude(each["parameters"]),
             words.magnitude(each["multiply_adds"]),
             "–" if speed is None else words.decimal(speed),
-            each["licence"] or "–",
+            restriction(each["licence"]) or each["licence"] or "–",
         ]
     )
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from basemodel.files import shown
+from basemodel.rank.pooled_scores import RHO
 from basemodel.rank.ranking_json import Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
@@ -48,7 +49,7 @@ def page(ranking: Ranking) -> str:
         script=Markup(script),
         script_hash=digest,
         sentences=words.sentences(ranking),
-        table=candidate_table(ranking, [ranking["by"], NEAREST]),
+        table=candidate_table(ranking, [ranking["by"], RHO, NEAREST]),
         scatters=_scatters(ranking, by),
         differences=_differences(ranking, by),
         agreement=_agreement(ranking),

@@ -23,7 +23,7 @@ FACTS: list[Fact] = [
     ("parameters", "parameters", words.magnitude, False),
     ("multiply_adds", "multiply-adds", words.magnitude, False),
     ("images_per_second", "images/s", lambda v: "–" if v is None else words.decimal(v), True),
-    ("licence", "licence", _plain, False),
+    ("licence", "licence", words.licence, False),
     ("side", "input side", _plain, False),
 ]
 FURTHER_FACTS: list[Fact] = [
@@ -46,11 +46,11 @@ def candidate_table(ranking: Ranking, main: Sequence[str]) -> dict[str, Any]:
     named = {score["name"]: score for score in ranking["scores"]}
     always = [named.pop(name) for name in dict.fromkeys(main) if name in named]
     columns = [
-        *(_score(score, everyone, bars=True) for score in always[:1]),
+        *(_score(ranking, score, everyone, bars=True) for score in always[:1]),
         *(_fact(POSSIBLE, everyone) for _ in range(compared)),
-        *(_score(score, everyone) for score in always[1:]),
+        *(_score(ranking, score, everyone) for score in always[1:]),
         *(_fact(fact, everyone) for fact in FACTS),
-        *(_score(score, everyone, more=True) for score in named.values()),
+        *(_score(ranking, score, everyone, more=True) for score in named.values()),
         *(_fact(fact, everyone, more=True) for fact in FURTHER_FACTS),
     ]
     cells = zip(*(column.pop("cells") for column in columns), strict=True)
@@ -71,7 +71,11 @@ def _fact(fact: Fact, everyone: list[RankedCandidate], more: bool = False) -> di
 
 
 def _score(
-    score: Score, everyone: list[RankedCandidate], more: bool = False, bars: bool = False
+    ranking: Ranking,
+    score: Score,
+    everyone: list[RankedCandidate],
+    more: bool = False,
+    bars: bool = False,
 ) -> dict[str, Any]:
     measured = [each["scores"].get(score["name"]) or {"value": None} for each in everyone]
     scale = plots.bar_scale(measured)
@@ -85,7 +89,7 @@ def _score(
         for each in measured
     ]
     warning = WARNINGS.get(score["trust"], "")
-    return _column(score["label"], score["larger_is_better"], more, warning, cells)
+    return _column(words.title(ranking, score), score["larger_is_better"], more, warning, cells)
 
 
 def _column(

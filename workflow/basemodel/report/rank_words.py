@@ -6,6 +6,7 @@ a line is a no-break space.
 
 from collections.abc import Sequence
 
+from basemodel.rank.licences import restriction
 from basemodel.rank.ranking_json import (
     Interval,
     Measured,
@@ -14,18 +15,30 @@ from basemodel.rank.ranking_json import (
     Score,
     Verified,
 )
+from basemodel.rank.scores import PREDICTORS
 
 NAMED = 3  # candidates that a sentence names before it counts the rest
 LETTERS = "", "k", "M", "G", "T"
-COVERAGE = (
-    "95\u00a0% intervals are for new images of these classes, not for the outcome of fine-tuning "
-    "(`snakemake rank_verify`)."
-)
+MEASURES = {"classes": "accuracy", "tags": "macro average precision", "number": "R²"}
+SHORT = {"tags": ", mAP", "number": ", R²"}  # of these, beside a score
 TOO_FEW = 0.2  # if only larger differences are shown, the images are too few
 NO_LABELS = (
     "The images have no labels, so nothing here can say which model suits them: "
     "put them into one folder per class, or name a table of labels."
 )
+
+
+def coverage(ranking: Ranking) -> str:
+    like = "of these classes" if ranking["task"] == "classes" else "like these"
+    return (
+        f"95\u00a0% intervals are for new images {like}, not for the outcome of fine-tuning "
+        "(`snakemake rank_verify`)."
+    )
+
+
+def title(ranking: Ranking, score: Score) -> str:
+    """ "linear probe", and what it measures if that is no accuracy."""
+    return score["label"] + (SHORT.get(ranking["task"], "") if score["name"] in PREDICTORS else "")
 
 
 def decimal(value: float, places: int = 1) -> str:
@@ -45,12 +58,27 @@ def magnitude(value: float | None) -> str:
         value /= 1000
 
 
+def licence(name: str | None) -> str:
+    """A licence; "cc-by-nc-4.0 (non-commercial)" if it forbids what a user may want."""
+    mark = restriction(name)
+    return (name or "–") + (f" ({mark})" if mark else "")
+
+
+def marked(candidate: RankedCandidate) -> str:
+    """Its name, with what its licence forbids: "timm:a (licence: non-commercial)"."""
+    mark = restriction(candidate["licence"])
+    return candidate["name"] + (f" (licence:\u00a0{mark})" if mark else "")
+
+
 def amount(score: Score, value: float | None, unit: bool = True) -> str:
-    """The value of a score; in per cent if that is its unit, else with three significant digits."""
+    """The value of a score; in per cent or with two decimals if that is its unit, else with three
+    significant digits."""
     if value is None:
         return "n/a"
     if score["unit"] == "%":
         return decimal(100 * value) + ("\u00a0%" if unit else "")
+    if score["unit"] == "0.01":
+        return decimal(value, 2)
     return f"{value:.3g}".replace("-", "−")
 
 
@@ -74,7 +102,7 @@ def interval(score: Score, measured: Measured | Interval) -> str:
 
 
 def behind(score: Score, difference: Interval | None) -> str:
-    """How far behind the leader: "2.9 points, −0.5 to 6.2", or nothing if that is not known."""
+    """How far behind the best: "2.9 points, −0.5 to 6.2", or nothing if that is not known."""
     if not difference or difference.get("value") is None:
         return ""
     points = "\u00a0points" if score["unit"] == "%" else ""
@@ -110,11 +138,11 @@ def sentences(ranking: Ranking) -> list[str]:
     if not ranking["labelled"]:
         if by is None or len(candidates) == 1:
             return [NO_LABELS]
-        first = f"By {by['label']}, which needs no labels, {candidates[0]['name']} comes first."
+        first = f"By {by['label']}, which needs no labels, {marked(candidates[0])} comes first."
         return [NO_LABELS, first]
     leader = candidates[0]
     if len(candidates) == 1:
-        start = f"Only {leader['name']} could be ranked{_reached(by, leader)}."
+        start = f"Only {marked(leader)} could be ranked{_reached(by, leader)}."
         return [start, "A ranking needs at least two candidates.", *_failed(ranking)]
     return [*_start(ranking, by), *_ruled_out(candidates, by), *_resolution(ranking)]
 
@@ -132,22 +160,29 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
     leader, evidence = ranking["candidates"][0], ranking["evidence"]
     bounds = interval(by, leader["scores"][by["name"]])
     new = f"about {amount(by, evidence['corrected'])} of new images right ({bounds})"
+    if ranking["task"] != "classes":
+        measure = MEASURES[ranking["task"]]
+        article = "an" if ranking["task"] == "number" else "a"
+        new = (
+            f"{article} {measure} of about {amount(by, evidence['corrected'])} for new images "
+            f"({bounds})"
+        )
     match evidence["verdict"]:
         case "untrusted":
             return [
                 f"Do not rely on this order: {by['label']} {by['why'].rstrip('.')}.",
-                f"By it {leader['name']} comes first, with {new}.",
+                f"By it {marked(leader)} comes first, with {new}.",
             ]
         case "guessing":
             guessing = amount(by, evidence["guessing"])
             return [
                 "No candidate is shown to be better than guessing: "
-                f"{leader['name']} gets {new} by {by['label']}, guessing {guessing}."
+                f"{marked(leader)} gets {new} by {by['label']}, guessing {guessing}."
             ]
         case "one":
-            return [f"Start from {leader['name']}: its {by['label']} gets {new}."]
+            return [f"Start from {marked(leader)}: its {by['label']} gets {new}."]
     possible = [each for each in ranking["candidates"] if each["possible_best"]]
-    names = listed([each["name"] for each in possible], NAMED)
+    names = listed([marked(each) for each in possible], NAMED)
     lines = [
         f"Any of {'the two' if len(possible) == 2 else f'these {len(possible)}'} may be the best: "
         f"{names}."
@@ -158,7 +193,7 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
     smallest = min(sized, key=lambda each: each["parameters"], default=leader)
     if smallest["parameters"] is not None:
         lines.append(
-            f"The smallest of them is {smallest['name']}, with "
+            f"The smallest of them is {marked(smallest)}, with "
             f"{magnitude(smallest['parameters'])} parameters."
         )
     return [*lines, f"The {by['label']} of the first gets {new}."]
@@ -181,7 +216,10 @@ def _resolution(ranking: Ranking) -> list[str]:
     if shown is None or evidence["verdict"] in ("one", "untrusted"):
         return []
     few = "These are too few images to choose by: " if shown > TOO_FEW else ""
-    now, then = (f"{decimal(100 * each, 0)}\u00a0points" for each in (shown, shown / 2))
+    if ranking["task"] == "number":
+        now, then = f"{decimal(shown, 2)} in R²", decimal(shown / 2, 2)
+    else:
+        now, then = (f"{decimal(100 * each, 0)}\u00a0points" for each in (shown, shown / 2))
     return [f"{few}{images:,} images show differences of {now}; {4 * images:,} would show {then}."]
 
 
@@ -191,18 +229,23 @@ def _failed(ranking: Ranking) -> list[str]:
 
 
 def size_of_probe(ranking: Ranking) -> str:
-    """ "208 images in 8 classes"."""
+    """ "208 images in 8 classes", "208 images with 5 tags", "208 images with numbers"."""
     images = ranking["images"]
     text = counted(images["probe"], "image")
-    if ranking["labelled"]:
-        text += f" in {counted(len(images['classes']), 'class', 'classes')}"
+    match ranking["task"]:
+        case "classes":
+            text += f" in {counted(len(images['classes']), 'class', 'classes')}"
+        case "tags":
+            text += f" with {counted(len(images['classes']), 'tag')}"
+        case "number":
+            text += " with numbers"
     return text
 
 
 def use_of_images(ranking: Ranking) -> str:
     """ "146 of 211 images in 8 classes: 43 held out, 22 over the limit of 30 a class"."""
     use, text = ranking["images"]["use"], size_of_probe(ranking)
-    each = " a class" if ranking["labelled"] else ""
+    each = " a class" if ranking["task"] == "classes" else ""
     rest = {
         "held out": use["held_out"],
         f"over the limit of {use['limit']}{each}": use["over_limit"],

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]  # workflow/: modules are found below it
 PACKAGE = Path(__file__).resolve().parents[1].name
-# This module guards jobs and does not affect their results: changing it must not rerun everything.
-GUARD = f"{PACKAGE}/run/{Path(__file__).name}"
+# Neither affects results, so changing them must not rerun everything: this module guards jobs, and
+# the other has functions that users call.
+OUTSIDE = (f"{PACKAGE}/run/{Path(__file__).name}", f"{PACKAGE}/__init__.py")
 VARIABLE = "BASEMODEL_RUN"
 EDITED = "edited while this run was going on; this job has done nothing, start the run again"
 
@@ -178,7 +179,7 @@ def import_closure(script: str, modules: Iterable[str], sources: Sources) -> Sou
             raise ModuleNotFoundError(f"no module {module} under {ROOT}")
         waiting += _files_of(module, sources)
     while waiting:
-        if (path := waiting.pop()) not in closure and path != GUARD:
+        if (path := waiting.pop()) not in closure and path not in OUTSIDE:
             closure[path] = sources[path]
             waiting += [file for name in closure[path].imports for file in _files_of(name, sources)]
     return closure

@@ -1,11 +1,12 @@
 """Every metric in every pool, means over pools, and differences between metrics, with intervals."""
 
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.bootstrap import mean_of_defined, resampled_rho_within
+from basemodel.statistics.bootstrap import LEVEL, mean_of_defined, resampled_rho_within
 from basemodel.statistics.correlation import Resampled, by_pool, with_interval
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pools import Pools
@@ -67,20 +68,42 @@ def mean_table(pools: Pools, rho: Resampled, within: Resampled) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def difference_table(pools: Pools, rho: Resampled) -> pd.DataFrame:
+def difference_table(
+    scope: str,
+    targets: np.ndarray,
+    differences: Iterable[tuple[str, str, np.ndarray]],
+    simultaneous: bool = False,
+) -> pd.DataFrame:
     """One row per two metrics: by how much the mean ρ of the first exceeds that of the second.
 
-    Columns: scope; first, second; difference, with the ends of its 95 % interval, low and high.
-    The first is the one with the higher mean (if equal, the one that comes first); both means are
-    over the pools where both are defined. The resamples are paired.
+    targets: of each pool, [pools]; differences: of `paired`, or another (first, second, difference
+    of ρ, [pools, 1 + resamples]); pools where it is NaN are left out.
+    Columns: scope; first, second; difference, with the ends of its 95 % interval, low and high; if
+    `simultaneous`, low_all and high_all, of intervals that all hold together in 95 % (Bonferroni).
+    The first is the one with the higher mean (if equal, the one that comes first).
     """
     columns = ["scope", "first", "second", "difference", *RHO[1:]]
+    differences = list(differences)
+    levels = [LEVEL]
+    if simultaneous:
+        columns += ["low_all", "high_all"]
+        levels.append(1 - (1 - LEVEL) / max(len(differences), 1))
     rows = []
-    for first, second in combinations(rho, 2):
-        difference = rho[first] - rho[second]  # [pools, 1 + resamples]
-        found = mean_interval(difference[:, 0], pools.targets, difference[:, 1:], bounds=(-2, 2))
-        if found[0] < 0:
+    for first, second, difference in differences:
+        found = []
+        for level in levels:
+            mean, low, high = mean_interval(
+                difference[:, 0], targets, difference[:, 1:], bounds=(-2, 2), level=level
+            )
+            found += [(-high, -low) if mean < 0 else (low, high)]
+        if mean < 0:
             first, second = second, first
-            found = (-found[0], -found[2], -found[1])
-        rows.append((pools.scope, first, second, *found))
+        ends = [end for pair in found for end in pair]
+        rows.append((scope, first, second, abs(mean), *ends))
     return pd.DataFrame(rows, columns=columns)
+
+
+def paired(rho: Resampled) -> Iterator[tuple[str, str, np.ndarray]]:
+    """The differences between every two metrics in the same resamples, for difference_table."""
+    for first, second in combinations(rho, 2):
+        yield first, second, rho[first] - rho[second]

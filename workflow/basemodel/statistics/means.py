@@ -16,8 +16,9 @@ def mean_interval(
     targets: np.ndarray,
     resampled: np.ndarray | None = None,
     bounds: tuple[float, float] = (-1, 1),
+    level: float = LEVEL,
 ) -> tuple[float, float, float]:
-    """The mean of values over cells, and the ends of its 95 % interval.
+    """The mean of values over cells, and the ends of its interval, 95 % unless `level` says other.
 
     values: float [cells]; targets: the target of each cell, [cells]; resampled: the values in each
     resample of source tasks, float [cells, resamples] (bootstrap.resampled_rho), or None to count
@@ -58,7 +59,7 @@ def mean_interval(
     if not variance > ROUNDING**2:  # also if it is NaN
         return mean, np.nan, np.nan
     freedom = len(names) - 1 if len(names) > 1 else np.inf
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
+    half = stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(variance)
     low, high = within_bounds(mean, half, bounds)
     return mean, float(low), float(high)
 

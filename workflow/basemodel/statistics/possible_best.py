@@ -9,10 +9,11 @@ some other is better by more than chance explains, allowing for the choice of th
 leader is a selected maximum: its own interval reaches lower, and its accuracy is corrected.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from basemodel.seeds import seed_of
 from basemodel.statistics.bootstrap import LEVEL
@@ -29,6 +30,17 @@ ENOUGH = 0.8  # probability with which `shown` is found
 NOTHING = 1e-9  # below this a standard error is rounding
 
 
+# What a value is if no accuracy, and so the scale on which its interval is symmetric: an average
+# precision; R², which is at most 1; a correlation.
+Scale = Literal["logit", "log", "fisher"]
+# Of x: its place on the scale, the slope there, and the way back
+SCALES = {
+    "logit": (special.logit, lambda x: 1 / (x * (1 - x)), special.expit),
+    "log": (lambda x: -np.log(1 - x), lambda x: 1 / (1 - x), lambda z: 1 - np.exp(-z)),
+    "fisher": (np.arctanh, lambda x: 1 / (1 - x**2), np.tanh),
+}
+
+
 @dataclass(frozen=True)
 class Sample:
     """The models' values and what each group of images contributes to them.
@@ -38,6 +50,7 @@ class Sample:
     of the images. independent: the largest number of independent images that there may be.
     share: whether the value is a proportion (an accuracy), or at least between 0 and 1.
     step: the smallest difference that one group makes, for the continuity correction, or 0.
+    scale: what the value is, if no accuracy.
     retraining: what variances are multiplied by as the models would be trained on other images; 1
     if the trained networks are what is compared. own: a variance that each value has by itself,
     such as that between seeds, float64 [models], or None.
@@ -49,6 +62,7 @@ class Sample:
     independent: float
     share: bool = True
     step: float = 0.0
+    scale: Scale | None = None
     retraining: float = RETRAINING
     own: np.ndarray | None = None
 
@@ -198,6 +212,8 @@ def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray,
     the number of independent images that the variance amounts to; it does not collapse at 0 or 1.
     """
     value, groups = sample.value, len(sample.weight)
+    if sample.scale:
+        return _on_scale(sample, variance, tail)
     if not sample.share:
         error = np.sqrt(variance)
         low, high = stats.t.ppf([tail, 1 - TAIL], groups - 1)
@@ -214,6 +230,21 @@ def _own(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray,
     low = stats.beta.ppf(tail, right + 0.5, wrong + 0.5)
     high = stats.beta.ppf(1 - TAIL, right + 0.5, wrong + 0.5)
     return np.where(right < NOTHING, 0, low), np.where(wrong < NOTHING, 1, high)
+
+
+def _on_scale(sample: Sample, variance: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
+    """Student's t on the value's scale; where nothing varies, as where the average precision is 1,
+    Jeffreys' interval of the images."""
+    below, above = stats.t.ppf([tail, 1 - TAIL], len(sample.weight) - 1)
+    there, slope, back = SCALES[sample.scale]
+    inside = sample.value.clip(max=1 - NOTHING)
+    error = slope(inside) * np.sqrt(variance)
+    low, high = back(there(inside) + below * error), back(there(inside) + above * error)
+    flat = variance < NOTHING**2
+    if flat.any() and sample.scale == "logit":
+        low_flat, high_flat = _own(replace(sample, scale=None), variance, tail)
+        low, high = np.where(flat, low_flat, low), np.where(flat, high_flat, high)
+    return low, high
 
 
 def _optimism(sample: Sample, rng: np.random.Generator) -> float:

@@ -5,6 +5,7 @@ metric are broken at random, and the columns are the exact expectations. NaN ran
 ties.
 """
 
+from collections.abc import Mapping
 from math import comb
 
 import numpy as np
@@ -28,9 +29,7 @@ def regret(accuracy: np.ndarray, metric: np.ndarray) -> dict[str, float]:
     (or all models, if there are fewer): regret_k, the best accuracy minus the best among the
     metric's top k, in percentage points; hit_k, the probability that one of the most accurate
     models is among them. relative: the accuracy of the top choice over the best, NaN if that is 0.
-    tau_w: Kendall's τ with hyperbolic weights (Vigna, WWW 2015), which LogME's paper (You et al.,
-    ICML 2021) reports; here it is the default of scipy.stats.weightedtau, the mean of τ_w with
-    models ranked by accuracy and by metric. NaN if either is constant.
+    tau_w_accuracy, tau_w_symmetric: of weighted_tau.
     """
     key = order_key(metric)
     best = float(accuracy.max())
@@ -38,11 +37,25 @@ def regret(accuracy: np.ndarray, metric: np.ndarray) -> dict[str, float]:
     for k in TOP:
         row[f"regret_{k}"] = POINTS * (best - expected_best(accuracy, key, k))
     row["relative"] = expected_best(accuracy, key, 1) / best if best > 0 else np.nan
-    varies = np.ptp(key) > 0 and np.ptp(accuracy) > 0
-    row["tau_w"] = float(stats.weightedtau(accuracy, key).statistic) if varies else np.nan
+    row["tau_w_accuracy"], row["tau_w_symmetric"] = weighted_tau(accuracy, key)
     for k in TOP:
         row[f"hit_{k}"] = expected_best((accuracy == best).astype(np.float64), key, k)
     return row
+
+
+def weighted_tau(accuracy: np.ndarray, key: np.ndarray) -> tuple[float, float]:
+    """Kendall's τ with hyperbolic weights (Vigna, WWW 2015) in the literature's two conventions.
+
+    accuracy, key: float or int [models], larger is better. Two models count 1/(r+1) + 1/(s+1) if
+    they are ranked r and s, from 0. The first: ranked by accuracy alone, models of equal accuracy
+    by `key`, which is weightedtau(accuracy, key, rank=None) in SciPy. The second: the mean of that
+    and of τ_w with models ranked by `key`, which is SciPy's default (rank=True). Published tables
+    have the one or the other (docs/benchmarks.md). NaN if either is constant.
+    """
+    if len(key) == 0 or np.ptp(key) == 0 or np.ptp(accuracy) == 0:
+        return np.nan, np.nan
+    by_accuracy = stats.weightedtau(accuracy, key, rank=None).statistic
+    return float(by_accuracy), float(stats.weightedtau(accuracy, key).statistic)
 
 
 def order_key(metric: np.ndarray) -> np.ndarray:
@@ -84,12 +97,36 @@ def regret_table(pools: Pools) -> pd.DataFrame:
 
 
 def mean_regret_table(table: pd.DataFrame, pools: Pools, counts: np.ndarray) -> pd.DataFrame:
-    """Means of regret_table's columns over pools: one row per metric, with the scope.
+    """Means of regret_table's columns over pools (mean_regret): scope, and a row per metric.
 
-    table: of the same pools; counts: of Pools.resample. Each column is followed by the ends of its
-    95 % interval, _low and _high: for other targets, and other base models of the same kinds
-    (means.mean_interval; tau_w: for other targets only). Coverage was tried by
-    benchmarks/intervals_experiment.py. All ends are NaN with one target.
+    table: of the same pools; counts: of Pools.resample.
+    """
+    values = {**pools.metrics, RANDOM: np.zeros_like(pools.accuracy)}
+    rows = [
+        {"scope": pools.scope, "metric": metric}
+        | mean_regret(part, pools.targets, pools.accuracy, values[metric], counts[1:])
+        for metric, part in table.groupby("metric", sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def mean_regret(
+    part: pd.DataFrame,
+    targets: np.ndarray,
+    accuracy: np.ndarray,
+    metric: np.ndarray,
+    counts: np.ndarray,
+    resampled_tau: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, float]:
+    """Means over pools of the columns of `regret` for one metric, with intervals.
+
+    part: a row for each pool, the columns of `regret` after "metric"; targets: [pools]; accuracy,
+    metric: [pools, models], NaN in accuracy where a pool lacks the model; counts: resamples of
+    models, [resamples, models]; resampled_tau: τ_w in resamples of models, [pools, resamples] by
+    column. Each column is followed by the ends of its 95 % interval, _low and _high: for other
+    targets, and other base models of the same kinds (means.mean_interval; τ_w without resamples:
+    for other targets only). Coverage was tried by benchmarks/intervals_experiment.py. With one
+    target all ends are NaN but those of a resampled τ_w.
 
     The best of a resample of models is no estimate of the best. But how regrets of two targets vary
     together over resamples is that part of their noise which comes from the models that they share.
@@ -100,29 +137,26 @@ def mean_regret_table(table: pd.DataFrame, pools: Pools, counts: np.ndarray) -> 
     targets have equal regrets by chance, nothing is known of how they vary, and the interval is all
     that is possible.
     """
-    values = {**pools.metrics, RANDOM: np.zeros_like(pools.accuracy)}
-    next_best = _next_best(pools.accuracy)
-    best = pools.accuracy.max(axis=1)
+    next_best = _next_best(accuracy)
+    best = np.nanmax(accuracy, axis=1)
     relative = float(np.mean((best - next_best) / np.where(best > 0, best, 1)))
     steps = {"regret": POINTS * float(np.mean(best - next_best)), "relative": relative, "hit": 1.0}
-    rows = []
-    for metric, part in table.groupby("metric", sort=False):
-        resampled = _resampled(pools.accuracy, values[metric], counts[1:])
-        row = {"scope": pools.scope, "metric": metric}
-        for column in part.columns[part.columns.get_loc("metric") + 1 :]:
-            of_pools = part[column].to_numpy(np.float64)
-            kind = column.partition("_")[0]
-            if kind == "tau":
-                three = mean_interval(of_pools, pools.targets)
-            elif kind == "regret":
-                three = _mean_loss(of_pools, pools.targets, resampled[column], POINTS, steps[kind])
-            else:  # 1 less a loss
-                losses = 1 - of_pools, pools.targets, 1 - resampled[column]
-                loss, low, high = _mean_loss(*losses, 1, steps[kind])
-                three = 1 - loss, 1 - high, 1 - low
-            row |= dict(zip((column, f"{column}_low", f"{column}_high"), three, strict=True))
-        rows.append(row)
-    return pd.DataFrame(rows)
+    resampled = _resampled(accuracy, metric, counts) | dict(resampled_tau or {})
+    row = {}
+    for column in part.columns[part.columns.get_loc("metric") + 1 :]:
+        of_pools = part[column].to_numpy(np.float64)
+        kind = column.partition("_")[0]
+        if kind == "tau":
+            three = mean_interval(of_pools, targets, resampled.get(column))
+        elif kind == "regret":
+            three = _mean_loss(of_pools, targets, resampled[column], POINTS, steps[kind])
+        else:  # 1 less a loss
+            loss, low, high = _mean_loss(
+                1 - of_pools, targets, 1 - resampled[column], 1, steps[kind]
+            )
+            three = 1 - loss, 1 - high, 1 - low
+        row |= dict(zip((column, f"{column}_low", f"{column}_high"), three, strict=True))
+    return row
 
 
 def _mean_loss(
@@ -146,24 +180,27 @@ def _mean_loss(
 def _resampled(
     accuracy: np.ndarray, metric: np.ndarray, counts: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """`regret` in resamples of models, [pools, resamples] of each name but tau_w.
+    """`regret` in resamples of models, [pools, resamples] of each name but those of τ_w.
 
-    accuracy, metric: [pools, models]; counts: [resamples, models]; a model is there or not. Ties
-    are broken at random once in each pool and resample.
+    accuracy, metric: [pools, models]; counts: [resamples, models]; a model is there or not, and not
+    if its accuracy is NaN. Ties are broken at random once in each pool and resample. NaN where no
+    model is there.
     """
     rng = np.random.default_rng(seed_of("regret", "ties"))
-    there = counts > 0
+    drawn = counts > 0
     names = ("relative", *(f"{what}_{k}" for what in ("regret", "hit") for k in TOP))
     found = {name: np.empty((len(accuracy), len(counts))) for name in names}
     for pool, (of_pool, values) in enumerate(zip(accuracy, metric, strict=True)):
+        there = drawn & ~np.isnan(of_pool)
         key = order_key(values) + rng.random(there.shape)  # ties differ by less than 1
         order = np.argsort(np.where(there, -key, np.inf), axis=1)[:, : max(TOP)]
         chosen = np.where(np.take_along_axis(there, order, axis=1), of_pool[order], -np.inf)
         best = np.where(there, of_pool, -np.inf).max(axis=1)
+        best[~there.any(axis=1)] = np.nan
         for k in TOP:
             top = chosen[:, :k].max(axis=1)
             found[f"regret_{k}"][pool] = POINTS * (best - top)
-            found[f"hit_{k}"][pool] = top == best
+            found[f"hit_{k}"][pool] = np.where(np.isnan(best), np.nan, top == best)
         with np.errstate(invalid="ignore"):  # 0/0 where nothing was learned
             found["relative"][pool] = chosen[:, 0] / best
     return found
@@ -174,6 +211,6 @@ def _next_best(accuracy: np.ndarray) -> np.ndarray:
 
     That is what the smallest mistake yields.
     """
-    best = accuracy.max(axis=1, keepdims=True)
+    best = np.nanmax(accuracy, axis=1, keepdims=True)
     below = np.where(accuracy < best, accuracy, -np.inf).max(axis=1)
     return np.where(np.isinf(below), best[:, 0], below)

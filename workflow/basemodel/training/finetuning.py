@@ -17,7 +17,7 @@ from basemodel.data import packed
 from basemodel.models.model import Model
 from basemodel.training.augmentation import random_crop_flip
 from basemodel.training.checkpoints import Checkpoint
-from basemodel.training.last_layers import train_last_layers
+from basemodel.training.last_layers import new_layer, train_last_layers
 from basemodel.training.loop import fit
 
 if TYPE_CHECKING:
@@ -51,8 +51,11 @@ def finetune(
     Returns accuracy (top-1, on the test images), correct (a string with 1 for each test image that
     was classified correctly, and 0 for the others), train_accuracy (in the last epoch), the history
     of all epochs, and repeats: with these seeds a last layer on frozen features is trained again,
-    from the start; of each, accuracy and correct. Raises ValueError if repeats are asked for and
-    more is trained, and as `loop.fit` and `correct` do.
+    from the start; of each, accuracy and correct. Such layers need no `checkpoint`: passing the
+    images through the frozen part takes longer than training them.
+
+    Raises ValueError if repeats are asked for and more is trained, and as `loop.fit`,
+    `train_last_layers` and `correct` do.
     """
     frozen, trained = model.divided(last, settings["trainable"])
     where, precision = last.weight.device, settings["precision"]
@@ -68,15 +71,20 @@ def finetune(
         inputs = kept(apply(evaluated, inputs, where), len(inputs), room, folder)
         room -= inputs.nbytes
         prepared = _unchanged
-    history = fit(trained, inputs, labels, settings, generator, prepared, checkpoint)
+    layers, generators = [last], [generator]
+    for seed in repeats:
+        layer, order = new_layer(last, settings["initialisation"], seed)
+        layers.append(layer)
+        generators.append(order)
+    if once and trained is last:
+        history, *_ = train_last_layers(layers, inputs, labels, settings, generators)
+    else:
+        history = fit(trained, inputs, labels, settings, generator, prepared, checkpoint)
     if once:
         test_inputs = kept(apply(evaluated, test_inputs, where), len(test_inputs), room, folder)
         evaluated = _unchanged
     right = correct(trained, test_inputs, test_labels, evaluated, precision)
-    again = []
-    if repeats:
-        layers = train_last_layers(last, inputs, labels, settings, repeats)
-        again = [correct(layer, test_inputs, test_labels, precision=precision) for layer in layers]
+    again = [correct(each, test_inputs, test_labels, precision=precision) for each in layers[1:]]
     return {
         **_outcome(right),
         "train_accuracy": history[-1]["accuracy"],

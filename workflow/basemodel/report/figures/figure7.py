@@ -13,15 +13,16 @@ TRIED = (1, 3, 5)
 
 
 @style.printed
-def draw(mean_regret: pd.DataFrame, paper: Collection[str]) -> Figure:
+def draw(mean_regret: pd.DataFrame, paper: Collection[str] | None) -> Figure:
     """A row for each metric, ordered by regret at 1 within an architecture; a panel for each scope.
 
     mean_regret: columns scope, metric (`random` for a random choice); regret_1, regret_1_low,
     regret_1_high and the same for 3 and 5, in percentage points, of regret.mean_regret_table;
-    paper: the metrics of Figures 1 to 5. An interval is cut at 0, as no regret is negative.
+    paper: the metrics of Figures 1 to 5, or None for a table from elsewhere. An interval is cut at
+    0, as no regret is negative.
     """
     xlabel = "regret (percentage points of accuracy)"
-    figure, panels = ranked.panels(mean_regret, "regret_1", True, xlabel, extra=1.45)
+    figure, panels = ranked.panels(mean_regret, "regret_1", True, xlabel, 1.45, paper)
     for _, panel, table in panels:
         rows = np.arange(len(table))
         for _, (colour, marker), own in ranked.looks(table.index, paper):

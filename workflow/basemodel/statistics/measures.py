@@ -1,0 +1,158 @@
+"""How well outputs for held-out images fit tags or numbers, and how sure that is.
+
+Each measure is computed for every model on all images, and without each group of images in turn
+(the jackknife: Efron and Stein, Annals of Statistics 9, 1981). Outputs are taken as they are: what
+training on another draw of images adds is possible_best.RETRAINING.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.stats import rankdata
+
+from basemodel.statistics.possible_best import Sample, Scale
+
+Measure = Callable[[np.ndarray], tuple[float, np.ndarray]]  # with all groups, and without each
+
+BLOCK = 2**21  # pairs of images at once: 16 MB
+
+
+def average_precision(outputs: np.ndarray, tag: np.ndarray) -> float:
+    """The mean, over images with the tag, of the precision among all with at least their output.
+
+    As scikit-learn's average_precision_score. outputs: float [images]; tag: 0 or 1 [images], 1 for
+    one image at least.
+    """
+    return _average_precision(outputs, tag, np.zeros(len(tag), int))[0]
+
+
+def macro_average_precision(
+    outputs: np.ndarray, tags: np.ndarray, groups: np.ndarray | None = None
+) -> Sample:
+    """The mean over tags of each model's average precision.
+
+    outputs: float [models, images, tags]; tags: 0 or 1 [images, tags]; groups: of images that are
+    not independent, [images] (default: none). Of a tag that only one group has, the precision
+    without that group is taken to be the one with it.
+    """
+    group = _numbered(groups, len(tags))
+
+    def measure(of_model: np.ndarray) -> tuple[float, np.ndarray]:
+        parts = zip(of_model.T, tags.T, strict=True)
+        whole, without = zip(*(_average_precision(*part, group) for part in parts), strict=True)
+        return float(np.mean(whole)), np.mean(without, axis=0)
+
+    return _sample(measure, outputs, group, "logit")
+
+
+def r_squared(outputs: np.ndarray, numbers: np.ndarray, groups: np.ndarray | None = None) -> Sample:
+    """1 − SSE / SST of each model. outputs: float [models, images]; numbers: float [images]."""
+    group = _numbered(groups, len(numbers))
+    spread = numbers.std()
+    y, n = (numbers - numbers.mean()) / spread, np.bincount(group)
+    sums, squares = np.bincount(group, y), np.bincount(group, y**2)
+    total = squares.sum() - squares - sums**2 / np.maximum(len(y) - n, 1)  # y adds to 0
+
+    def measure(of_model: np.ndarray) -> tuple[float, np.ndarray]:
+        errors = np.bincount(group, ((of_model - numbers) / spread) ** 2)
+        return float(1 - errors.sum() / len(y)), 1 - (errors.sum() - errors) / total
+
+    return _sample(measure, outputs, group, "log")
+
+
+def rank_correlation(
+    outputs: np.ndarray, numbers: np.ndarray, groups: np.ndarray | None = None
+) -> Sample:
+    """Spearman's ρ of each model's outputs, float [models, images], and numbers, float [images]."""
+    group = _numbered(groups, len(numbers))
+    order, starts = _sorted(group)
+
+    def measure(of_model: np.ndarray) -> tuple[float, np.ndarray]:
+        both = [rankdata(each) for each in (of_model, numbers)]
+        whole = _correlations(*both, np.ones((1, len(group))))
+        without = []
+        for part in _parts(starts, len(group)):
+            kept = (group != np.arange(part.start, part.stop)[:, None]).astype(float)
+            members = order[starts[part.start] : np.append(starts, len(order))[part.stop]]
+            ends = starts[part] - starts[part.start]
+            ranks = [
+                each - np.add.reduceat(
+                    (each[members, None] < each) + (each[members, None] == each) / 2, ends
+                )
+                for each in both
+            ]  # fmt: skip
+            without.append(_correlations(*ranks, kept))
+        return float(whole[0]), np.concatenate(without)
+
+    return _sample(measure, outputs, group, "fisher")
+
+
+def _average_precision(
+    outputs: np.ndarray, tag: np.ndarray, group: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """With all groups and without each [groups]."""
+    order, starts = _sorted(group)
+    has = tag[order] == 1
+    given, group = outputs[order], group[order]
+    with_tag = np.flatnonzero(has)
+    whole, left = 0.0, np.zeros(len(starts))
+    rows = max(1, BLOCK // len(given))
+    for start in range(0, len(with_tag), rows):
+        some = with_tag[start : start + rows]
+        above = given >= given[some, None]
+        all_above, tagged_above = above.sum(axis=1), above[:, has].sum(axis=1)
+        whole += (tagged_above / all_above).sum()
+        gone, tagged_gone = (
+            np.add.reduceat(each, starts, axis=1, dtype=int) for each in (above, above & has)
+        )
+        all_left, tagged_left = all_above[:, None] - gone, tagged_above[:, None] - tagged_gone
+        precision = tagged_left / np.maximum(all_left, 1)
+        precision[np.arange(len(some)), group[some]] = 0
+        left += precision.sum(axis=0)
+    whole /= len(with_tag)
+    others = len(with_tag) - np.bincount(group[with_tag], minlength=len(starts))
+    return whole, np.where(others > 0, left / np.maximum(others, 1), whole)
+
+
+def _correlations(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Pearson's, of the kept elements of each row; 0 where one of the two is constant."""
+    n = kept.sum(axis=1, keepdims=True)
+    x, y = (
+        (each - (kept * each).sum(axis=1, keepdims=True) / n) * kept for each in (first, second)
+    )
+    size = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    return np.where(size > 0, (x * y).sum(axis=1) / np.where(size > 0, size, 1), 0)
+
+
+def _sample(measure: Measure, outputs: np.ndarray, group: np.ndarray, scale: Scale) -> Sample:
+    found = [measure(of_model) for of_model in outputs]
+    value, without = (np.array(part) for part in zip(*found, strict=True))
+    n = without.shape[1]
+    return Sample(
+        value=value,
+        influence=(n - 1) / n * (without.mean(axis=1, keepdims=True) - without),
+        weight=np.bincount(group) / len(group),
+        independent=len(group),
+        share=scale == "logit",  # between 0 and 1
+        scale=scale,
+    )
+
+
+def _numbered(groups: np.ndarray | None, images: int) -> np.ndarray:
+    return np.unique(np.arange(images) if groups is None else groups, return_inverse=True)[1]
+
+
+def _sorted(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images in the order of their groups, and where in it each group begins."""
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(group.max() + 1))
+
+
+def _parts(starts: np.ndarray, images: int) -> Iterator[slice]:
+    """Groups, so many at a time that they have BLOCK pairs with images, or one."""
+    first = 0
+    while first < len(starts):
+        room = starts[first] + BLOCK // images
+        last = max(first + 1, int(np.searchsorted(np.append(starts[1:], images), room, "right")))
+        yield slice(first, last)
+        first = last

@@ -1,0 +1,39 @@
+"""Which score to believe, for a table of scores and accuracies from elsewhere.
+
+input:  table: csv (statistics.outside_table.read)
+settings: name: of the table; larger_is_better: of outside_table.read; bootstrap: the number of
+        resamples; seed; dpi: of the PNG files
+output: tables: csv of statistics.outside.compare, named after its tables; summary: txt; page: html;
+        figure6, figure7: svg, pdf, png
+"""
+
+from pathlib import Path
+
+from basemodel.files import write_text
+from basemodel.report.compare_page import page
+from basemodel.report.compare_words import summary
+from basemodel.report.figures import figure6, figure7, style
+from basemodel.run.provenance import verify
+from basemodel.statistics.outside import compare
+from basemodel.tables import write_csv
+
+verify(snakemake.params.code)
+settings = snakemake.params.settings
+tables, notes = compare(
+    snakemake.input.table, settings["larger_is_better"], settings["bootstrap"], settings["seed"]
+)
+for path in snakemake.output.tables:
+    write_csv(path, tables[Path(path).stem])
+
+figures = {
+    "figure6": figure6.draw(tables["mean_rho"], tables["ceiling"], paper=None),
+    "figure7": figure7.draw(tables["mean_regret"], paper=None),
+}
+for name, figure in figures.items():
+    files = {Path(path).suffix[1:]: path for path in snakemake.output[name]}
+    style.save(figure, files, settings["dpi"])
+    figures[name] = Path(files["svg"]).read_bytes()
+
+lines = summary(settings["name"], tables, notes)
+write_text(snakemake.output.summary, "\n".join(lines) + "\n")
+write_text(snakemake.output.page, page(settings["name"], tables, notes, figures))
