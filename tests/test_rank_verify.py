@@ -209,7 +209,7 @@ def test_seeds_that_are_right_for_all_images_or_for_none_vary_by_themselves():
     found = sample("classes", [one, [np.ones(30)] * 40], np.ones(30))
     expected = (40 * 0.25 + 2 * 0.02**2) / (2 + 78) / 40
     assert found.own == pytest.approx([expected] * 2)
-    assert (found.influence == 0).all()
+    np.testing.assert_allclose(found.influence, 0, atol=1e-12)
 
 
 def test_seeds_that_differ_by_chance_alone_add_nothing():

@@ -212,9 +212,11 @@ def _cost(
     value, low, high = found["difference"], found["low"], found["high"]
     if best != first:
         bounds = "" if low is None else f" ({_number(low, task)} to {_number(high, task)})"
-        return (
-            f"Following the {by} to {named[first]} would have cost {_points(value, task)}{bounds}"
-        )
+        did = "cost" if value >= 0 else "gained"
+        if value < 0 and low is not None:
+            bounds = f" ({_number(-high, task)} to {_number(-low, task)})"
+        points = _points(abs(value), task)
+        return f"Following the {by} to {named[first]} would have {did} {points}{bounds}"
     bounds = "" if low is None else f" ({_number(-high, task)} to {_number(-low, task)})"
     return (
         f"It is {_points(-value, task)} ahead of the next{bounds}: following the {by} cost nothing"
