@@ -209,7 +209,8 @@ def test_what_to_do_now():
 
 def test_what_was_best_when_fine_tuned_is_what_to_use():
     steps = next_steps(verified())
-    assert f"basemodel.load('{LITE.format(0)}')" in steps and "rank_verify" not in steps
+    assert steps.startswith(f"To use {LITE.format(0)} in Python:") and "rank_verify" not in steps
+    assert "network = load('results/rank/stamps/verified')" in steps
 
 
 def test_nothing_is_to_be_used_that_the_answer_does_not_recommend():

@@ -125,7 +125,7 @@ def test_fine_tuning_is_reported():
     sentence = f"{LITE.format(0)} is best; following the score costs 2.0 points."
     html = page(verified())
     shown = text_of(html, "verified")
-    assert sentence in shown and "82.0, 83.0, 84.0" in shown and "Regret" in shown
+    assert sentence in shown and "82.0 %, 83.0 %, 84.0 %" in shown.replace("\u00a0", " ")
     assert f"Fine-tuned: {sentence}" in terminal(verified())
     assert "Nothing has been fine-tuned yet" in text_of(page(ranking()), "verified")
 
