@@ -4,13 +4,12 @@ import base64
 from collections.abc import Mapping
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from basemodel.files import shown
 from basemodel.report import compare_words as words
 from basemodel.report.conclusions import interval
-from basemodel.report.rank_page import TEMPLATES
+from basemodel.report.environment import TEMPLATES, environment
 
 
 def page(
@@ -23,18 +22,11 @@ def page(
 
     name: of the table; tables, notes: of outside.compare; figures: SVG of figure6 and figure7.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     order = tables["mean_rho"].sort_values("mean_rho", ascending=False, kind="stable")["metric"]
     rho = tables["rho"].set_index(["metric", "target"])
     targets = list(dict.fromkeys(tables["rho"]["target"]))
     cells = [(metric, [_cell(rho.loc[metric, target]) for target in targets]) for metric in order]
-    html = environment.get_template("compare.html.j2").render(
+    html = environment().get_template("compare.html.j2").render(
         name=name,
         size=words.size(tables),
         sentences=list(words.answer(tables)),

@@ -4,10 +4,9 @@ import base64
 import hashlib
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from basemodel.files import shown
@@ -15,9 +14,9 @@ from basemodel.rank.pooled_scores import RHO
 from basemodel.rank.ranking_json import Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
+from basemodel.report.environment import TEMPLATES, environment
 from basemodel.report.rank_table import candidate_table
 
-TEMPLATES = Path(__file__).parent / "templates"  # input of the rule: they are not Python
 NEAREST = "kNN"  # shown beside the score that orders the table
 ROWS = 15  # of the table of candidates, before it is unfolded
 FEW = 5  # of other lists
@@ -70,15 +69,9 @@ def page(ranking: Ranking) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"breakable": _breakable, "code": _code, "key": _key}
-    return environment.get_template("page.html.j2")
+    filled = environment()
+    filled.filters |= {"breakable": _breakable, "code": _code, "key": _key}
+    return filled.get_template("page.html.j2")
 
 
 def _breakable(name: str) -> Markup:
