@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from basemodel.statistics.measures import macro_average_precision, r_squared
+from basemodel.statistics.measures import macro_average_precision, r_squared, table_of_tags
 from basemodel.statistics.possible_best import Sample, accuracies
 
 NAMES = {"classes": "accuracy", "tags": "mean average precision", "number": "R²"}
@@ -70,14 +70,6 @@ def _of(task: str, answers: Answers, labels: Sequence[Any], groups: Sequence[Any
     outputs = np.asarray(answers, float)
     if task == "number":
         return r_squared(outputs[None], np.asarray(labels, float), groups)
-    tags = _table(labels, outputs.shape[1])
+    tags = table_of_tags(labels, outputs.shape[1])
     there = tags.any(axis=0)
     return macro_average_precision(outputs[None][:, :, there], tags[:, there], groups)
-
-
-def _table(labels: Sequence[Sequence[int]], tags: int) -> np.ndarray:
-    """Which tags images have, int [n, tags]."""
-    found = np.zeros((len(labels), tags), int)
-    for row, of_image in enumerate(labels):
-        found[row, list(of_image)] = 1
-    return found

@@ -9,7 +9,7 @@ import numpy as np
 from basemodel import metrics
 from basemodel.models.failures import told
 from basemodel.seeds import seed_of
-from basemodel.statistics.measures import macro_average_precision, r_squared
+from basemodel.statistics.measures import macro_average_precision, r_squared, table_of_tags
 from basemodel.statistics.possible_best import Sample, accuracies
 
 PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the labels of held-out images
@@ -39,10 +39,7 @@ def labels_of(chosen: Mapping[str, Any]) -> np.ndarray | None:
         case "classes":
             return np.array(labels)
         case "tags":
-            found = np.zeros((len(labels), len(chosen["classes"])))
-            for row, tags in zip(found, labels, strict=True):
-                row[tags] = 1
-            return found
+            return table_of_tags(labels, len(chosen["classes"]))
         case "number":
             return np.array(labels, float)[:, None]
     return None

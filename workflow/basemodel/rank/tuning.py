@@ -27,6 +27,7 @@ from basemodel.rank.extract import of
 from basemodel.rank.names import Candidate
 from basemodel.rank.quality import value
 from basemodel.seeds import seed_of
+from basemodel.statistics.measures import table_of_tags
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import LOSSES, fit
 
@@ -260,10 +261,7 @@ def _targets(labels: list[Any], task: str, count: int, scale: Sequence[float] | 
     if task == "classes":
         return torch.tensor(labels)
     if task == "tags":
-        found = torch.zeros(len(labels), count)
-        for row, tags in enumerate(labels):
-            found[row, tags] = 1
-        return found
+        return torch.from_numpy(table_of_tags(labels, count)).float()
     mean, deviation = scale
     return ((torch.tensor(labels, dtype=torch.float64) - mean) / deviation).float()
 

@@ -5,7 +5,7 @@ Each measure is computed for every model on all images, and without each group o
 training on another draw of images adds is possible_best.RETRAINING.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -15,6 +15,14 @@ from basemodel.statistics.possible_best import Sample, Scale
 Measure = Callable[[np.ndarray], tuple[float, np.ndarray]]  # with all groups, and without each
 
 BLOCK = 2**21  # pairs of images at once: 16 MB
+
+
+def table_of_tags(labels: Sequence[Sequence[int]], tags: int) -> np.ndarray:
+    """Which tags images have, 0 or 1, float64 [images, tags], from lists of their numbers."""
+    found = np.zeros((len(labels), tags))
+    for row, of_image in zip(found, labels, strict=True):
+        row[list(of_image)] = 1
+    return found
 
 
 def average_precision(outputs: np.ndarray, tag: np.ndarray) -> float:
