@@ -10,7 +10,8 @@ ROOT = Path(basemodel.__file__).parent
 # errors of settings come), and files that look at the whole experiment.
 BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
-    "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
+    "data", "models", "schema", "compute", "training", "metrics", "statistics", "selection",
+    "report", "python",
 ]  # fmt: skip
 ABOVE = [
     "settings", "checks", "prerequisites", "inline", "comparability", "work", "resources", "rates",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from basemodel.rank.user import Transform
+    from basemodel.python.load import Transform
 
 
 def load(
@@ -45,6 +45,6 @@ def load(
     cannot be called that, and Unusable if there is none, its weights are not on this machine
     (`snakemake rank_fetch` downloads them) or do not fit, or it gives no embeddings.
     """
-    from basemodel.rank import user
+    from basemodel.python import load
 
-    return user.load(candidate, num_classes, results)
+    return load.load(candidate, num_classes, results)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.files import sha256
-from basemodel.rank import division, names
+from basemodel.selection import division, names
 
 RANK = config["rank"]
 RANKING = "images"

@@ -5,7 +5,7 @@ input:  images: images.json of rank_images.py
 output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
         whose checksums are on the card; failures: json, the reasons for which the candidate could
         not be used, of this run and of earlier ones, in order
-settings: candidate: the fields of rank.names.Candidate; dtype: of the featuremaps; weights: the
+settings: candidate: the fields of names.Candidate; dtype: of the featuremaps; weights: the
         state of its file; failures: how many there were
 """
 
@@ -16,12 +16,12 @@ import torch  # before the fork  # noqa: F401
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import Unusable
 from basemodel.models.model import OUTPUTS
-from basemodel.rank.check import check_needed
-from basemodel.rank.embeddings import take
-from basemodel.rank.extract import clear, extract, failed
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
+from basemodel.selection.check import check_needed
+from basemodel.selection.embeddings import take
+from basemodel.selection.extract import clear, extract, failed
+from basemodel.selection.isolated import isolated
+from basemodel.selection.names import Candidate, candidates
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config

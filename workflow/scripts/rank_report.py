@@ -5,9 +5,8 @@ input:  images: images.json; cards, scores: of candidates and then of their untr
         rounds, fine_tunings, tested and kept: json of rank_tests.py, rank_shortlist.py,
         rank_round.py, rank_finetune.py, rank_test.py and rank_kept.py
 settings: candidates: their labels, by slug; name,
-        settings, command: what rank.ranking_json describes; by, metrics, weights: as in
-        rank.ranking; metadata: the user's table of ImageNet accuracies and its checksum, or null;
-        seed
+        settings, command: what ranking_json.py describes; by, metrics, weights: as in ranking.py;
+        metadata: the user's table of ImageNet accuracies and its checksum, or null; seed
 output: json, csv, page (html), answer (txt)
 """
 
@@ -17,16 +16,16 @@ from pathlib import Path
 import pandas as pd
 
 from basemodel.files import read_json, write_json, write_text
-from basemodel.rank import metadata
-from basemodel.rank.names import Candidate
-from basemodel.rank.ranking import ranking
-from basemodel.rank.verify import verified
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
 from basemodel.run import versions
 from basemodel.run.invocation import command
 from basemodel.run.provenance import verify
+from basemodel.selection import metadata
+from basemodel.selection.names import Candidate
+from basemodel.selection.ranking import ranking
+from basemodel.selection.verify import verified
 from basemodel.tables import write_csv
 
 STATIC = {"parameters": "size (largest first)", "imagenet": "accuracy on ImageNet"}

@@ -3,7 +3,7 @@
 input:  card: card.json; arrays: the folder of its arrays; images: images.json of rank_images.py
 settings: metrics: list; seed
 output: json: slug; failed, null or the reason: the card's, or that nothing can be predicted; scores
-        (rank.scores.scored); predictions, of held-out images (rank.scores.predictions); seconds
+        (scores.scored); predictions, of held-out images (scores.predictions); seconds
 """
 
 import time
@@ -14,8 +14,8 @@ import numpy as np
 
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import told
-from basemodel.rank.scores import labels_of, predictions, scored
 from basemodel.run.provenance import verify
+from basemodel.selection.scores import labels_of, predictions, scored
 
 verify(snakemake.params.code)
 started = time.perf_counter()

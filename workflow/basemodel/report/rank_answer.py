@@ -7,9 +7,9 @@ import unicodedata
 from textwrap import wrap
 
 from basemodel.files import shown
-from basemodel.rank.licences import restriction
-from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
+from basemodel.selection.licences import restriction
+from basemodel.selection.ranking_json import RankedCandidate, Ranking, Score
 
 WIDTH, LINES = 100, 19
 ROWS = 4  # of the table, at least

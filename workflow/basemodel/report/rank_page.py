@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from basemodel.files import shown
-from basemodel.rank.pooled_scores import RHO
-from basemodel.rank.ranking_json import Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
 from basemodel.report.rank_table import candidate_table
+from basemodel.selection.pooled_scores import RHO
+from basemodel.selection.ranking_json import Ranking, Score
 
 TEMPLATES = Path(__file__).parent / "templates"  # input of the rule: they are not Python
 NEAREST = "kNN"  # shown beside the score that orders the table

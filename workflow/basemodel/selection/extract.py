@@ -16,8 +16,8 @@ from basemodel.compute.passing import Timed, batch_size, keep_freed_memory, out_
 from basemodel.files import sha256, temporary
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load
-from basemodel.rank.names import Candidate
 from basemodel.run import versions
+from basemodel.selection.names import Candidate
 
 PACKAGES = {
     "base": (*versions.NETWORKS, "pillow"),

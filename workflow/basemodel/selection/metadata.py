@@ -8,7 +8,7 @@ import csv
 from pathlib import Path
 
 from basemodel.data.listing import DataError
-from basemodel.rank.names import Candidate
+from basemodel.selection.names import Candidate
 
 COLUMNS = ("model", "top1")
 
