@@ -24,7 +24,7 @@ from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.own_weights import DIVERGED, check_finite, save
 from basemodel.seeds import seed_of
-from basemodel.selection.extract import of
+from basemodel.selection.card import of
 from basemodel.selection.names import Candidate
 from basemodel.selection.quality import value
 from basemodel.training.checkpoints import Checkpoint
