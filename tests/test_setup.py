@@ -44,10 +44,10 @@ def imported(folder: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 tops.add(node.module.split(".")[0])
     # server.py is a program, and imports files from its folder.
-    tops -= {*sys.stdlib_module_names, *(file.stem for file in folder.glob("*.py"))}
+    tops -= {"basemodel", *sys.stdlib_module_names, *(file.stem for file in folder.glob("*.py"))}
     found = packages_distributions()
     names = {name.lower().replace("_", "-") for top in tops for name in found.get(top, [])}
-    return names - CODE.keys() - OPTIONAL - {"basemodel"}
+    return names - CODE.keys() - OPTIONAL
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project["project"]["name"])

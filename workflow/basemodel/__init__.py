@@ -230,7 +230,7 @@ def score(
     >>> scores.loc[["LinearProbe", "LEEP"], ["value", "note"]].round(3)
                  value                             note
     metric
-    LinearProbe  0.996
+    LinearProbe  0.998
     LEEP           NaN  no source classes are predicted
     """
     from basemodel.python import score

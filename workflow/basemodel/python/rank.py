@@ -66,6 +66,8 @@ def rank(
     for name, value in {"jobs": jobs, "threads": threads}.items():
         if value is not None and (not isinstance(value, int) or value < 1):
             raise SettingsError(f"{name}: {value!r} is not a whole number above 0")
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise SettingsError(f"timeout: {timeout!r} is not a number above 0")
     results = Path(results).expanduser()
     if isinstance(images, str | os.PathLike):
         if labels is not None or groups is not None:
