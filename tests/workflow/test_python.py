@@ -1,6 +1,7 @@
 """`snakemake rank` and basemodel.rank: one answer, and what one has computed the other finds."""
 
 import csv
+import csv
 import json
 import shutil
 import subprocess
@@ -36,17 +37,8 @@ def project(tmp_path) -> Project:
 
 
 def snakemake(project):
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "rank",
-        "--cores",
-        "2",
-        "--configfile",
-        "rank.yaml",
-    ]
-    return run(project, command)
+    command = [sys.executable, "-m", "snakemake", "rank", "--cores", "2"]
+    return run(project, [*command, "--configfile", "rank.yaml"])
 
 
 def python(project):
@@ -70,6 +62,10 @@ def without_speed(file):
     return [row[:place] + row[place + 1 :] for row in rows]
 
 
+def cards(ranking):
+    return {file.parent.name: file.read_bytes() for file in ranking.glob("candidates/*/card.json")}
+
+
 @pytest.mark.full
 def test_one_answer_and_kept_results(project):
     theirs = project.folder / "results" / "rank" / "photos"
@@ -90,12 +86,9 @@ def test_one_answer_and_kept_results(project):
     assert not list(ours.rglob("log.txt"))
 
     # And Snakemake what Python has: the cards, with the times that were measured, are the same.
-    kept = {path.parent.name: path.read_bytes() for path in ours.rglob("card.json")}
+    kept = cards(ours)
     for folder in (theirs / "candidates").iterdir():
         shutil.rmtree(folder)
     snakemake(project)
-    again = {
-        path.parent.name: path.read_bytes() for path in (theirs / "candidates").glob("*/card.json")
-    }
-    assert again == kept
+    assert cards(theirs) == kept
     assert (ours / "ranking.csv").read_bytes() == (theirs / "ranking.csv").read_bytes()
