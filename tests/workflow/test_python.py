@@ -1,7 +1,6 @@
 """`snakemake rank` and basemodel.rank: one answer, and what one has computed the other finds."""
 
 import csv
-import csv
 import json
 import shutil
 import subprocess
