@@ -1,4 +1,4 @@
-"""Run the cells of a notebook in this process: python tests/notebooks.py FILE writes their outputs."""
+"""Run the cells of a notebook here; python tests/notebooks.py FILE also writes their outputs."""
 
 import ast
 import contextlib

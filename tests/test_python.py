@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import psutil
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 import basemodel
+import notebooks
 import rank_fixture
 import rank_weights
 from basemodel import metrics
@@ -341,3 +343,14 @@ def test_as_a_command(here):
     assert run.stderr.endswith("Fewer than two candidates could be used: name some more.\n")
     run = subprocess.run([*asked[:4], "nowhere"], capture_output=True, text=True)
     assert run.stderr == "error: nowhere: there is no such folder; `images` names it\n"
+
+
+@pytest.mark.full
+def test_the_notebook_runs(here):
+    rank_weights.weights(1)
+    notebook = nbformat.read(ROOT / "docs" / "rank.ipynb", as_version=4)
+    stored = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert stored == list(range(1, len(stored) + 1))  # run from top to bottom
+    names = notebooks.run(notebook)
+    assert names["answer"].page.is_file()
+    assert names["model"](names["transform"]("signs/star/0.png").unsqueeze(0)).shape == (1, 4)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basemodel.files import read_json
-from basemodel.report.rank_answer import next_steps
+from basemodel.report.rank_answer import next_steps, terminal
 from basemodel.report.rank_table import candidate_table
 from basemodel.selection.ranking_json import Ranking
 from basemodel.tables import read_csv
@@ -55,8 +55,8 @@ class Answer:
             for each in shown["rows"]
             if not each["baseline"]
         ]
-        words = f"<pre>{escape(self._words())}</pre>"
-        return f"{words}<table><thead>{_row(heads, 'th')}</thead><tbody>" + (
+        text = f"<pre>{escape(terminal(self.ranking, table=False))}</pre>"
+        return f"{text}<table><thead>{_row(heads, 'th')}</thead><tbody>" + (
             "".join(_row(row, "td") for row in rows) + "</tbody></table>"
         )
 
@@ -64,17 +64,6 @@ class Answer:
     def next_steps(self) -> str:
         """What to do now: lines to be copied."""
         return next_steps(self.ranking)
-
-    def _words(self) -> str:
-        """The text without its table."""
-        lines = self.text.splitlines()
-        start = next((i for i, line in enumerate(lines) if line.startswith("    candidate")), None)
-        if start is None:
-            return self.text
-        end = start + 1
-        while end < len(lines) and lines[end][:3].strip().rstrip("=").isdigit():
-            end += 1
-        return "\n".join([*lines[:start], *lines[end:]])
 
 
 def answer(folder: Path, settings: Mapping[str, Any]) -> Answer:
