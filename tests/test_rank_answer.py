@@ -80,7 +80,7 @@ def answer(made):
 def test_answer_with_a_clear_leader():
     assert answer(clear_leader()) == (
         f"Start from {LITE.format(1)}: its linear probe gets about 90.4 % of new images right "
-        "(86.4 to 93.9). The best untrained network gets 42.8 %. "
+        "(86.4 to 93.9). An untrained network gets up to 42.8 %. "
         f"Not the best: {LITE.format(2)}, 2.9 points behind (0.4 to 5.4), and 4 others."
     )
 
@@ -89,11 +89,10 @@ def test_answer_with_two_that_may_be_the_best():
     assert answer(ranking()) == (
         f"Start from one of 2 that may be the best: {LITE.format(1)} and {LITE.format(2)}. "
         "The first is also the smallest, with 5.42 M parameters. The linear probe of the first "
-        "gets 90.4 % of these images right, and of new ones about 89.6 % (86.4 to 93.9): being "
-        "first flatters. The best untrained network gets 42.8 %. "
+        "gets 90.4 % right, and about 89.6 % of new images (86.4 to 93.9). "
+        "An untrained network gets up to 42.8 %. "
         f"Not the best: {LITE.format(0)}, 6.7 points behind (2.4 to 11.0), and 3 others. "
-        "208 images show only differences of about 9 points or more; four times as many, of 4 "
-        "points."
+        "208 images show only differences of 9 points; 832 would show 4 points."
     )
 
 
@@ -124,8 +123,8 @@ def test_too_few_images_is_said():
     made = ranking()
     made["images"]["probe"], made["evidence"]["shown"] = 12, 0.41
     assert answer(made).endswith(
-        "These are too few images to choose by: 12 images show only differences of about 41 points "
-        "or more; four times as many, of 20 points."
+        "These are too few images to choose by: 12 images show only differences of 41 points; "
+        "48 would show 20 points."
     )
 
 
@@ -175,7 +174,7 @@ def test_answer_warns_if_its_own_score_is_not_to_be_trusted():
         "Do not rely on this order: linear probe puts untrained a above trained b. "
         f"By this score {LITE.format(1)} comes first, with about 89.6 % of new images right"
     )
-    assert "The best untrained network gets" in answer(made) and "Not the best" not in answer(made)
+    assert "An untrained network gets up to" in answer(made) and "Not the best" not in answer(made)
     assert "Start from" not in answer(made)
 
 

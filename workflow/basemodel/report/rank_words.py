@@ -206,11 +206,11 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
             f"{lost.partition(', ')[0]} behind the best."
         )
     here = amount(by, leader["scores"][by["name"]]["value"])
-    then = f"about {amount(by, evidence['corrected'])} ({bounds})"
-    reached = f"gets {here} of these images right, and of new ones {then}"
+    then = f"about {amount(by, evidence['corrected'])}"
+    reached = f"gets {here} right, and {then} of new images ({bounds})"
     if ranking["task"] != "classes":
-        reached = f"has {article} {measure} of {here} here, and for new images of {then}"
-    return [*lines, f"The {by['label']} of the first {reached}: being first flatters."]
+        reached = f"has {article} {measure} of {here}, and of {then} for new images ({bounds})"
+    return [*lines, f"The {by['label']} of the first {reached}."]
 
 
 def _smallest(candidates: Sequence[RankedCandidate]) -> RankedCandidate | None:
@@ -227,7 +227,7 @@ def _untrained(ranking: Ranking, by: Score) -> list[str]:
     """What the best network without any training gets, or nothing if that is not known."""
     known = [each["scores"].get(by["name"], {}).get("value") for each in ranking["baselines"]]
     known = [value for value in known if value is not None]
-    return [f"The best untrained network gets {amount(by, max(known))}."] if known else []
+    return [f"An untrained network gets up to {amount(by, max(known))}."] if known else []
 
 
 def _ruled_out(ranking: Ranking, by: Score) -> list[str]:
@@ -251,8 +251,8 @@ def _resolution(ranking: Ranking) -> list[str]:
         now, then = f"{decimal(shown, 2)} in R²", decimal(shown / 2, 2)
     else:
         now, then = (f"{decimal(100 * each, 0)}\u00a0points" for each in (shown, shown / 2))
-    told = f"{few}{images:,} images show only differences of about {now} or more"
-    return [f"{told}; four times as many, of {then}."]
+    told = f"{few}{images:,} images show only differences of {now}"
+    return [f"{told}; {4 * images:,} would show {then}."]
 
 
 def _failed(ranking: Ranking) -> list[str]:
