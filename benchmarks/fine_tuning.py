@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from basemodel.rank.quality import sample
-from basemodel.rank.rounds import decide
+from basemodel.selection.quality import sample
+from basemodel.selection.rounds import decide
 from basemodel.statistics.possible_best import difference, intervals
 
 # Standard deviations: of an image for all models, for one model, and of an image and a seed. They

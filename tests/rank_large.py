@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from basemodel.files import write_json
-from basemodel.rank.ranking import ranking
+from basemodel.selection.ranking import ranking
 from rank_fixture import CLASSES, USE
 
 NAMES = [

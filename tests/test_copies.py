@@ -13,11 +13,11 @@ from basemodel import metrics
 from basemodel.data.folders import hold_out
 from basemodel.data.listing import DataError
 from basemodel.files import read_json, write_json
-from basemodel.rank.copies import joined, near, perceptual_hash
-from basemodel.rank.division import divide
-from basemodel.rank.held_out import for_fine_tuning
-from basemodel.rank.images import choose
-from basemodel.rank.scores import halves, predictions
+from basemodel.selection.copies import joined, near, perceptual_hash
+from basemodel.selection.division import divide
+from basemodel.selection.held_out import for_fine_tuning
+from basemodel.selection.images import choose
+from basemodel.selection.scores import halves, predictions
 from noise import noise, picture
 
 

@@ -15,8 +15,8 @@ from basemodel.compute.feeding import Streamed, free_memory
 from basemodel.compute.passing import apply
 from basemodel.data import packed
 from basemodel.files import read_json, write_json
-from basemodel.rank import isolated
-from basemodel.rank.names import parse
+from basemodel.selection import isolated
+from basemodel.selection.names import parse
 
 CPU = torch.device("cpu")
 GB = 1_000_000_000

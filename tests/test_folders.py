@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from basemodel.data.folders import LEAST, find, hold_out, in_order
 from basemodel.data.kinds import checked_listing, found_classes
 from basemodel.data.listing import DataError
-from basemodel.rank.division import divide
-from basemodel.rank.images import choose
+from basemodel.selection.division import divide
+from basemodel.selection.images import choose
 from noise import noise
 
 

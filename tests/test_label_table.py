@@ -9,8 +9,8 @@ import pytest
 from basemodel.data.folders import state
 from basemodel.data.kinds import checked_listing, found_classes
 from basemodel.data.listing import Counts, DataError
-from basemodel.rank.division import divide
-from basemodel.rank.images import choose
+from basemodel.selection.division import divide
+from basemodel.selection.images import choose
 from test_folders import make
 
 LABELS = {"ant": 9, "bee": 6}

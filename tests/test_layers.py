@@ -10,7 +10,8 @@ ROOT = Path(basemodel.__file__).parent
 # errors of settings come), and files that look at the whole experiment.
 BELOW = ["files", "tables", "seeds", "run"]
 FOLDERS = [
-    "data", "models", "schema", "compute", "training", "metrics", "statistics", "rank", "report"
+    "data", "models", "schema", "compute", "training", "metrics", "statistics", "selection",
+    "report", "python",
 ]  # fmt: skip
 ABOVE = [
     "settings", "checks", "prerequisites", "inline", "comparability", "work", "resources", "rates",
@@ -37,14 +38,14 @@ def imported(file: Path) -> set[str]:
 
 def test_everything_has_a_place():
     parts = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert parts - {"__init__", "__pycache__"} == set(ORDER)
+    assert parts - {"__init__", "__main__", "__pycache__"} == set(ORDER)
 
 
 def test_imports_go_one_way():
     backward = []
     for file in ROOT.rglob("*.py"):
         part = file.relative_to(ROOT).parts[0].removesuffix(".py")
-        if part == "__init__":
+        if part in ("__init__", "__main__"):
             continue
         for other in imported(file):
             if other != part and place(other) > place(part):

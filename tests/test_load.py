@@ -22,10 +22,10 @@ from basemodel.models.architectures import build
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.trained import save_weights
-from basemodel.rank.extract import extract
-from basemodel.rank.names import parse
-from basemodel.rank.shelf import shelf
 from basemodel.schema import SettingsError
+from basemodel.selection.extract import extract
+from basemodel.selection.names import parse
+from basemodel.selection.shelf import shelf
 from projects import ROOT
 
 BASE = "base:resnet18/class02-01"

@@ -30,10 +30,10 @@ from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
-from basemodel.rank import extract as extracting
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import candidates, labels, parse
 from basemodel.run import versions
+from basemodel.selection import extract as extracting
+from basemodel.selection.isolated import isolated
+from basemodel.selection.names import candidates, labels, parse
 
 TINY = "timm:test_resnet.r160_in1k"
 CPU = torch.device("cpu")

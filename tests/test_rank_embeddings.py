@@ -13,14 +13,14 @@ from basemodel.data.folders import state
 from basemodel.data.listing import DataError
 from basemodel.files import read_json
 from basemodel.models.failures import Unusable
-from basemodel.rank.check import fault
-from basemodel.rank.embeddings import read
-from basemodel.rank.images import choose
-from basemodel.rank.names import candidates, parse, with_baselines
-from basemodel.rank.ranking import ranking
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
+from basemodel.selection.check import fault
+from basemodel.selection.embeddings import read
+from basemodel.selection.images import choose
+from basemodel.selection.names import candidates, parse, with_baselines
+from basemodel.selection.ranking import ranking
 
 METRICS = ["LinearProbe", "kNN", "LogME", "LEEP", "S3", "S5", "S6"]
 CLASSES, ROWS = ("ant", "bee", "cow"), 45

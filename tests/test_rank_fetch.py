@@ -16,9 +16,9 @@ from basemodel.data.listing import DataError
 from basemodel.files import write_json
 from basemodel.models.architectures import build
 from basemodel.models.trained import save_weights
-from basemodel.rank import catalogue, metadata
-from basemodel.rank import fetch as fetching
-from basemodel.rank.names import Candidate, candidates, parse
+from basemodel.selection import catalogue, metadata
+from basemodel.selection import fetch as fetching
+from basemodel.selection.names import Candidate, candidates, parse
 
 
 @pytest.fixture(autouse=True)

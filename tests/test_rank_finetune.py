@@ -22,13 +22,13 @@ from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
-from basemodel.rank import tuning
-from basemodel.rank.held_out import for_fine_tuning
-from basemodel.rank.images import choose
-from basemodel.rank.kept import load as kept_network
-from basemodel.rank.kept import write
-from basemodel.rank.names import parse
-from basemodel.rank.tuning import optimizer_for, tune
+from basemodel.selection import tuning
+from basemodel.selection.held_out import for_fine_tuning
+from basemodel.selection.images import choose
+from basemodel.selection.kept import load as kept_network
+from basemodel.selection.kept import write
+from basemodel.selection.names import parse
+from basemodel.selection.tuning import optimizer_for, tune
 
 SETTINGS = {
     "trainable": "all", "epochs": 4, "batch": 8,

@@ -10,8 +10,8 @@ import pytest
 import jobs
 from basemodel.data.folders import state
 from basemodel.data.listing import DataError
-from basemodel.rank.division import divide
-from basemodel.rank.images import choose
+from basemodel.selection.division import divide
+from basemodel.selection.images import choose
 from noise import noise
 
 PARAMS = {

@@ -29,7 +29,7 @@ from basemodel.models.failures import Unusable
 from basemodel.models.load import check, load
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.models.trained import save_weights
-from basemodel.rank.names import parse
+from basemodel.selection.names import parse
 
 timm = pytest.importorskip("timm")
 TINY = "timm:test_resnet.r160_in1k"  # which timm made for tests

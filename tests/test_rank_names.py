@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel.models import packaged
-from basemodel.rank import shelf
-from basemodel.rank.licences import restriction
-from basemodel.rank.names import NAME, candidates, labels, parse, with_baselines
 from basemodel.schema import SettingsError
+from basemodel.selection import shelf
+from basemodel.selection.licences import restriction
+from basemodel.selection.names import NAME, candidates, labels, parse, with_baselines
 from projects import ROOT
 
 names = st.from_regex(NAME, fullmatch=True).filter(str.isascii)
@@ -71,7 +71,7 @@ def test_a_slug_can_be_read_and_stays_as_it_is():
         [
             sys.executable,
             "-c",
-            f"from basemodel.rank.names import parse\nprint(parse({file}).slug)",
+            f"from basemodel.selection.names import parse\nprint(parse({file}).slug)",
         ],
         capture_output=True,
         text=True,
@@ -212,7 +212,7 @@ def test_the_snakefile_needs_neither_torch_nor_timm_nor_scipy():
     line = f"""
 import sys
 {chr(10).join(sorted(set(own)))}
-from basemodel.rank import shelf
+from basemodel.selection import shelf
 shelf.here()
 print(sorted({{"torch", "timm", "torchvision", "huggingface_hub", "scipy"}} & set(sys.modules)))
 """

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from basemodel.models import from_torchvision
 from basemodel.models.load import load
-from basemodel.rank.names import parse
+from basemodel.selection.names import parse
 
 pytest.importorskip("timm")
 

@@ -14,8 +14,8 @@ import rank_photos
 import rank_weights
 from basemodel import metrics
 from basemodel.files import read_json
-from basemodel.rank.names import candidates, with_baselines
-from basemodel.rank.ranking import ranking
+from basemodel.selection.names import candidates, with_baselines
+from basemodel.selection.ranking import ranking
 
 pytestmark = pytest.mark.full
 

@@ -11,14 +11,14 @@ import jobs
 from basemodel import metrics
 from basemodel.files import read_json, write_json
 from basemodel.metrics import PARC, LinearProbe, kNN
-from basemodel.rank.mistakes import confusion, hard_images
-from basemodel.rank.names import parse, ranking_name
-from basemodel.rank.pooled_scores import PAIR, pooled_scores, trust
-from basemodel.rank.ranking import ranking
-from basemodel.rank.scores import HALVES, halves, predictions, scored
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
+from basemodel.selection.mistakes import confusion, hard_images
+from basemodel.selection.names import parse, ranking_name
+from basemodel.selection.pooled_scores import PAIR, pooled_scores, trust
+from basemodel.selection.ranking import ranking
+from basemodel.selection.scores import HALVES, halves, predictions, scored
 from rank_fixture import USE
 
 METRICS = ["LinearProbe", "kNN", "LogME", "NCTI", "LEEP", "S3", "S5", "S6"]

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, r2_score
 
-from basemodel.rank.quality import sample, value
-from basemodel.rank.rounds import decide, plan, seconds, shortlist
-from basemodel.rank.verify import verified
+from basemodel.selection.quality import sample, value
+from basemodel.selection.rounds import decide, plan, seconds, shortlist
+from basemodel.selection.verify import verified
 from basemodel.statistics.possible_best import compare, difference
 from projects import ROOT
 

@@ -11,12 +11,12 @@ from basemodel.data import tasks
 from basemodel.data.folders import find
 from basemodel.data.listing import DataError
 from basemodel.files import write_json
-from basemodel.rank.division import divide
-from basemodel.rank.held_out import for_fine_tuning
-from basemodel.rank.images import choose
 from basemodel.report.rank_answer import terminal
 from basemodel.report.rank_csv import csv_rows
 from basemodel.report.rank_page import page
+from basemodel.selection.division import divide
+from basemodel.selection.held_out import for_fine_tuning
+from basemodel.selection.images import choose
 from noise import noise
 from test_rank_embeddings import answer
 

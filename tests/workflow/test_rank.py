@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import miniatures
-from basemodel.rank import kept
-from basemodel.rank.shelf import shelf
 from basemodel.report import rank_words
+from basemodel.selection import kept
+from basemodel.selection.shelf import shelf
 from projects import EXPERIMENT, Project
 
 TRAINED = ["base:resnet18/class5-1", "base:resnet18/image2-1", "base:alexnet/class5-2"]

@@ -13,8 +13,8 @@ from basemodel import metrics, schema
 from basemodel.data import kinds, subsets
 from basemodel.data.listing import DataError
 from basemodel.models import catalog
-from basemodel.rank import metadata, names
 from basemodel.schema import SettingsError, nearest
+from basemodel.selection import metadata, names
 from basemodel.settings import (
     classes,
     data_root,

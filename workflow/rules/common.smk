@@ -10,7 +10,7 @@ from basemodel.data import subsets
 from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
-from basemodel.rank import shelf
+from basemodel.selection import shelf
 from basemodel.run import invocation, provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.files import sha256
-from basemodel.rank import division, names
+from basemodel.selection import division, names
+from basemodel.selection.measured import BY, measured
 
 RANK = config["rank"]
 RANKING = "images"
@@ -18,10 +19,7 @@ RANKED = f"<results>/rank/{RANKING}"
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
 NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
-# Card metrics exist only for this project's base models.
-RANK_METRICS = without(["card"], ALL_METRICS)
-RANK_BY = {"linear_probe": "LinearProbe", "knn": "kNN"}[RANK["by"]]
-RANK_METRICS += [name for name in ("LinearProbe", "kNN") if name not in RANK_METRICS]
+RANK_METRICS, RANK_BY = measured(ALL_METRICS), BY[RANK["by"]]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
 RANK_GPU = resources.allocate(config["runtime"], None)._asdict()
 # How rank_verify fine-tunes; optimizer and learning rate are chosen for each network. The rate falls

@@ -1,12 +1,12 @@
 """Pass the chosen images through one candidate, or take their rows of the user's embeddings; one
-that cannot be used only gets a card.
+that cannot be used only gets a card. What basemodel.rank has computed already is taken.
 
 input:  images: images.json of rank_images.py
 output: card: card.json; arrays: a folder of those of models.model.OUTPUTS that the network has,
         whose checksums are on the card; failures: json, the reasons for which the candidate could
         not be used, of this run and of earlier ones, in order
-settings: candidate: the fields of rank.names.Candidate; dtype: of the featuremaps; weights: the
-        state of its file; failures: how many there were
+settings: candidate: the fields of names.Candidate; dtype: of the featuremaps; weights: the state of
+        its file; failures: how many there were
 """
 
 from pathlib import Path
@@ -14,38 +14,28 @@ from pathlib import Path
 import torch  # before the fork  # noqa: F401
 
 from basemodel.files import read_json, write_json
-from basemodel.models.failures import Unusable
-from basemodel.models.model import OUTPUTS
-from basemodel.rank.check import check_needed
-from basemodel.rank.embeddings import take
-from basemodel.rank.extract import clear, extract, failed
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
+from basemodel.selection.names import PYTHON, Candidate, candidates
+from basemodel.selection.one_candidate import card_of
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
-candidate, dtype = Candidate(**settings["candidate"]), settings["dtype"]
-chosen, arrays = read_json(snakemake.input.images), Path(snakemake.output.arrays)
-failures = Path(snakemake.output.failures)
+candidate = Candidate(**settings["candidate"])
+failures, folder = Path(snakemake.output.failures), Path(snakemake.input.images).parent
 reasons = read_json(failures) if failures.exists() else []
-outputs = {name: arrays / f"{name}.npy" for name in OUTPUTS}
-arrays.mkdir(exist_ok=True)
-models = Path(config["results"], "models")
-kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
-# Not yet the device itself: CUDA, once it has started, does not survive the fork.
-allocated = config["runtime"]["device"], snakemake.resources
-try:
-    if candidate.untrained:
-        check_needed(candidate, candidates(config["candidates"]), models)
-    if candidate.source == "embeddings":
-        facts = isolated(take, candidate, chosen, outputs["embeddings"])
-    else:
-        facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
-except Unusable as error:
-    clear(outputs.values())
-    facts = failed(candidate, error)
+facts = card_of(
+    candidate,
+    candidates(config["candidates"]),
+    read_json(snakemake.input.images),
+    Path(snakemake.output.arrays),
+    Path(config["results"], "models"),
+    folder / "cropped",  # by candidates, kept until all are done
+    settings["dtype"],
+    # Not yet the device itself: CUDA, once it has started, does not survive the fork.
+    (config["runtime"]["device"], snakemake.resources),
+    [folder / PYTHON / "candidates" / candidate.slug],
+)
+if facts["failed"]:
     reasons.append(facts["failed"])
-    print(f"{candidate.label}: not ranked: {error}")
 write_json(failures, reasons)
 write_json(snakemake.output.card, facts)

@@ -6,8 +6,8 @@ settings: models: the folder of base models; find: a pattern that selects names
 import sys
 from pathlib import Path
 
-from basemodel.rank.catalogue import listing, table
-from basemodel.rank.names import SOURCES
+from basemodel.selection.catalogue import listing, table
+from basemodel.selection.names import SOURCES
 
 settings = snakemake.params.settings
 found = list(listing(Path(settings["models"]), settings["find"]))

@@ -6,9 +6,9 @@ settings: candidates: as the user names them; if there are none, those of the sh
 
 import sys
 
-from basemodel.rank.fetch import fetch
-from basemodel.rank.names import candidates
-from basemodel.rank.shelf import shelf
+from basemodel.selection.fetch import fetch
+from basemodel.selection.names import candidates
+from basemodel.selection.shelf import shelf
 
 settings = snakemake.params.settings
 wanted = candidates(settings["candidates"])

@@ -4,10 +4,10 @@ further ones at the better of these.
 input:  images: images.json of rank_images.py; tests: json of rank_tests.py; card: card.json of
         rank_candidate.py, read by nothing here: it changes when the weights do; first: the result
         with seed 0, of further seeds
-output: result: a JSON, see rank.tuning.tune; of a candidate that cannot be used, the reason and the
+output: result: a JSON, see tuning.tune; of a candidate that cannot be used, the reason and the
         remedy; network: safetensors, the weights that were trained, or none; failures: json, the
         reasons for which it could not be used, of this run and of earlier ones, in order
-settings: candidate: the fields of rank.names.Candidate; tuning: settings of the training; seed;
+settings: candidate: the fields of names.Candidate; tuning: settings of the training; seed;
         failures: how many there were
 
 A job that was stopped is resumed (basemodel.training.checkpoints).
@@ -20,11 +20,11 @@ import torch  # before the fork  # noqa: F401
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import Unusable
 from basemodel.models.own_weights import save
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate
-from basemodel.rank.quality import NAMES
-from basemodel.rank.tuning import failed, tune
 from basemodel.run.provenance import verify
+from basemodel.selection.isolated import isolated
+from basemodel.selection.names import Candidate
+from basemodel.selection.quality import NAMES
+from basemodel.selection.tuning import failed, tune
 from basemodel.training.checkpoints import of_job
 
 verify(snakemake.params.code)

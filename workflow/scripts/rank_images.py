@@ -3,15 +3,15 @@
 settings: images: the user's folder or table; state: data.folders.state of it; images_per_class;
         near_copies: report or group; pixels: whether any candidate looks at the images; task:
         what the labels are, or auto
-output: images.json, see rank.images.choose
+output: images.json, see images.choose
 """
 
 import json
 
 from basemodel.data.listing import DataError
 from basemodel.files import shown, write_text
-from basemodel.rank.images import choose
 from basemodel.run.provenance import verify
+from basemodel.selection.images import choose
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings

@@ -2,21 +2,21 @@
 the one that is best on them.
 
 input:  images, tests; network, result: of rank_finetune.py; tested: of rank_test.py
-output: weights: safetensors; card: json, what rank.kept.write adds to candidate, seed, task,
+output: weights: safetensors; card: json, what kept.write adds to candidate, seed, task,
         classes, scale, settings of the training, images that it was trained, chosen and tested on,
         and accuracy (or what NAMES calls it) on the validation and test images, with the 95 %
         interval of this one network for new images
-settings: candidate: the fields of rank.names.Candidate; tuning; seed
+settings: candidate: the fields of names.Candidate; tuning; seed
 """
 
 from dataclasses import replace
 from pathlib import Path
 
 from basemodel.files import read_json
-from basemodel.rank import kept
-from basemodel.rank.names import Candidate
-from basemodel.rank.quality import NAMES, sample, value
 from basemodel.run.provenance import verify
+from basemodel.selection import kept
+from basemodel.selection.names import Candidate
+from basemodel.selection.quality import NAMES, sample, value
 from basemodel.statistics.possible_best import intervals
 
 verify(snakemake.params.code)

@@ -5,29 +5,22 @@ input:  images: images.json; cards, scores: of candidates and then of their untr
         rounds, fine_tunings, tested and kept: json of rank_tests.py, rank_shortlist.py,
         rank_round.py, rank_finetune.py, rank_test.py and rank_kept.py
 settings: candidates: their labels, by slug; name,
-        settings, command: what rank.ranking_json describes; by, metrics, weights: as in
-        rank.ranking; metadata: the user's table of ImageNet accuracies and its checksum, or null;
-        seed
+        settings, command: what ranking_json.py describes; by, metrics, weights: as in ranking.py;
+        metadata: the user's table of ImageNet accuracies and its checksum, or null; seed
 output: json, csv, page (html), answer (txt)
 """
 
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
-from basemodel.files import read_json, write_json, write_text
-from basemodel.rank import metadata
-from basemodel.rank.names import Candidate
-from basemodel.rank.ranking import ranking
-from basemodel.rank.verify import verified
-from basemodel.report.rank_answer import terminal
-from basemodel.report.rank_csv import csv_rows
-from basemodel.report.rank_page import page
+from basemodel.files import read_json
+from basemodel.report.rank_files import write_answer
 from basemodel.run import versions
 from basemodel.run.invocation import command
 from basemodel.run.provenance import verify
-from basemodel.tables import write_csv
+from basemodel.selection import metadata
+from basemodel.selection.ranking import ranking
+from basemodel.selection.verify import verified
 
 STATIC = {"parameters": "size (largest first)", "imagenet": "accuracy on ImageNet"}
 
@@ -37,12 +30,7 @@ cards = [read_json(path) for path in snakemake.input.cards]
 for card in cards:
     card["candidate"] = settings["candidates"][card["slug"]]
     card["python"] = settings["python"].get(card["slug"])
-imagenet = {}
-if settings["metadata"]:
-    published = metadata.read(settings["metadata"][0])
-    for card in cards:
-        named = Candidate(card["source"], card["name"], untrained=card["untrained"])
-        imagenet[card["slug"]] = metadata.accuracy(named, published)
+imagenet = metadata.of_cards(settings["metadata"][0], cards) if settings["metadata"] else {}
 chosen = read_json(snakemake.input.images)
 if snakemake.input.get("tests"):
     tests = read_json(snakemake.input.tests)
@@ -82,10 +70,7 @@ if snakemake.input.get("rounds"):
         if snakemake.input.get("kept")
         else None,
     )
-table, html, answer = pd.DataFrame(csv_rows(found)), page(found), terminal(found)
-write_json(snakemake.output.json, found)
-write_csv(snakemake.output.csv, table)
-write_text(snakemake.output.page, html)
-write_text(snakemake.output.answer, answer)
+outputs = snakemake.output
+write_answer(found, outputs.json, outputs.csv, outputs.page, outputs.answer)
 # Images as candidates crop them: none needs them any more.
 shutil.rmtree(Path(snakemake.input.images).parent / "cropped", ignore_errors=True)

@@ -2,13 +2,13 @@
 
 input:  tests: json of rank_tests.py; images: images.json; results: json of rank_finetune.py, of
         all candidates of this round, with all seeds so far; before: of the round before, if any
-output: json, see rank.rounds.decide
+output: json, see rounds.decide
 settings: seeds, budget: of the settings `rank`
 """
 
 from basemodel.files import read_json, write_json
-from basemodel.rank.rounds import RATES, decide
 from basemodel.run.provenance import verify
+from basemodel.selection.rounds import RATES, decide
 
 verify(snakemake.params.code)
 settings, tests = snakemake.params.settings, read_json(snakemake.input.tests)

@@ -8,8 +8,8 @@ settings: networks: slugs of what can be fine-tuned; verify, seeds, budget: of t
 """
 
 from basemodel.files import read_json, write_json
-from basemodel.rank import rounds
 from basemodel.run.provenance import verify
+from basemodel.selection import rounds
 
 verify(snakemake.params.code)
 settings, found = snakemake.params.settings, read_json(snakemake.input.ranking)

@@ -2,8 +2,8 @@
 
 input:  images: images.json; tests: json of rank_tests.py; networks, results: of rank_finetune.py,
         one per seed
-output: json: slug; answers to the test images, one list per seed (rank.quality)
-settings: candidate: the fields of rank.names.Candidate; tuning: settings of the training
+output: json: slug; answers to the test images, one list per seed (selection.quality)
+settings: candidate: the fields of names.Candidate; tuning: settings of the training
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ import torch  # before the fork  # noqa: F401
 
 from basemodel.files import read_json, write_json
 from basemodel.models.failures import Unusable
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate
-from basemodel.rank.tuning import test
 from basemodel.run.provenance import verify
+from basemodel.selection.isolated import isolated
+from basemodel.selection.names import Candidate
+from basemodel.selection.tuning import test
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config

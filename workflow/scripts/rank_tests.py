@@ -1,14 +1,14 @@
 """Find the images to fine-tune candidates on, to choose on, and to test on.
 
 input:  images: images.json of rank_images.py
-output: json: train, validation, test and problems, see rank.held_out.for_fine_tuning
+output: json: train, validation, test and problems, see held_out.for_fine_tuning
 """
 
 import json
 
 from basemodel.files import read_json, write_text
-from basemodel.rank.held_out import for_fine_tuning
 from basemodel.run.provenance import verify
+from basemodel.selection.held_out import for_fine_tuning
 
 verify(snakemake.params.code)
 found = for_fine_tuning(read_json(snakemake.input.images), snakemake.threads)

@@ -7,9 +7,9 @@ import unicodedata
 from textwrap import wrap
 
 from basemodel.files import shown
-from basemodel.rank.licences import restriction
-from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_words as words
+from basemodel.selection.licences import restriction
+from basemodel.selection.ranking_json import RankedCandidate, Ranking, Score
 
 WIDTH, LINES = 100, 19
 ROWS = 4  # of the table, at least
@@ -17,11 +17,11 @@ LONGEST = 48  # columns of a name in a sentence
 NAME, SCORE, LICENCE = 40, 22, 14  # columns of the table
 
 
-def terminal(ranking: Ranking) -> str:
+def terminal(ranking: Ranking, table: bool = True) -> str:
     """The answer, the first rows of the table, and what failed or is not to be trusted.
 
-    `ranking`: the content of ranking.json. Characters of names that could not be printed, or that
-    would steer the terminal, are shown as `?`.
+    `ranking`: the content of ranking.json; `table`: whether its rows are wanted. Characters of
+    names that could not be printed, or that would steer the terminal, are shown as `?`.
     """
     candidates = [
         {**each, "name": _shortened(_printable(each["name"]), LONGEST)}
@@ -38,7 +38,8 @@ def terminal(ranking: Ranking) -> str:
         head += _clipped(legend + words.coverage(ranking), 2)
     tail, failures = _tail(ranking), _failures(ranking)
     room = LINES - len(head) - len(tail)
-    rows = _table(ranking, max(room - len(failures), min(room, ROWS + 2)))
+    room = max(room - len(failures), min(room, ROWS + 2))
+    rows = _table(ranking, room) if table else []
     return "".join(f"{line.rstrip()}\n" for line in [*head, *rows, *tail, *failures])
 
 

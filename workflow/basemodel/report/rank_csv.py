@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from basemodel.rank.ranking_json import Ranking
+from basemodel.selection.ranking_json import Ranking
 
 
 def csv_rows(found: Ranking) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from basemodel.files import shown
-from basemodel.rank.pooled_scores import RHO
-from basemodel.rank.ranking_json import Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
 from basemodel.report.environment import TEMPLATES, environment
 from basemodel.report.rank_table import candidate_table
+from basemodel.selection.pooled_scores import RHO
+from basemodel.selection.ranking_json import Ranking, Score
 
 NEAREST = "kNN"  # shown beside the score that orders the table
 ROWS = 15  # of the table of candidates, before it is unfolded

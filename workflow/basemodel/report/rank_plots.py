@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from basemodel.rank.ranking_json import Interval, Measured, RankedCandidate, Score
 from basemodel.report import rank_words as words
+from basemodel.selection.ranking_json import Interval, Measured, RankedCandidate, Score
 
 WIDTH, HEIGHT = 360, 280  # points, of which the page makes its own units
 SCREEN = {

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from basemodel.rank.ranking_json import RankedCandidate, Ranking, Score
 from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
+from basemodel.selection.ranking_json import RankedCandidate, Ranking, Score
 
 
 def _plain(value: Any) -> str:

@@ -1,14 +1,14 @@
 """Numbers and sentences that say how candidates rank, for the page and for the terminal.
 
-They are read from the content of ranking.json (rank/ranking_json.py). A space that must not break
-a line is a no-break space.
+They are read from the content of ranking.json (selection/ranking_json.py). A space that must not
+break a line is a no-break space.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from basemodel.rank.licences import restriction
-from basemodel.rank.ranking_json import (
+from basemodel.selection.licences import restriction
+from basemodel.selection.ranking_json import (
     Interval,
     Measured,
     RankedCandidate,
@@ -16,7 +16,7 @@ from basemodel.rank.ranking_json import (
     Score,
     Verified,
 )
-from basemodel.rank.scores import PREDICTORS
+from basemodel.selection.scores import PREDICTORS
 
 NAMED = 3  # candidates that a sentence names before it counts the rest
 LETTERS = "", "k", "M", "G", "T"
@@ -316,7 +316,7 @@ def loading(ranking: Ranking, candidate: RankedCandidate) -> list[str]:
     of embeddings."""
     if kept := (ranking["verify"] or {}).get("kept"):
         return [
-            "from basemodel.rank.kept import load",
+            "from basemodel.selection.kept import load",
             f"network = load({str(Path(kept).parent)!r})",
         ]
     if candidate["python"] is None:

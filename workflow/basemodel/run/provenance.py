@@ -66,6 +66,14 @@ def fingerprint(script: str, *modules: str) -> str:
     return " ".join([script, *sorted(set(modules)), _hash(closure)])
 
 
+def code_hash(*modules: str) -> str:
+    """Sixteen hex digits of modules of this project and their import closure.
+
+    For what is not a rule's job: the same in an installed package as in a clone.
+    """
+    return _hash(import_closure("", modules, _current().sources))
+
+
 def verify(code: str) -> None:
     """End the job with a one-line message if its code was edited since the run started.
 
@@ -166,12 +174,12 @@ def _is_edited(path: str, recorded: Source | None) -> bool:
 
 
 def import_closure(script: str, modules: Iterable[str], sources: Sources) -> Sources:
-    """The files that a script in scripts/ and further modules import.
+    """The files that a script in scripts/, if one is named, and further modules import.
 
     Raises FileNotFoundError for a missing script, ModuleNotFoundError for a missing module.
     """
-    waiting, closure = [f"scripts/{script}"], {}
-    if waiting[0] not in sources:
+    waiting, closure = [f"scripts/{script}"] if script else [], {}
+    if script and waiting[0] not in sources:
         raise FileNotFoundError(f"no script {ROOT / waiting[0]}")
     for module in modules:
         path = module.replace(".", "/")

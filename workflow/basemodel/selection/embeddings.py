@@ -13,8 +13,8 @@ import numpy as np
 from basemodel.files import printable, sha256, write_npy
 from basemodel.models.checkpoint import AGAIN, start_of
 from basemodel.models.failures import Unusable
-from basemodel.rank.extract import of
-from basemodel.rank.names import Candidate
+from basemodel.selection.card import of
+from basemodel.selection.names import Candidate
 
 MAGIC, LFS = b"\x93NUMPY", b"version https://git-lfs"
 AT_ONCE = 1024  # rows

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from basemodel.models.failures import Unusable
 from basemodel.models.load import check
-from basemodel.rank import embeddings
-from basemodel.rank.isolated import isolated
-from basemodel.rank.names import Candidate
+from basemodel.selection import embeddings
+from basemodel.selection.isolated import isolated
+from basemodel.selection.names import Candidate
 
 
 def fault(candidate: Candidate, models: Path, rows: int = 0) -> Unusable | None:

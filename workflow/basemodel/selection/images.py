@@ -14,10 +14,10 @@ from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.data.splits import counted, examples
 from basemodel.files import printable
-from basemodel.rank import copies
-from basemodel.rank.decoding import good_ones, look
-from basemodel.rank.division import LEAST, Divided, divide, keep_enough
-from basemodel.rank.held_out import AT_ONCE, TEST_MOST, TEST_SPARE
+from basemodel.selection import copies
+from basemodel.selection.decoding import good_ones, look
+from basemodel.selection.division import LEAST, Divided, divide, keep_enough
+from basemodel.selection.held_out import AT_ONCE, TEST_MOST, TEST_SPARE
 
 NEEDED = 5  # images, or groups, with a tag and without it: one for each fold of the linear probe
 

@@ -3,6 +3,7 @@
 Whether there is such a model, and whether its weights are here, is found out in its job.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -22,6 +23,7 @@ SOURCES = (*LIBRARIES, "base")
 KEYS = ("file", "architecture", "key")
 OF_EMBEDDINGS = ("embeddings", "name")
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
+PYTHON = "python"  # the folder of basemodel.rank, in a ranking's
 LONGEST = 100  # letters of a name in file names, to which jobs add some
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")  # as in the rules' wildcards
 SIDE = re.compile(r"[1-9][0-9]{0,3}")  # pixels
@@ -307,9 +309,10 @@ def ranking_name(images: str, ranked: Path) -> str:
 
 
 def _images_of(ranking: Path) -> str | None:
-    """The images that a finished or begun ranking is for, if it has chosen some."""
-    try:
-        found = json.loads((ranking / "images.json").read_text(encoding="utf-8"))
-        return found.get("images", found["folder"])  # older ones are of folders only
-    except (OSError, ValueError, LookupError, AttributeError):
-        return None
+    """The images that a finished or begun ranking is for, if it has chosen some: that of `snakemake
+    rank`, or else that of basemodel.rank."""
+    for folder in (ranking, ranking / PYTHON):
+        with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
+            found = json.loads((folder / "images.json").read_text(encoding="utf-8"))
+            return found.get("images", found["folder"])  # older ones are of folders only
+    return None

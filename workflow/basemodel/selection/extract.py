@@ -1,8 +1,7 @@
 """From a candidate and image files to arrays and a card."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,17 +12,11 @@ from basemodel.compute import extract as compute
 from basemodel.compute.device import allocated_device, device_name
 from basemodel.compute.image_files import ImageFiles, kept_at
 from basemodel.compute.passing import Timed, batch_size, keep_freed_memory, out_of_memory
-from basemodel.files import sha256, temporary
+from basemodel.files import sha256
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load
-from basemodel.rank.names import Candidate
-from basemodel.run import versions
-
-PACKAGES = {
-    "base": (*versions.NETWORKS, "pillow"),
-    "torchvision": (*versions.NETWORKS, "pillow", "torchvision"),
-    "timm": (*versions.NETWORKS, "pillow", "torchvision", "timm"),
-}
+from basemodel.selection.card import of
+from basemodel.selection.names import Candidate
 
 
 def extract(
@@ -91,40 +84,3 @@ def extract(
         "device": device_name(where),
         "threads": threads,
     }
-
-
-def clear(arrays: Iterable[Path]) -> None:
-    """Remove arrays, whole ones and what a killed process left of others."""
-    for path in arrays:
-        path.unlink(missing_ok=True)
-        temporary(path).unlink(missing_ok=True)
-
-
-def failed(candidate: Candidate, error: Unusable) -> dict[str, Any]:
-    """The card of a candidate that cannot be used."""
-    return {**of(candidate), "failed": error.reason, "remedy": error.remedy}
-
-
-def of(candidate: Candidate) -> dict[str, Any]:
-    """What a card says of any candidate. `failed`: None, or why it cannot be ranked."""
-    return {
-        "slug": candidate.slug,
-        "candidate": candidate.label,
-        "source": candidate.source,
-        "name": candidate.name,
-        "file": candidate.file or None,
-        "architecture": candidate.architecture,
-        "untrained": candidate.untrained,
-        "baseline": candidate.baseline and candidate.baseline.slug,
-        "failed": None,
-        "remedy": None,
-        "versions": _versions(candidate),
-    }
-
-
-def _versions(candidate: Candidate) -> dict[str, str]:
-    packages = PACKAGES.get(candidate.library, PACKAGES["base"])
-    try:
-        return versions.of(packages)
-    except PackageNotFoundError:  # timm, which is then why the candidate fails
-        return versions.of(packages[:-1])

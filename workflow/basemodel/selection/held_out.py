@@ -13,8 +13,8 @@ from typing import Any
 from basemodel.data import folders
 from basemodel.data.splits import examples
 from basemodel.files import printable
-from basemodel.rank import copies
-from basemodel.rank.decoding import good_ones
+from basemodel.selection import copies
+from basemodel.selection.decoding import good_ones
 
 TEST_MOST = 100  # test images of a class
 TEST_SPARE = 100  # in case that some of these cannot be decoded

@@ -1,18 +1,23 @@
 """What is computed from one candidate's arrays: metrics, and predictions for held-out images."""
 
+import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from basemodel import metrics
 from basemodel.models.failures import told
+from basemodel.run import versions
 from basemodel.seeds import seed_of
+from basemodel.selection import earlier
+from basemodel.selection.measured import BY
 from basemodel.statistics.measures import macro_average_precision, r_squared, table_of_tags
 from basemodel.statistics.possible_best import Sample, accuracies
 
-PREDICTORS = ("LinearProbe", "kNN")  # metrics that predict the labels of held-out images
+PREDICTORS = tuple(BY.values())  # metrics that predict the labels of held-out images
 NEED_ZEROS = ("S5", "S6")
 HALVES = 10  # random half-samples of the images, without replacement
 MISSING = {
@@ -27,6 +32,61 @@ NOT_CLASSES = {
     "number": "needs classes, and these are numbers",
 }
 NO_ZEROS = "not applicable: the featuremaps hold no exact zeros"
+
+
+def scores_of(
+    card: Mapping[str, Any],
+    arrays: Path,
+    chosen: Mapping[str, Any],
+    names: Sequence[str],
+    seed: object,
+    folders: Iterable[Path] = (),
+) -> dict[str, Any]:
+    """The scores of one candidate, from the arrays that one_candidate.card_of has written.
+
+    `names`: of the metrics; `folders`: of this candidate, where its scores may be already. Returns
+    slug; failed, None or the reason: the card's, or that nothing can be predicted; scores
+    (`scored`); predictions, of held-out images (`predictions`); seconds.
+    """
+    started = time.perf_counter()
+    found = {"slug": card["slug"], "failed": card["failed"]}
+    if card["failed"]:
+        return found | {"seconds": 0.0}
+    made_from = scores_from(card, chosen, names, seed)
+    for folder in folders:
+        if there := earlier.scores_in(folder, made_from):
+            print(f"{card['candidate']}: its scores are in {folder}")
+            return there
+    given = {name: np.load(arrays / f"{name}.npy", mmap_mode="r") for name in card["arrays"]}
+    probe, task, groups = chosen["probe"], chosen["task"], None
+    if task:
+        given["labels"] = labels_of(chosen)
+    if any("group" in image for image in probe):
+        known = [image.get("group", image["file"]) for image in probe]
+        groups = np.unique(known, return_inverse=True)[1]
+    try:
+        found["predictions"] = predictions(given, groups, task)
+    except Exception as error:  # without them it has no place in the order
+        traceback.print_exc()
+        found["failed"] = f"its images' labels cannot be predicted: {told(error)}"
+    found["scores"] = scored(given, names, seed, found.get("predictions", {}), groups, task)
+    return found | {"made_from": made_from, "seconds": time.perf_counter() - started}
+
+
+def scores_from(
+    made: Mapping[str, Any], chosen: Mapping[str, Any], names: Sequence[str], seed: object
+) -> str:
+    """All that a candidate's scores depend on. `made`: its card; `names`: of the metrics."""
+    return earlier.hash_of(
+        ["basemodel.selection.scores", *metrics.module_names(names)],
+        arrays=made["arrays"],
+        labels=[image["label"] for image in chosen["probe"]],
+        groups=[image.get("group") for image in chosen["probe"]],
+        task=chosen["task"],
+        metrics=list(names),
+        seed=seed,
+        versions=versions.of(("numpy", "scipy")),
+    )
 
 
 def labels_of(chosen: Mapping[str, Any]) -> np.ndarray | None:
@@ -52,6 +112,7 @@ def scored(
     predicted: Mapping[str, list],
     groups: np.ndarray | None = None,
     task: str | None = "classes",
+    spread: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Each metric of one candidate.
 
@@ -62,7 +123,8 @@ def scored(
     `halves`, a list of terms on half-samples of the images, for
     metrics that need no featuremaps; or else `note`, why there is no value. Half-samples are
     stratified by class and the same for all candidates. Their spread is that of the score on all
-    images. (Images that appear twice, as in a bootstrap, spoil most metrics.)
+    images. (Images that appear twice, as in a bootstrap, spoil most metrics.) Without `spread` no
+    half-samples are taken.
     """
     found = {}
     for name in names:
@@ -73,7 +135,7 @@ def scored(
                 [value] = sample_of(task, [predicted[name]], given["labels"]).value
             found[name] = {"terms": {"value": float(value)}, "halves": []}
         else:
-            found[name] = _score_or_note(name, given, seed, groups, task)
+            found[name] = _score_or_note(name, given, seed, groups, task, spread)
     return found
 
 
@@ -155,18 +217,23 @@ def _score_or_note(
     seed: object,
     groups: np.ndarray | None,
     task: str | None,
+    spread: bool,
 ) -> dict[str, Any]:
     try:
         if task in NOT_CLASSES and "labels" in metrics.inputs(name):
-            return _of_targets(name, given, seed, groups, task)
-        return _score(name, given, seed, groups)
+            return _of_targets(name, given, seed, groups, task, spread)
+        return _score(name, given, seed, groups, spread)
     except Exception as error:
         traceback.print_exc()
         return {"note": f"it failed: {told(error)}"}
 
 
 def _score(
-    name: str, given: Mapping[str, np.ndarray], seed: object, groups: np.ndarray | None
+    name: str,
+    given: Mapping[str, np.ndarray],
+    seed: object,
+    groups: np.ndarray | None,
+    spread: bool,
 ) -> dict[str, Any]:
     wanted = metrics.inputs(name)
     for what in wanted:
@@ -179,7 +246,7 @@ def _score(
     if name in NEED_ZEROS and not (given["featuremaps"] == 0).any():
         return {"note": NO_ZEROS}
     rows = []
-    if "featuremaps" not in wanted and name not in PREDICTORS:
+    if spread and "featuremaps" not in wanted and name not in PREDICTORS:
         labels = given.get("labels")
         labels = None if labels is None or labels.ndim > 1 else labels  # of tags and numbers none
         rows = halves(labels, len(given["embeddings"]), seed, groups)
@@ -193,13 +260,14 @@ def _of_targets(
     seed: object,
     groups: np.ndarray | None,
     task: str,
+    spread: bool,
 ) -> dict[str, Any]:
     """A metric that compares outputs with tags or numbers: LogME only, and the predictors."""
     if name != "LogME":
         return {"note": NOT_CLASSES[task]}
     both = given["embeddings"], given["labels"]
     evidence = metrics.load(name).evidence
-    rows = halves(None, len(both[0]), seed, groups)
+    rows = halves(None, len(both[0]), seed, groups) if spread else []
     return {
         "terms": {"value": evidence(*both)},
         "halves": [{"value": evidence(*(each[part] for each in both))} for part in rows],

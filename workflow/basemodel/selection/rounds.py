@@ -8,13 +8,13 @@ part in it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from basemodel.rank.quality import sample
+from basemodel.selection.quality import sample
 from basemodel.statistics.possible_best import compare
 
 RATES = 2  # that are tried with the first seed
 PASSES = 3  # of an image through the network, forwards, take as long as one in training
 
-Result = dict[str, Any]  # what rank.tuning.tune or rank.tuning.failed returns
+Result = dict[str, Any]  # what tuning.tune or tuning.failed returns
 
 
 def shortlist(order: Sequence[str], static: str | None, k: int, budget: int) -> list[str]:

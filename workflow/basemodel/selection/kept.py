@@ -15,8 +15,8 @@ from basemodel.models.load import load as load_model
 from basemodel.models.model import Model
 from basemodel.models.own_weights import save
 from basemodel.models.preprocessing import Preprocessing
-from basemodel.rank.names import Candidate
-from basemodel.rank.tuning import restore
+from basemodel.selection.names import Candidate
+from basemodel.selection.tuning import restore
 
 APART = "last_linear"  # the new last layer, of a network that has none in its place
 
@@ -32,7 +32,7 @@ def write(
     """Write the weights, by the names of the candidate's library, and a card with these facts.
 
     The new last layer is in the place of the old classifier, so that timm and torchvision load the
-    file as a network of so many classes. `network`: what rank.tuning.tune has kept.
+    file as a network of so many classes. `network`: what tuning.tune has kept.
     """
     model = load_model(**candidate.arguments, models=models)
     last = restore(model, network)

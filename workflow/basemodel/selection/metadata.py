@@ -5,10 +5,12 @@
 """
 
 import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from basemodel.data.listing import DataError
-from basemodel.rank.names import Candidate
+from basemodel.selection.names import Candidate
 
 COLUMNS = ("model", "top1")
 
@@ -31,6 +33,17 @@ def read(path: str | Path) -> dict[str, float]:
         return {row["model"]: float(row["top1"]) for row in rows}
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: top1 must be a percentage: {error}") from error
+
+
+def of_cards(path: str | Path, cards: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Top-1 accuracies of candidates, by slug; None of what the file does not have."""
+    published = read(path)
+    return {
+        card["slug"]: accuracy(
+            Candidate(card["source"], card["name"], untrained=card["untrained"]), published
+        )
+        for card in cards
+    }
 
 
 def accuracy(candidate: Candidate, published: dict[str, float]) -> float | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from basemodel.files import read_json
 from basemodel.models.failures import Unusable
-from basemodel.rank import shelf
+from basemodel.selection import shelf
 
 FEW = 100  # of timm's
 

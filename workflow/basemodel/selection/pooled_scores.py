@@ -9,7 +9,7 @@ import numpy as np
 
 from basemodel import metrics
 from basemodel.models.failures import told
-from basemodel.rank.scores import NO_ZEROS
+from basemodel.selection.scores import NO_ZEROS
 from basemodel.statistics import published
 from basemodel.statistics.pairs import scale
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from basemodel.files import shown
 from basemodel.models.failures import Unusable, nearest
-from basemodel.rank.names import Candidate
-from basemodel.rank.shelf import hugging_face_cache, shelf, torch_checkpoints
+from basemodel.selection.names import Candidate
+from basemodel.selection.shelf import hugging_face_cache, shelf, torch_checkpoints
 
 SECONDS = 10  # within which a host must answer
 BYTES = 4  # of a parameter, in almost all files

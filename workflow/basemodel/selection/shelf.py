@@ -1,4 +1,4 @@
-"""The candidates of a user who names none: those of workflow/shelf.yaml.
+"""The candidates of a user who names none: those of shelf.yaml.
 
 The Snakefile needs those whose weights are on this machine. So where each library keeps them is
 written down here; a test compares it with the libraries.
@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 
 from basemodel.models.packaged import packaged
-from basemodel.rank.licences import PERMISSIVE
-from basemodel.rank.names import Candidate, parse
+from basemodel.selection.licences import PERMISSIVE
+from basemodel.selection.names import Candidate, parse
 
-SHELF = Path(__file__).resolve().parents[2] / "shelf.yaml"
+SHELF = Path(__file__).resolve().with_name("shelf.yaml")
 WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")  # at the hub
 
 

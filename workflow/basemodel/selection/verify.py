@@ -1,8 +1,8 @@
 """What fine-tuning shows: who may be the best, and what following the score would have cost.
 
-The candidates were chosen on the validation images (rank/rounds.py), so that what the test images
-say of the chosen one is not too good. They are looked at once, for those that were left, and for
-the first by the score and by the static order.
+The candidates were chosen on the validation images (rounds.py), so that what the test images say of
+the chosen one is not too good. They are looked at once, for those that were left, and for the first
+by the score and by the static order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from basemodel.rank.quality import NAMES, sample, value
-from basemodel.rank.ranking_json import Verified, VerifiedRow
-from basemodel.rank.rounds import duration
+from basemodel.selection.quality import NAMES, sample, value
+from basemodel.selection.ranking_json import Verified, VerifiedRow
+from basemodel.selection.rounds import duration
 from basemodel.statistics.possible_best import Sample, compare, difference, intervals
 
 SPACE = "\u00a0"  # between a number and its unit
@@ -38,7 +38,7 @@ def verified(
     """What ranking.json has under `verify`.
 
     shortlist: what rank_shortlist.py writes; rounds: what rounds.decide has found, in order;
-    results: of rank.tuning.tune, of all candidates and seeds, with the names to show; tested: slug
+    results: of tuning.tune, of all candidates and seeds, with the names to show; tested: slug
     and answers to the test images, whose rows are `tests`; order: slugs, best first by the score,
     whose name is `by`; `static_by`: the name of the static order. fixed: names by slug of those in
     the order that cannot be fine-tuned, as they are embeddings. kept: where the best network is.

@@ -6,7 +6,7 @@ from typing import Any
 
 from basemodel.data.decode import Undecodable, picture, shallow
 from basemodel.files import printable, sha256
-from basemodel.rank import copies
+from basemodel.selection import copies
 
 
 def good_ones(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from basemodel.data.decode import Undecodable, picture
 from basemodel.files import printable
-from basemodel.rank.ranking_json import Confusion, HardImage
+from basemodel.selection.ranking_json import Confusion, HardImage
 
 SHOWN = 24  # images
 SIDE = 112  # pixels of a thumbnail, at most

@@ -11,7 +11,7 @@ from basemodel.data.decode import meant, picture
 from basemodel.models.failures import Unusable
 from basemodel.models.load import load as load_model
 from basemodel.models.preprocessing import Preprocessing
-from basemodel.rank.names import parse
+from basemodel.selection.names import parse
 
 
 @dataclass(frozen=True)

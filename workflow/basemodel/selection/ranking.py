@@ -7,9 +7,9 @@ import numpy as np
 
 from basemodel import metrics
 from basemodel.files import printable
-from basemodel.rank.mistakes import confusion, hard_images
-from basemodel.rank.pooled_scores import PAIR, RHO, larger_is_better, pooled_scores, trust
-from basemodel.rank.ranking_json import (
+from basemodel.selection.mistakes import confusion, hard_images
+from basemodel.selection.pooled_scores import PAIR, RHO, larger_is_better, pooled_scores, trust
+from basemodel.selection.ranking_json import (
     Agreement,
     Evidence,
     Failure,
@@ -19,7 +19,7 @@ from basemodel.rank.ranking_json import (
     StaticOrder,
     Timing,
 )
-from basemodel.rank.scores import PREDICTORS, labels_of, sample_of
+from basemodel.selection.scores import PREDICTORS, labels_of, sample_of
 from basemodel.statistics.measures import rank_correlation
 from basemodel.statistics.possible_best import Compared, compare, intervals
 from basemodel.statistics.spearman import spearman

@@ -23,10 +23,10 @@ from basemodel.models.failures import Unusable
 from basemodel.models.load import load
 from basemodel.models.model import Model
 from basemodel.models.own_weights import DIVERGED, check_finite, save
-from basemodel.rank.extract import of
-from basemodel.rank.names import Candidate
-from basemodel.rank.quality import value
 from basemodel.seeds import seed_of
+from basemodel.selection.card import of
+from basemodel.selection.names import Candidate
+from basemodel.selection.quality import value
 from basemodel.statistics.measures import table_of_tags
 from basemodel.training.checkpoints import Checkpoint
 from basemodel.training.loop import LOSSES, fit
