@@ -38,16 +38,28 @@ resource_scopes:
 
 
 include: "workflow/rules/data.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/scores.smk"
-include: "workflow/rules/compare.smk"
-include: "workflow/rules/normal.smk"
-include: "workflow/rules/cuts.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/versions.smk"
-include: "workflow/rules/plan.smk"
 include: "workflow/rules/rank.smk"
 include: "workflow/rules/compare_table.smk"
+
+
+if config["models"]:  # base models that are not trained here
+
+    include: "workflow/rules/zoo.smk"
+
+else:
+
+    include: "workflow/rules/models.smk"
+    include: "workflow/rules/scores.smk"
+    include: "workflow/rules/compare.smk"
+    include: "workflow/rules/normal.smk"
+    include: "workflow/rules/cuts.smk"
+    include: "workflow/rules/figures.smk"
+    include: "workflow/rules/plan.smk"
+
+    CHECKED = []
+
+
+include: "workflow/rules/versions.smk"
 
 
 # Short work, which a cluster's head node does.
@@ -67,6 +79,9 @@ localrules:
     other_cuts,
     versions,
     compare_table,
+    zoo_labels,
+    zoo_table,
+    zoo,
     rank_report,
     rank_round,
     rank_report_verified,
@@ -85,12 +100,16 @@ if CUT_ARCHITECTURES:
         TABLES.append("other_cut_choices")
 
 
+if config["models"]:
+    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", *(f"versions_{part}" for part in CARDS)]
+
 rule all:
     default_target: True
     input:
         "<results>/summary.txt",
         expand("<results>/figures/{figure}.{kind}", figure=SHOWN, kind=["svg", "pdf", "png"]),
         expand("<results>/tables/{table}.csv", table=TABLES),
+        CHECKED,
 
 
 rule pretrain_all:

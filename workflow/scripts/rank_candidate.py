@@ -22,6 +22,7 @@ from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
+from basemodel.zoo import experiment
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
@@ -37,7 +38,9 @@ kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until a
 allocated = config["runtime"]["device"], snakemake.resources
 try:
     if candidate.untrained:
-        check_needed(candidate, candidates(config["candidates"]), models)
+        named = [] if config["models"] == experiment.SHELF else config["models"]
+        trained = {*candidates(config["candidates"]), *experiment.models(named)}
+        check_needed(candidate, trained, models)
     if candidate.source == "embeddings":
         facts = isolated(take, candidate, chosen, outputs["embeddings"])
     else:

@@ -66,9 +66,9 @@ def tune(
     """Fine-tune a candidate with each rate, and keep the network of the one that is better.
 
     `chosen`: images.json, with what held_out.for_fine_tuning returns; `models`: the folder of base
-    models. `settings`: those of loop.fit but for optimizer and learning rate; trainable (all or
-    last), and initialisation of the new last layer. `rates`: by default both of RATES for this
-    kind of network. Every image is cropped once, as the candidate crops it, without augmentation:
+    models. `settings`: those of loop.fit; trainable (all or last), and initialisation of the new
+    last layer. Without optimizer, or if it is None, the network's is taken (optimizer_for); without
+    learning rate, `rates`, by default both of RATES for this optimizer. Every image is cropped once, as the candidate crops it, without augmentation:
     classes may differ by what a flip changes. What does not fit into half of the memory is put on
     disk, beside `network`. `checkpoint`: gives that of a rate, on a device; without it a training
     that is stopped begins anew. `allocated`: the arguments of `allocated_device`, whose error this
@@ -96,10 +96,12 @@ def tune(
     targets, wanted = (_targets(each, task, count, scale) for each in (labels, checked))
     features: tuple[Inputs, Inputs] | None = None
     tried, best, why = [], None, None
+    if settings.get("learning_rate"):
+        rates = [settings["learning_rate"]]
     with _memory_told(settings["batch"]):
         for rate in rates or (None, None):
             model = load(**candidate.arguments, models=models).to(where)
-            kind = optimizer_for(model.module)
+            kind = settings.get("optimizer") or optimizer_for(model.module)
             rate = rate or RATES[trainable][kind][len(tried)]
             generator = seed_everything(seed_of("rank_verify", candidate.slug, seed))
             last = model.new_last(count, settings["initialisation"]).to(where)
@@ -198,7 +200,13 @@ def restore(model: Model, network: str | Path) -> nn.Linear:
 
 def failed(candidate: Candidate, seed: int, error: Unusable) -> dict[str, Any]:
     """The result of a candidate that cannot be fine-tuned."""
-    return {**_names(candidate, seed), "failed": error.reason, "remedy": error.remedy}
+    versions = of(candidate)["versions"]
+    return {
+        **_names(candidate, seed),
+        "failed": error.reason,
+        "remedy": error.remedy,
+        "versions": versions,
+    }
 
 
 def _names(candidate: Candidate, seed: int) -> dict[str, Any]:

@@ -1,0 +1,24 @@
+"""What kind of network a model is: those of one kind are ranked within it as well."""
+
+from importlib import import_module
+
+from basemodel.rank.names import Candidate
+
+
+def architecture(candidate: Candidate) -> str:
+    """The family of its architecture, without sizes and weights: timm's and torchvision's modules
+    say it (efficientnet has EfficientNet-Lite0 to 4 and MobileNetV2); of this project's networks,
+    the architecture. A name that the library does not know is its own family.
+    """
+    name = candidate.architecture.partition(":")[2].partition("@")[0]
+    if candidate.source == "file":
+        name = candidate.model.partition(".")[0]
+    try:
+        if candidate.library == "timm":
+            return import_module("timm.models").model_entrypoint(name).__module__.split(".")[-1]
+        if candidate.library == "torchvision":
+            found = import_module("torchvision.models").get_model_builder(name)
+            return found.__module__.split(".")[-1]
+    except (ImportError, RuntimeError, ValueError):
+        return name
+    return name
