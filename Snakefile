@@ -66,25 +66,34 @@ include: "workflow/rules/versions.smk"
 localrules:
     subset,
     probe,
-    accuracies,
-    correlation,
-    summary,
-    ceiling,
-    comparison,
-    held_out,
-    epoch_accuracies,
-    epoch_metrics,
-    costs,
-    cuts,
-    other_cuts,
     versions,
     compare_table,
-    zoo_labels,
-    zoo_table,
-    zoo,
     rank_report,
     rank_round,
     rank_report_verified,
+
+
+if config["models"]:
+
+    localrules:
+        zoo_labels,
+        zoo_table,
+        zoo,
+
+else:
+
+    localrules:
+        accuracies,
+        correlation,
+        summary,
+        ceiling,
+        comparison,
+        held_out,
+        epoch_accuracies,
+        epoch_metrics,
+        costs,
+        cuts,
+        other_cuts,
 
 
 # ------------------------------------------------------------------------------------------------
@@ -102,6 +111,7 @@ if CUT_ARCHITECTURES:
 
 if config["models"]:
     TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", *(f"versions_{part}" for part in CARDS)]
+
 
 rule all:
     default_target: True

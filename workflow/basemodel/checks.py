@@ -170,7 +170,8 @@ def _check_sizes(config: dict[str, Any]) -> None:
         count = classes(config, name)
         if count is not None and count < 2:
             raise SettingsError(f"datasets.{name}: {count} class; at least two are needed")
-        _check_class_size(config, name, config["probe"]["images_per_class"])
+        if not config["models"]:  # of which it is the most
+            _check_class_size(config, name, config["probe"]["images_per_class"])
     if not config["models"]:
         _check_subsets(config)
 

@@ -71,7 +71,9 @@ CUT_ARCHITECTURES = config["truncation"]["architectures"]
 ARCHITECTURE_MODULES = [*map(catalog.module_name, ARCHITECTURES)]  # with their titles in figures
 SUBSETS = subsets.names(config["subsets"])
 TARGETS = config["targets"]
-TITLES = [[name, config["datasets"][name]["title"]] for name in TARGETS if name in settings.used(config)]
+TITLES = [
+    [name, config["datasets"][name]["title"]] for name in TARGETS if name in settings.used(config)
+]
 METRICS = config["metrics"]
 OTHER_METRICS = settings.other_metrics(config)
 ALL_METRICS = METRICS + OTHER_METRICS

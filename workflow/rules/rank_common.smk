@@ -9,6 +9,7 @@ from basemodel.data.listing import DataError
 from basemodel.files import sha256
 from basemodel.rank import division, names
 from basemodel.zoo import experiment
+from basemodel.zoo.models import SHELF, models
 
 RANK = config["rank"]
 RANKING = "images"
@@ -26,7 +27,7 @@ EACH = "<results>/rank/{ranking}"
 # The user's candidates, or those of the shelf whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
-MODELS = experiment.models(HERE if config["models"] == experiment.SHELF else config["models"])
+MODELS = models(HERE if config["models"] == SHELF else config["models"])
 NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
 # Card metrics exist only for this project's base models.
 RANK_METRICS = without(["card"], ALL_METRICS)

@@ -21,7 +21,7 @@ def images_of_targets(wildcards):
         if len(MODELS) < 3:
             raise SystemExit(
                 f"config: models: {len(MODELS)} are too few to compare; name three or more"
-                + ("" if config["models"] != experiment.SHELF else ", or run `snakemake rank_fetch`")
+                + ("" if config["models"] != SHELF else ", or run `snakemake rank_fetch`")
             )
         for name in (name for name, place in ZOO.items() if place):
             divided = divided_images(name)

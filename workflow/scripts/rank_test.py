@@ -28,7 +28,8 @@ results = [read_json(path) for path in snakemake.input.results]
 trained = [seed for seed, result in enumerate(results) if not result["failed"]]
 answers: list = [None] * len(results)
 if trained:
-    networks, scale = [snakemake.input.networks[seed] for seed in trained], results[trained[0]]["scale"]
+    networks = [snakemake.input.networks[seed] for seed in trained]
+    scale = results[trained[0]]["scale"]
     try:
         found = isolated(
             test, candidate, chosen, models, settings["tuning"], networks, scale, folder, allocated

@@ -11,7 +11,6 @@ output: table: csv, zoo.table.COLUMNS, which `snakemake compare` reads; trust: c
 """
 
 import shutil
-from itertools import batched
 from pathlib import Path
 
 import pandas as pd
@@ -28,33 +27,34 @@ verify(snakemake.params.code)
 settings, files = snakemake.params.settings, snakemake.input
 targets, models, names = settings["targets"], settings["models"], settings["metrics"]
 published = metadata.read(settings["metadata"][0]) if settings["metadata"] else {}
-each = len(files.cards) // len(targets)
+
+
+def of_target(number, paths):
+    """The content of one target's files."""
+    each = len(paths) // len(targets)
+    return [read_json(path) for path in paths[number * each : (number + 1) * each]]
+
+
 rows, trust, failures = [], [], []
-for target, images, tests, cards, scores, tested in zip(
-    targets,
-    files.images,
-    files.tests,
-    batched(map(read_json, files.cards), each),
-    batched(map(read_json, files.scores), each),
-    batched(map(read_json, files.tested), len(models)),
-    strict=True,
-):
+for number, target in enumerate(targets):
+    cards, scores, tested = (
+        of_target(number, paths) for paths in (files.cards, files.scores, files.tested)
+    )
+    for card in cards:
+        card["model"] = models.get(card["slug"], card["candidate"])
+    trust += table.trusted(target, cards, scores, names)
+    cards, scores = cards[: len(models)], scores[: len(models)]
     for card in cards:
         named = Candidate(card["source"], card["name"], card["file"] or "")
-        card["model"] = models.get(card["slug"], card["candidate"])
         card["family"] = settings["families"].get(card["slug"], card["model"])
+        card["architecture"] = architecture(named)
         if card.get("imagenet_top1") is None:
             card["imagenet_top1"] = metadata.accuracy(named, published)
-    known = cards[: len(models)]
-    labels = [image["label"] for image in read_json(tests)["test"]]
-    trust += table.trusted(target, cards, scores, names)
-    failures += table.failures(target, known, scores[: len(models)], tested)
-    for card in known:
-        named = Candidate(card["source"], card["name"], card["file"] or "")
-        card["architecture"] = architecture(named)
-    rows += table.rows(target, known, scores[: len(models)], tested, labels, names)
+    labels = [image["label"] for image in read_json(files.tests[number])["test"]]
+    rows += table.rows(target, cards, scores, tested, labels, names)
+    failures += table.failures(target, cards, scores, tested)
     # Images as models crop them: none needs them any more.
-    shutil.rmtree(Path(images).parent / "cropped", ignore_errors=True)
+    shutil.rmtree(Path(files.images[number]).parent / "cropped", ignore_errors=True)
 
 write_csv(snakemake.output.trust, pd.DataFrame(trust, columns=["target", "metric", "trust", "why"]))
 write_csv(snakemake.output.failures, pd.DataFrame(failures, columns=["target", "model", "reason"]))

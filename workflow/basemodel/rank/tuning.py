@@ -67,12 +67,12 @@ def tune(
 
     `chosen`: images.json, with what held_out.for_fine_tuning returns; `models`: the folder of base
     models. `settings`: those of loop.fit; trainable (all or last), and initialisation of the new
-    last layer. Without optimizer, or if it is None, the network's is taken (optimizer_for); without
-    learning rate, `rates`, by default both of RATES for this optimizer. Every image is cropped once, as the candidate crops it, without augmentation:
-    classes may differ by what a flip changes. What does not fit into half of the memory is put on
-    disk, beside `network`. `checkpoint`: gives that of a rate, on a device; without it a training
-    that is stopped begins anew. `allocated`: the arguments of `allocated_device`, whose error this
-    raises.
+    last layer. An optimizer that is missing or None is the network's (optimizer_for); a learning
+    rate, each of `rates`, by default both of RATES for this optimizer. Every image is cropped once,
+    as the candidate crops it, without augmentation: classes may differ by what a flip changes. What
+    does not fit into half of the memory is put on disk, beside `network`. `checkpoint`: gives that
+    of a rate, on a device; without it a training that is stopped begins anew. `allocated`: the
+    arguments of `allocated_device`, whose error this raises.
 
     Writes `network`, safetensors: last.weight, last.bias and, if all was trained, the others, as
     network.NAME. Returns slug, candidate, seed, failed and remedy (None), optimizer, rate, tried

@@ -1,7 +1,5 @@
 """What kind of network a model is: those of one kind are ranked within it as well."""
 
-from importlib import import_module
-
 from basemodel.rank.names import Candidate
 
 
@@ -15,10 +13,13 @@ def architecture(candidate: Candidate) -> str:
         name = candidate.model.partition(".")[0]
     try:
         if candidate.library == "timm":
-            return import_module("timm.models").model_entrypoint(name).__module__.split(".")[-1]
+            from timm.models import model_entrypoint  # takes half a second
+
+            return model_entrypoint(name).__module__.split(".")[-1]
         if candidate.library == "torchvision":
-            found = import_module("torchvision.models").get_model_builder(name)
-            return found.__module__.split(".")[-1]
+            from torchvision.models import get_model_builder
+
+            return get_model_builder(name).__module__.split(".")[-1]
     except (ImportError, RuntimeError, ValueError):
         return name
     return name

@@ -7,39 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from basemodel.data import kinds
-from basemodel.rank.names import Candidate, candidates, place_name
+from basemodel.rank.names import place_name
 from basemodel.schema import SettingsError, nearest
 from basemodel.settings import data_root, used
-
-SHELF = "shelf"  # all of workflow/shelf.yaml whose weights are on this machine
-FAMILY = "family"
-
-
-def models(settings: Any) -> dict[Candidate, str | None]:
-    """The models of a list in the settings, each with the family that it states, or None.
-
-    An entry is what `candidates` takes; {name: timm:NAME, family: F} or {file: …, family: F} says
-    in addition of what it is a variant. Raises SettingsError for the first wrong one.
-    """
-    plain, families = [], []
-    for number, setting in enumerate(settings):
-        family = None
-        if isinstance(setting, dict):
-            setting = dict(setting)
-            family = setting.pop(FAMILY, None)
-            if set(setting) == {"name"}:
-                setting = setting["name"]
-            if family is not None and not (isinstance(family, str) and family.strip()):
-                raise SettingsError(f"models.{number}.family: {family!r} is no name; write text")
-        plain.append(setting)
-        families.append(family)
-    found = candidates(plain, "models")
-    for number, candidate in enumerate(found):
-        if candidate.source == "embeddings":
-            raise SettingsError(
-                f"models.{number}: embeddings cannot be fine-tuned; name the model that made them"
-            )
-    return dict(zip(found, families, strict=True))
+from basemodel.zoo.models import SHELF, models
 
 
 def targets(config: dict[str, Any]) -> dict[str, Path | None]:
@@ -107,9 +78,7 @@ def check(config: dict[str, Any]) -> None:
 
 def tuning(finetune: dict[str, Any]) -> dict[str, Any]:
     """The settings of `finetune` that rank.tuning.tune takes."""
-    return {
-        key: value for key, value in finetune.items() if key not in ("repeats", "augmentation")
-    }
+    return {key: value for key, value in finetune.items() if key not in ("repeats", "augmentation")}
 
 
 def _kind(config: dict[str, Any], name: str) -> str:

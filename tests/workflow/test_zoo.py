@@ -1,0 +1,132 @@
+"""An experiment on models that are not trained here, run through the real workflow."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import miniatures
+from basemodel.files import read_json
+from projects import copy_project
+from smallest import laid, run, smallest
+
+timm = pytest.importorskip("timm")
+
+SEEDS = 2
+WRONG = "timm:no_such_model"
+
+
+def weights(path, seed):
+    torch.manual_seed(seed)
+    network = timm.create_model("test_resnet", num_classes=5)
+    for buffer in network.buffers():  # as if trained: not what an untrained network has
+        if buffer.is_floating_point():
+            buffer.mul_(1 + seed / 10)
+    save_file(network.state_dict(), path)
+    return {"file": str(path), "architecture": "timm:test_resnet", "family": f"f{seed // 2}"}
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    """A project, and a zoo of four models and one that there is not, on a folder and a table."""
+    project = copy_project(tmp_path_factory.mktemp("zoo") / "project")
+    files = project.folder / "files"
+    for target in ("beetles", "moths"):
+        for label in range(3):
+            for number in range(10):
+                miniatures.image(files / target / str(label) / f"{number}.jpg", label, number)
+    rows = [f"{label}/{n}.jpg,{label}" for label in range(3) for n in range(10)]
+    (files / "moths" / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    models = [weights(project.folder / f"w{seed}.safetensors", seed) for seed in range(4)]
+    config = smallest(
+        {
+            "results": "results/zoo",
+            "datasets": {"greek": {"train": 5, "test": 4}},
+            "probe": {"images_per_class": 6},
+            "finetune": {"repeats": SEEDS - 1, "optimizer": None, "learning_rate": None},
+            "comparison": {"bootstrap": 100},
+        },
+        models=[*models, WRONG],
+        targets=[str(files / "beetles"), str(files / "moths" / "labels.csv"), "greek"],
+    )
+    return project, config
+
+
+def outcome(project):
+    """All tables of a zoo, as text."""
+    return {
+        file.name: file.read_text()
+        for file in (project.folder / "results" / "zoo" / "tables").glob("*.csv")
+    }
+
+
+def test_a_zoo(zoo, tmp_path):
+    project, config = zoo
+    printed = run(project, config)
+    results = project.folder / "results" / "zoo"
+    assert f"{WRONG}: timm has no model 'no_such_model'" in printed
+
+    # Every model, target, seed and score; the accuracies are those of the test images.
+    table = pd.read_csv(results / "tables" / "zoo.csv")
+    assert sorted(table["target"].unique()) == ["beetles", "greek", "labels"]
+    there = table[table["accuracy"].notna()]
+    assert len(there[["target", "model", "seed"]].drop_duplicates()) == 3 * 4 * SEEDS
+    assert there.groupby("model")["family"].first().nunique() == 2
+    assert {"LinearProbe", "LogME", "parameters", "source classes"} <= set(there["metric"])
+    one = there[(there["target"] == "beetles") & (there["seed"] == 1)].iloc[0]
+    [slug] = [
+        read_json(card)["slug"]
+        for card in (results / "rank" / "beetles" / "candidates").glob("*/card.json")
+        if read_json(card)["candidate"] == one["model"]
+    ]
+    answers = read_json(results / f"rank/beetles/verified/tests/{slug}.json")["answers"][1]
+    labels = [row["label"] for row in read_json(results / "rank/beetles/tests.json")["test"]]
+    assert one["accuracy"] == pytest.approx(np.mean(np.array(answers) == labels))
+
+    # What failed is a missing cell, and said.
+    failures = pd.read_csv(results / "tables" / "failures.csv")
+    assert set(failures["model"]) == {WRONG} and len(failures) == 3
+    summary = " ".join((results / "summary.txt").read_text().split())
+    assert f"Not compared: {WRONG} on beetles, labels and greek: timm has no model" in summary
+    assert "4 models of 2 families" in summary and "4 models, 3 targets" in summary
+    assert (results / "report.html").is_file() and (results / "figures/figure7.pdf").is_file()
+    assert (results / "tables" / "versions_zoo.csv").is_file()
+    assert not list(results.glob("rank/*/cropped"))
+
+    # Only what failed is tried again.
+    again = run(project, config, "-n")
+    assert "rank_finetune        6" in again and "rank_images" not in again, again
+
+    # A further model costs its own jobs only, and the outcome is that of a run from scratch.
+    more = laid({}, config)
+    more["models"] = [*config["models"][:-1], weights(project.folder / "w4.safetensors", 4)]
+    said = run(project, more, "-n")
+    assert "rank_candidate       3" in said and f"rank_finetune       {3 * SEEDS:2}" in said, said
+    run(project, more)
+    incremental = outcome(project)
+    shutil.move(results, tmp_path / "first")
+    shutil.move(project.folder / ".snakemake", tmp_path / "snakemake")
+    run(project, more)
+    scratch = outcome(project)
+    assert incremental.keys() == scratch.keys()
+    for name in incremental:
+        assert incremental[name] == scratch[name], name
+
+
+def test_what_cannot_be_a_zoo_is_refused(zoo):
+    project, config = zoo
+    file = project.folder / "wrong.json"
+    for wrong, said in (
+        ({"models": ["timm:a", "timm:b"]}, "config: models: 2 are too few to compare"),
+        ({"targets": ["none"]}, "config: targets.0: none is no folder or table that is there"),
+        ({"models": [{"name": "timm:a", "family": 3}]}, "config: models.0.family: 3 is no name"),
+        ({"finetune": {"trainable": "head"}}, "config: finetune.trainable: only base models"),
+        ({"models": []}, "config: targets: no data set is named"),
+    ):
+        file.write_text(json.dumps(laid(wrong, laid({}, config))))
+        done = project.snakemake("-n", overlay=(str(file),))
+        assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
