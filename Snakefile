@@ -122,18 +122,20 @@ rule all:
         CHECKED,
 
 
-rule pretrain_all:
-    input:
-        expand(
-            "<results>/models/{architecture}/{subset}.safetensors",
-            architecture=ARCHITECTURES,
-            subset=SUBSETS,
-        ),
+if not config["models"]:
+
+    rule pretrain_all:
+        input:
+            expand(
+                "<results>/models/{architecture}/{subset}.safetensors",
+                architecture=ARCHITECTURES,
+                subset=SUBSETS,
+            ),
 
 
-rule finetune_all:
-    input:
-        FINE_TUNINGS,
+    rule finetune_all:
+        input:
+            FINE_TUNINGS,
 
 
 # ------------------------------------------------------------------------------------------------

@@ -70,10 +70,8 @@ ARCHITECTURES = list(config["architectures"])
 CUT_ARCHITECTURES = config["truncation"]["architectures"]
 ARCHITECTURE_MODULES = [*map(catalog.module_name, ARCHITECTURES)]  # with their titles in figures
 SUBSETS = subsets.names(config["subsets"])
-TARGETS = config["targets"]
-TITLES = [
-    [name, config["datasets"][name]["title"]] for name in TARGETS if name in settings.used(config)
-]
+TARGETS = [] if config["models"] else config["targets"]  # those of models: rank_common.smk
+TITLES = [[target, config["datasets"][target]["title"]] for target in TARGETS]
 METRICS = config["metrics"]
 OTHER_METRICS = settings.other_metrics(config)
 ALL_METRICS = METRICS + OTHER_METRICS

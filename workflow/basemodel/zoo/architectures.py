@@ -20,6 +20,6 @@ def architecture(candidate: Candidate) -> str:
             from torchvision.models import get_model_builder
 
             return get_model_builder(name).__module__.split(".")[-1]
-    except (ImportError, RuntimeError, ValueError):
+    except (ImportError, RuntimeError, KeyError, ValueError):
         return name
     return name

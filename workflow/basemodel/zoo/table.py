@@ -31,7 +31,7 @@ def rows(
     cards: of trained models, with model, family and architecture as well; scored: of
     scripts/rank_scores.py; tested: of scripts/rank_test.py; all in one order. labels: of the test
     images; names: of metrics. Scores that are relative to the models compared are so to the trained
-    ones of this target. Accuracy and score are None where there is none.
+    ones of this target. Score is None where there is none; a model without any accuracy has no row.
     """
     there = [i for i, one in enumerate(scored) if not one["failed"]]
     pooled = pooled_scores([scored[i]["scores"] for i in there], names) if there else {}
@@ -45,7 +45,9 @@ def rows(
             }
         of_model = card["model"], card["family"], card["architecture"]
         for seed, answers in enumerate(test["answers"]):
-            accuracy = None if answers is None else value("classes", answers, labels)
+            if answers is None:
+                continue
+            accuracy = value("classes", answers, labels)
             for metric, (score, larger) in scores.items():
                 yield target, *of_model, seed, accuracy, metric, score, larger
 

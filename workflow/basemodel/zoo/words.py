@@ -13,9 +13,9 @@ def words(failures: pd.DataFrame, trust: pd.DataFrame) -> list[str]:
     bad = trust[trust["trust"] == "untrusted"].groupby("metric", sort=False)["target"].nunique()
     targets = trust["target"].nunique()
     if len(bad):
-        told = [f"{metric} ({number})" for metric, number in bad.items()]
+        told = [f"{metric} on {number}" for metric, number in bad.items()]
         notes.append(
-            f"An untrained network is put level with a trained one, or above, on some of {targets} "
-            f"targets, by {listed(told, len(told))}."
+            "Some scores put an untrained network above a trained one, or level with it: of "
+            f"{targets} targets {listed(told, len(told))} (tables/trust.csv)."
         )
     return notes
