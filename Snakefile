@@ -100,17 +100,16 @@ else:
 # Targets
 # ------------------------------------------------------------------------------------------------
 
-TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
-TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
-TABLES += [f"versions_{part}" for part in CARDS]
-if CUT_ARCHITECTURES:
-    TABLES.append("cut_choices")
-    if OTHER_CUT_METRICS:
-        TABLES.append("other_cut_choices")
-
-
 if config["models"]:
-    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", *(f"versions_{part}" for part in CARDS)]
+    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures"]
+else:
+    TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
+    TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
+    if CUT_ARCHITECTURES:
+        TABLES.append("cut_choices")
+        if OTHER_CUT_METRICS:
+            TABLES.append("other_cut_choices")
+TABLES += [f"versions_{part}" for part in CARDS]
 
 
 rule all:

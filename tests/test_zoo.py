@@ -1,4 +1,4 @@
-"""An experiment on models that are not trained here: settings, the long table, and its statistics."""
+"""An experiment on models that are not trained here: settings, long table, statistics."""
 
 import copy
 
