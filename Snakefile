@@ -131,7 +131,6 @@ if not config["models"]:
                 subset=SUBSETS,
             ),
 
-
     rule finetune_all:
         input:
             FINE_TUNINGS,

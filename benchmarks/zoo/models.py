@@ -1,12 +1,12 @@
-"""Base models that differ, from packaged weights and real images: those of benchmarks/zoo/real.yaml.
+"""Base models that differ, from packaged weights and real images, for real.yaml.
 
     python benchmarks/zoo/models.py data/zoo [--epochs 8] [--most 40]
 
 Writes weights to data/zoo/models/, and data/zoo/models.yaml, which names them for an experiment:
 
 * EfficientNet-Lite0 to 2 as shipped;
-* each of them fine-tuned on each source of sets.py, shortly and longer, with different seeds: variants
-  of one checkpoint, which have its name as `family`;
+* each of them fine-tuned on two sources of sets.py, shortly and longer, with different seeds:
+  variants of one checkpoint, which have its name as `family`;
 * small networks that were trained on a source only: each is a family of its own. Without them there
   would be three independent models, and no interval worth the name.
 

@@ -1,4 +1,4 @@
-"""Real labelled images from packages, as class folders: targets of a zoo, and sources of its models.
+"""Real labelled images from packages, as class folders, for real.yaml and its models.
 
     python benchmarks/zoo/sets.py data/zoo [--most 60] [--clipart F] [--textures F] [--mnist F]
 

@@ -1,8 +1,11 @@
 """An experiment on models that are not trained here, run through the real workflow."""
 
+import copy
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from safetensors.torch import save_file
 
 import miniatures
 from basemodel.files import read_json
-from projects import copy_project
+from projects import ROOT, copy_project
 from smallest import laid, run, smallest
 
 timm = pytest.importorskip("timm")
@@ -125,16 +128,38 @@ def test_a_zoo(zoo, tmp_path):
         assert incremental[name] == scratch[name], name
 
 
-def test_what_cannot_be_a_zoo_is_refused(zoo):
+def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
+    """Dry runs in one process; paths need not be there but for the targets."""
     project, config = zoo
-    file = project.folder / "wrong.json"
-    for wrong, said in (
-        ({"models": ["timm:a", "timm:b"]}, "config: models: 2 are too few to compare"),
-        ({"targets": ["none"]}, "config: targets.0: none is no folder or table that is there"),
-        ({"models": [{"name": "timm:a", "family": 3}]}, "config: models.0.family: 3 is no name"),
-        ({"finetune": {"trainable": "head"}}, "config: finetune.trainable: only base models"),
-        ({"models": []}, "config: targets: no data set is named"),
+    cases = [
+        {},
+        {"images": config["targets"][0], "candidates": ["timm:a", "timm:b"]},
+        {"models": ["timm:a", "timm:b"]},
+        {"targets": ["none"]},
+        {"finetune": {"trainable": "head"}},
+        {"models": []},
+    ]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests/dag_of.py")],
+        input=json.dumps([laid(case, copy.deepcopy(config)) for case in cases]),
+        cwd=project.folder, env=project.environment(), capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    plain, with_images, *refused = json.loads(done.stdout.splitlines()[-1])
+    assert plain == with_images  # the images of `snakemake rank` are no part of it
+    models, targets = len(config["models"]), len(config["targets"])
+    assert plain["rank_candidate"] == targets * (models + 2)  # and two untrained baselines
+    assert plain["rank_finetune"] == targets * models * SEEDS
+    assert plain["zoo"] == plain["zoo_images"] == plain["rank_check"] == 1
+    assert not {"pretrain", "featuremaps", "finetune"} & set(plain)
+    for found, said in zip(
+        refused,
+        (
+            "config: models: 2 are too few to compare",
+            "config: targets.0: none is no folder or table that is there",
+            "config: finetune.trainable: only base models",
+            "config: targets: no data set is named",
+        ),
+        strict=True,
     ):
-        file.write_text(json.dumps(laid(wrong, laid({}, config))))
-        done = project.snakemake("-n", overlay=(str(file),))
-        assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+        assert said in str(found)
