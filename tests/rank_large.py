@@ -81,6 +81,7 @@ def many(count: int) -> dict[str, Any]:
     probe = [{"file": f"{i}.png", "label": int(label)} for i, label in enumerate(LABELS)]
     images = {
         "images": "/home/ada/stamps", "folder": "/home/ada/stamps", "use": USE, "probe": probe,
+        "task": "classes",
         "classes": list(CLASSES), "test": probe[:52], "problems": [], "counts": [1] * len(CLASSES),
     }  # fmt: skip
     given = [name for name, _ in named]

@@ -24,7 +24,7 @@ from basemodel.run import invocation, provenance
 )
 def test_what_was_given_by_config_is_given_again(given):
     config = parse_config([given])
-    *before, again = invocation.options([], config)
+    *before, again = invocation.options([], config, parse_config)
     assert before == ["--config"]
     assert parse_config(shlex.split(shlex.join([again]))) == config
 
@@ -32,14 +32,14 @@ def test_what_was_given_by_config_is_given_again(given):
 def test_configuration_files_come_first_and_can_be_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     files = [tmp_path / "my settings" / "rank.yaml", Path("/elsewhere/more.yaml")]
-    assert invocation.options(files, {"images": "photos"}) == [
+    assert invocation.options(files, {"images": "photos"}, parse_config) == [
         "--configfile", "my settings/rank.yaml", "/elsewhere/more.yaml", "--config", "images=photos"
     ]  # fmt: skip
 
 
 def test_the_command_is_that_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv(provenance.VARIABLE, "")
-    options = invocation.options([], parse_config(["images=my photos"]))
+    options = invocation.options([], parse_config(["images=my photos"]), parse_config)
     provenance.start_run(tmp_path, {"options": options})
     try:
         command = invocation.command("rank_verify")

@@ -80,19 +80,29 @@ def answer(made):
 def test_answer_with_a_clear_leader():
     assert answer(clear_leader()) == (
         f"Start from {LITE.format(1)}: its linear probe gets about 90.4 % of new images right "
-        f"(86.4 to 93.9). Not the best: {LITE.format(2)}, 2.9 points behind (0.4 to 5.4), and "
-        "4 others."
+        "(86.4 to 93.9). The best untrained network gets 42.8 %. "
+        f"Not the best: {LITE.format(2)}, 2.9 points behind (0.4 to 5.4), and 4 others."
     )
 
 
 def test_answer_with_two_that_may_be_the_best():
     assert answer(ranking()) == (
         f"Start from one of 2 that may be the best: {LITE.format(1)} and {LITE.format(2)}. "
-        f"The smallest of them is {LITE.format(1)}, with 5.42 M parameters. The linear probe of "
-        "the first gets about 89.6 % of new images right (86.4 to 93.9). "
+        "The first is also the smallest, with 5.42 M parameters. The linear probe of the first "
+        "gets 90.4 % of these images right, and of new ones about 89.6 % (86.4 to 93.9): being "
+        "first flatters. The best untrained network gets 42.8 %. "
         f"Not the best: {LITE.format(0)}, 6.7 points behind (2.4 to 11.0), and 3 others. "
-        "208 images show differences of 9 points; 832 would show 4 points."
+        "208 images show only differences of about 9 points or more; four times as many, of 4 "
+        "points."
     )
+
+
+def test_groups_are_told():
+    made = ranking()
+    made["images"]["groups"] = 120
+    text = " ".join(terminal(made).replace("\u00a0", " ").split())
+    assert "in 8 classes, 120 groups: " in text
+    assert "intervals are for new groups of images of these classes" in text
 
 
 def test_all_tied_is_no_reason_to_start_from_the_first():
@@ -103,8 +113,10 @@ def test_all_tied_is_no_reason_to_start_from_the_first():
     made["evidence"] |= {"verdict": "any"}
     assert answer(made).startswith(
         f"Any of these 3 may be the best: {LITE.format(1)}, {LITE.format(2)} and {LITE.format(0)}. "
-        f"The smallest of them is {LITE.format(0)}, with 4.65 M parameters. "
+        f"The smallest of them is {LITE.format(0)}, with 4.65 M parameters: at most 11.0 points "
+        "behind the best. "
     )
+    assert f"basemodel.load('{LITE.format(0)}')" in next_steps(made)
     assert "Start from" not in answer(made) and "Not the best" not in answer(made)
 
 
@@ -112,8 +124,8 @@ def test_too_few_images_is_said():
     made = ranking()
     made["images"]["probe"], made["evidence"]["shown"] = 12, 0.41
     assert answer(made).endswith(
-        "These are too few images to choose by: 12 images show differences of 41 points; "
-        "48 would show 20 points."
+        "These are too few images to choose by: 12 images show only differences of about 41 points "
+        "or more; four times as many, of 20 points."
     )
 
 
@@ -161,8 +173,9 @@ def test_answer_warns_if_its_own_score_is_not_to_be_trusted():
     made["evidence"]["verdict"] = "untrusted"
     assert answer(made).startswith(
         "Do not rely on this order: linear probe puts untrained a above trained b. "
-        f"By it {LITE.format(1)} comes first, with about 89.6 % of new images right"
+        f"By this score {LITE.format(1)} comes first, with about 89.6 % of new images right"
     )
+    assert "The best untrained network gets" in answer(made) and "Not the best" not in answer(made)
     assert "Start from" not in answer(made)
 
 

@@ -33,17 +33,18 @@ CONTRAST = """
     return Array.from(canvas.getImageData(0, 0, 1, 1).data);
   };
   const light = (colour) => {
-    const [r, g, b] = rgba(colour).slice(0, 3).map((c) => c / 255)
+    const [r, g, b] = colour.slice(0, 3).map((c) => c / 255)
       .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (element) => {
-    const paper = getComputedStyle(element).backgroundColor;
-    return rgba(paper)[3] === 0 ? behind(element.parentElement) : paper;
+    const paper = rgba(getComputedStyle(element).backgroundColor), share = paper[3] / 255;
+    if (share === 1) return paper;
+    return behind(element.parentElement).map((c, i) => share * paper[i] + (1 - share) * c);
   };
   const found = "h1, h2, p, a, td, th, small, li, dd, figcaption, .warning";
   return Math.min(...Array.from(document.querySelectorAll(found), (element) => {
-    const pair = [getComputedStyle(element).color, behind(element)].map(light);
+    const pair = [rgba(getComputedStyle(element).color), behind(element)].map(light);
     return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
   }));
 })()

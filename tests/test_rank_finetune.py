@@ -81,7 +81,8 @@ def comparable(result):
     return {name: value for name, value in result.items() if name != "seconds"}
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, LAST], ids=["all", "last"])
+# Four epochs may, by rounding alone, end with images of one class only.
+@pytest.mark.parametrize("settings", [SETTINGS | {"epochs": 12}, LAST], ids=["all", "last"])
 def test_it_learns_and_does_so_again(chosen, candidate, tmp_path, kept, settings):
     result = tune(candidate, chosen, tmp_path, settings, 0, kept, rates=[0.05])
     assert result["value"] > 0.9

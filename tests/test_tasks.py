@@ -260,7 +260,10 @@ def test_a_ranking_of_embeddings(embedded, task):
     assert first["scores"]["LEEP"]["note"].startswith("needs classes, and these are ")
     said, shown = terminal(found).replace("\n", " ").replace("\u00a0", " "), page(found)
     if task == "tags":
-        assert "labels: 100 of 200 images with 3 tags: 40 held out, 60 over the limit" in said
+        assert (
+            "labels: 100 of 200 images with 3 different tags: 40 held out, 60 over the limit"
+            in said
+        )
         assert "its linear probe gets a macro average precision of about 9" in said
         assert "linear probe, mAP" in said and "points behind" in said
         assert [each["name"] for each in found["images"]["classes"]] == ["x", "y", "z"]

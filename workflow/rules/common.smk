@@ -15,6 +15,7 @@ from basemodel.run import invocation, provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
 from basemodel.settings import without
+from snakemake.cli import parse_config
 
 # A cluster job reads all this again, but with the settings that its run began with.
 if not workflow.is_main_process and (recorded := provenance.recorded_settings()):
@@ -39,7 +40,7 @@ if workflow.is_main_process:
     if resources.asks_memory(config["runtime"]):  # here, for jobs on all nodes
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
     asked = workflow.config_settings
-    options = invocation.options(asked.configfiles, asked.config)
+    options = invocation.options(asked.configfiles, asked.config, parse_config)
     recorded = {**config, "weights_here": HERE, "options": options}
     provenance.start_run(Path(".snakemake/runs"), recorded)
     records.restore(config["results"])

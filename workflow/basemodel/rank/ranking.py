@@ -110,6 +110,7 @@ def ranking(
         "task": task,
         "images": {
             "probe": len(chosen["probe"]),
+            "groups": _groups(chosen),
             "test": len(chosen["test"]),
             "use": chosen["use"],
             "classes": [
@@ -140,6 +141,13 @@ def ranking(
         "timing": _timing(cards_used, scored_used),
         **facts,
     }
+
+
+def _groups(chosen: Mapping[str, Any]) -> int | None:
+    """How many independent groups the probe images are, if some of them are in groups."""
+    if not any(image.get("group") for image in chosen["probe"]):
+        return None
+    return len({image.get("group") or image["file"] for image in chosen["probe"]})
 
 
 def _failures(cards: Sequence[Mapping[str, Any]]) -> list[Failure]:

@@ -104,6 +104,7 @@ class Use(TypedDict):
 
 class Images(TypedDict):
     probe: int  # the number of probe images
+    groups: int | None  # of them, if some are in groups
     test: int
     use: Use
     classes: list[Class]  # or tags; none for numbers

@@ -33,7 +33,8 @@ def terminal(ranking: Ranking) -> str:
         *_clipped(" ".join(words.sentences(ranking)), 5),
     ]
     if ranking["labelled"] and len(candidates) > 1:
-        legend = "= may be the best as well. " if candidates[1]["possible_best"] else ""
+        sure = ranking["evidence"]["verdict"] != "untrusted"
+        legend = "= may be the best as well. " if sure and candidates[1]["possible_best"] else ""
         head += _clipped(legend + words.coverage(ranking), 2)
     tail, failures = _tail(ranking), _failures(ranking)
     room = LINES - len(head) - len(tail)

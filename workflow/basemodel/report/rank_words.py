@@ -31,9 +31,10 @@ NO_LABELS = (
 
 def coverage(ranking: Ranking) -> str:
     like = "of these classes" if ranking["task"] == "classes" else "like these"
+    new = "new groups of images" if ranking["images"].get("groups") else "new images"
     return (
-        f"95\u00a0% intervals are for new images {like}, not for the outcome of fine-tuning "
-        "(`snakemake rank_verify`)."
+        f"95\u00a0% intervals are for {new} {like}. Fine-tuning may change the order: "
+        "`snakemake rank_verify` tests that."
     )
 
 
@@ -145,7 +146,12 @@ def sentences(ranking: Ranking) -> list[str]:
     if len(candidates) == 1:
         start = f"Only {marked(leader)} could be ranked{_reached(by, leader)}."
         return [start, "A ranking needs at least two candidates.", *_failed(ranking)]
-    return [*_start(ranking, by), *_ruled_out(candidates, by), *_resolution(ranking)]
+    return [
+        *_start(ranking, by),
+        *_untrained(ranking, by),
+        *_ruled_out(ranking, by),
+        *_resolution(ranking),
+    ]
 
 
 def _reached(by: Score | None, leader: RankedCandidate) -> str:
@@ -172,7 +178,7 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
         case "untrusted":
             return [
                 f"Do not rely on this order: {by['label']} {by['why'].rstrip('.')}.",
-                f"By it {marked(leader)} comes first, with {new}.",
+                f"By this score {marked(leader)} comes first, with {new}.",
             ]
         case "guessing":
             guessing = amount(by, evidence["guessing"])
@@ -190,20 +196,44 @@ def _start(ranking: Ranking, by: Score) -> list[str]:
         if evidence["verdict"] == "any"
         else f"Start from one of {len(possible)} that may be the best: {names}."
     ]
-    sized = [each for each in possible if each["parameters"] is not None]
-    smallest = min(sized, key=lambda each: each["parameters"], default=leader)
-    if smallest["parameters"] is not None:
+    smallest = _smallest(possible)
+    if smallest and smallest is leader:
+        lines.append(f"The first is also the smallest, with {_parameters(smallest)}.")
+    elif smallest:
+        lost = behind(by, {**smallest["behind"], "value": smallest["behind"]["high"]})
         lines.append(
-            f"The smallest of them is {marked(smallest)}, with "
-            f"{magnitude(smallest['parameters'])} parameters."
+            f"The smallest of them is {marked(smallest)}, with {_parameters(smallest)}: at most "
+            f"{lost.partition(', ')[0]} behind the best."
         )
-    return [*lines, f"The {by['label']} of the first gets {new}."]
+    here = amount(by, leader["scores"][by["name"]]["value"])
+    then = f"about {amount(by, evidence['corrected'])} ({bounds})"
+    reached = f"gets {here} of these images right, and of new ones {then}"
+    if ranking["task"] != "classes":
+        reached = f"has {article} {measure} of {here} here, and for new images of {then}"
+    return [*lines, f"The {by['label']} of the first {reached}: being first flatters."]
 
 
-def _ruled_out(candidates: Sequence[RankedCandidate], by: Score) -> list[str]:
+def _smallest(candidates: Sequence[RankedCandidate]) -> RankedCandidate | None:
+    """Of those that are networks."""
+    sized = [each for each in candidates if each["parameters"] is not None]
+    return min(sized, key=lambda each: each["parameters"], default=None)
+
+
+def _parameters(candidate: RankedCandidate) -> str:
+    return f"{magnitude(candidate['parameters'])} parameters"
+
+
+def _untrained(ranking: Ranking, by: Score) -> list[str]:
+    """What the best network without any training gets, or nothing if that is not known."""
+    known = [each["scores"].get(by["name"], {}).get("value") for each in ranking["baselines"]]
+    known = [value for value in known if value is not None]
+    return [f"The best untrained network gets {amount(by, max(known))}."] if known else []
+
+
+def _ruled_out(ranking: Ranking, by: Score) -> list[str]:
     """The nearest of those that are not the best, with the distance from it, and how many more."""
-    out = [each for each in candidates if each["possible_best"] is False]
-    if not out:
+    out = [each for each in ranking["candidates"] if each["possible_best"] is False]
+    if not out or ranking["evidence"]["verdict"] == "untrusted":
         return []
     value, _, bounds = behind(by, out[0]["behind"]).partition(", ")
     line = f"Not the best: {out[0]['name']}, {value} behind ({bounds})"
@@ -221,7 +251,8 @@ def _resolution(ranking: Ranking) -> list[str]:
         now, then = f"{decimal(shown, 2)} in R²", decimal(shown / 2, 2)
     else:
         now, then = (f"{decimal(100 * each, 0)}\u00a0points" for each in (shown, shown / 2))
-    return [f"{few}{images:,} images show differences of {now}; {4 * images:,} would show {then}."]
+    told = f"{few}{images:,} images show only differences of about {now} or more"
+    return [f"{told}; four times as many, of {then}."]
 
 
 def _failed(ranking: Ranking) -> list[str]:
@@ -237,9 +268,11 @@ def size_of_probe(ranking: Ranking) -> str:
         case "classes":
             text += f" in {counted(len(images['classes']), 'class', 'classes')}"
         case "tags":
-            text += f" with {counted(len(images['classes']), 'tag')}"
+            text += f" with {counted(len(images['classes']), 'different tag')}"
         case "number":
             text += " with numbers"
+    if images.get("groups"):
+        text += f", {counted(images['groups'], 'group')}"
     return text
 
 
@@ -264,7 +297,8 @@ def use_of_images(ranking: Ranking) -> str:
 
 
 def chosen(ranking: Ranking) -> RankedCandidate | None:
-    """What to start from: the best of those that were fine-tuned, or the first of the ranking.
+    """What to start from: the best of those that were fine-tuned; the first of the ranking, or if
+    others may be the best as well, the smallest of them.
 
     None if the answer recommends none.
     """
@@ -272,7 +306,9 @@ def chosen(ranking: Ranking) -> RankedCandidate | None:
     if not candidates or not evidence or evidence["verdict"] in ("untrusted", "guessing"):
         return None
     best = (ranking["verify"] or {}).get("best")
-    return next((each for each in candidates if each["slug"] == best), candidates[0])
+    found = next((each for each in candidates if each["slug"] == best), None)
+    possible = [each for each in candidates if each["possible_best"]]
+    return found or _smallest(possible) or candidates[0]
 
 
 def loading(ranking: Ranking, candidate: RankedCandidate) -> list[str]:

@@ -7,21 +7,25 @@ again.
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from basemodel.run import provenance
 
 
-def options(configfiles: Iterable[Path], config: Mapping[str, Any]) -> list[str]:
+def options(
+    configfiles: Iterable[Path],
+    config: Mapping[str, Any],
+    parse: Callable[[list[str]], Mapping[str, Any]],
+) -> list[str]:
     """Those that say which settings a run has, one word of a command each.
 
     configfiles, config: of --configfile and --config, as Snakemake has read them
-    (`workflow.config_settings`).
+    (`workflow.config_settings`); parse: how it reads NAME=VALUE (`snakemake.cli.parse_config`).
     """
     files = [os.path.relpath(f) if f.is_relative_to(Path.cwd()) else str(f) for f in configfiles]
-    items = [_item(name, value) for name, value in config.items()]
+    items = [_item(name, value, parse) for name, value in config.items()]
     return [
         *(["--configfile", *files] if files else []),
         *(["--config", *items] if items else []),
@@ -35,14 +39,12 @@ def command(target: str) -> str:
     return shlex.join(["snakemake", target, "--cores", "all", *given])
 
 
-def _item(name: str, value: Any) -> str:
+def _item(name: str, value: Any, parse: Callable[[list[str]], Mapping[str, Any]]) -> str:
     """NAME=VALUE, from which Snakemake reads this value: text that it would not take as it is, and
     what is nested, as JSON, which is YAML too."""
-    from snakemake.cli import parse_config  # jobs, which only print, do without it
-
     if value is None:
         return f"{name}="
     plain = f"{name}={value}"
-    if not isinstance(value, dict | list) and parse_config([plain]) == {name: value}:
+    if not isinstance(value, dict | list) and parse([plain]) == {name: value}:
         return plain
     return f"{name}={json.dumps(value, ensure_ascii=False)}"

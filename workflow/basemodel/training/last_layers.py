@@ -54,8 +54,9 @@ def train_last_layers(
         order = torch.stack([torch.randperm(len(features), generator=own) for own in generators])
         seen = torch.zeros(2, len(layers), device=where)  # losses, and how many images are right
         for step, rows in enumerate(order.to(where).tensor_split(steps, dim=1)):
+            rate = learning_rate(epoch, step, steps, settings)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(epoch, step, steps, settings)
+                group["lr"] = rate
             weight.grad, bias.grad = _gradients(
                 weight, bias, features[rows], labels[rows][..., None], settings["precision"], seen
             )
@@ -65,9 +66,10 @@ def train_last_layers(
             if not math.isfinite(loss):
                 raise FloatingPointError(
                     f"the loss became {loss} in epoch {epoch + 1} of {settings['epochs']}, at "
-                    f"learning rate {learning_rate(epoch, 0, steps, settings):g}: {DIVERGED}"
+                    f"learning rate {rate:g}: {DIVERGED}"
                 )
-    check_finite({"weight": weight, "bias": bias}, "the last layers", DIVERGED)
+    after = f"the weights after {settings['epochs']} epochs, at learning rate {rate:g}"
+    check_finite({"weight": weight, "bias": bias}, after, DIVERGED)
     with torch.no_grad():
         for i, layer in enumerate(layers):
             layer.to(where)
