@@ -21,7 +21,7 @@ ZOO = experiment.targets(config) if config["models"] else {}
 ENDINGS = dict.fromkeys(experiment.generated(config), "") if ZOO else {}
 ENDINGS |= dict.fromkeys(experiment.official(config), ".csv") if ZOO else {}
 if RANKING in ZOO:
-    RANKING += "-images"
+    RANKING = f"{RANKING}-images"
 RANKED = f"<results>/rank/{RANKING}"
 EACH = "<results>/rank/{ranking}"
 # The user's candidates, or those of the shelf whose weights are here; then their untrained baselines.
@@ -82,7 +82,7 @@ RANKINGS = {
         images_per_class=config["probe"]["images_per_class"],
         tuning=experiment.tuning(config["finetune"]),
         setting=f"targets: {name}",
-        made="" if place else f"{config['results']}/images/{name}" + ENDINGS[name],
+        made="" if place else f"{config['results']}/images/{name}{ENDINGS[name]}",
     )
     for name, place in ZOO.items()
 }
