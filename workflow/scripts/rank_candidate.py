@@ -22,6 +22,7 @@ from basemodel.rank.extract import clear, extract, failed
 from basemodel.rank.isolated import isolated
 from basemodel.rank.names import Candidate, candidates
 from basemodel.run.provenance import verify
+from basemodel.zoo.models import SHELF, models
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
@@ -31,17 +32,19 @@ failures = Path(snakemake.output.failures)
 reasons = read_json(failures) if failures.exists() else []
 outputs = {name: arrays / f"{name}.npy" for name in OUTPUTS}
 arrays.mkdir(exist_ok=True)
-models = Path(config["results"], "models")
+base_models = Path(config["results"], "models")
 kept = Path(snakemake.input.images).parent / "cropped"  # by candidates, until all are done
 # Not yet the device itself: CUDA, once it has started, does not survive the fork.
 allocated = config["runtime"]["device"], snakemake.resources
 try:
     if candidate.untrained:
-        check_needed(candidate, candidates(config["candidates"]), models)
+        named = [] if config["models"] == SHELF else config["models"]
+        trained = {*candidates(config["candidates"]), *models(named)}
+        check_needed(candidate, trained, base_models)
     if candidate.source == "embeddings":
         facts = isolated(take, candidate, chosen, outputs["embeddings"])
     else:
-        facts = isolated(extract, candidate, chosen, outputs, models, kept, dtype, allocated)
+        facts = isolated(extract, candidate, chosen, outputs, base_models, kept, dtype, allocated)
 except Unusable as error:
     clear(outputs.values())
     facts = failed(candidate, error)
