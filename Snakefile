@@ -38,33 +38,34 @@ resource_scopes:
 
 
 include: "workflow/rules/data.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/scores.smk"
-include: "workflow/rules/compare.smk"
-include: "workflow/rules/normal.smk"
-include: "workflow/rules/cuts.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/versions.smk"
-include: "workflow/rules/plan.smk"
 include: "workflow/rules/rank.smk"
 include: "workflow/rules/compare_table.smk"
+
+
+if config["models"]:  # base models that are not trained here
+
+    include: "workflow/rules/zoo.smk"
+
+else:
+
+    include: "workflow/rules/models.smk"
+    include: "workflow/rules/scores.smk"
+    include: "workflow/rules/compare.smk"
+    include: "workflow/rules/normal.smk"
+    include: "workflow/rules/cuts.smk"
+    include: "workflow/rules/figures.smk"
+    include: "workflow/rules/plan.smk"
+
+    CHECKED = []
+
+
+include: "workflow/rules/versions.smk"
 
 
 # Short work, which a cluster's head node does.
 localrules:
     subset,
     probe,
-    accuracies,
-    correlation,
-    summary,
-    ceiling,
-    comparison,
-    held_out,
-    epoch_accuracies,
-    epoch_metrics,
-    costs,
-    cuts,
-    other_cuts,
     versions,
     compare_table,
     rank_report,
@@ -72,17 +73,43 @@ localrules:
     rank_report_verified,
 
 
+if config["models"]:
+
+    localrules:
+        zoo_labels,
+        zoo_table,
+        zoo,
+
+else:
+
+    localrules:
+        accuracies,
+        correlation,
+        summary,
+        ceiling,
+        comparison,
+        held_out,
+        epoch_accuracies,
+        epoch_metrics,
+        costs,
+        cuts,
+        other_cuts,
+
+
 # ------------------------------------------------------------------------------------------------
 # Targets
 # ------------------------------------------------------------------------------------------------
 
-TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
-TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
+if config["models"]:
+    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures"]
+else:
+    TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
+    TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
+    if CUT_ARCHITECTURES:
+        TABLES.append("cut_choices")
+        if OTHER_CUT_METRICS:
+            TABLES.append("other_cut_choices")
 TABLES += [f"versions_{part}" for part in CARDS]
-if CUT_ARCHITECTURES:
-    TABLES.append("cut_choices")
-    if OTHER_CUT_METRICS:
-        TABLES.append("other_cut_choices")
 
 
 rule all:
@@ -91,20 +118,22 @@ rule all:
         "<results>/summary.txt",
         expand("<results>/figures/{figure}.{kind}", figure=SHOWN, kind=["svg", "pdf", "png"]),
         expand("<results>/tables/{table}.csv", table=TABLES),
+        CHECKED,
 
 
-rule pretrain_all:
-    input:
-        expand(
-            "<results>/models/{architecture}/{subset}.safetensors",
-            architecture=ARCHITECTURES,
-            subset=SUBSETS,
-        ),
+if not config["models"]:
 
+    rule pretrain_all:
+        input:
+            expand(
+                "<results>/models/{architecture}/{subset}.safetensors",
+                architecture=ARCHITECTURES,
+                subset=SUBSETS,
+            ),
 
-rule finetune_all:
-    input:
-        FINE_TUNINGS,
+    rule finetune_all:
+        input:
+            FINE_TUNINGS,
 
 
 # ------------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def retraining(simulations: int) -> Iterator[str]:
 
 
 SHARES = (0.5, 0.3, 0.2, 0.1, 0.1)  # of images that have each tag
-LEAST = 5  # images with each tag, as in rank.images
+LEAST = 5  # images with each tag, as in selection.images
 
 
 def samples(

@@ -24,6 +24,7 @@ from basemodel.settings import (
     results,
     used,
 )
+from basemodel.zoo import experiment
 
 DIGITS = 174  # scans of the rarest digit in scikit-learn's set
 
@@ -44,6 +45,9 @@ def check(config: dict[str, Any]) -> None:
 
 
 def _check_names(config: dict[str, Any]) -> None:
+    if config["models"]:
+        experiment.check(config)
+        return
     for setting, named in (("source", [config["source"]]), ("targets", config["targets"])):
         for name in named:
             _check_known(setting, name, config["datasets"], "no data set is named {!r}")
@@ -99,6 +103,14 @@ def _images(config: dict[str, Any], name: str) -> Any:
 
 def _check_repeats(config: dict[str, Any]) -> None:
     finetune = config["finetune"]
+    if config["models"]:  # each fine-tuning is a job
+        return
+    for setting in ("optimizer", "learning_rate"):
+        if finetune[setting] is None:
+            raise SettingsError(
+                f"finetune.{setting}: null lets each of `models` have its own, and there are none; "
+                "write one"
+            )
     if finetune["repeats"] and (finetune["trainable"] != "last" or finetune["augmentation"]):
         raise SettingsError(
             "finetune.repeats: needs `trainable: last` without augmentation, whose features are "
@@ -158,8 +170,10 @@ def _check_sizes(config: dict[str, Any]) -> None:
         count = classes(config, name)
         if count is not None and count < 2:
             raise SettingsError(f"datasets.{name}: {count} class; at least two are needed")
-        _check_class_size(config, name, config["probe"]["images_per_class"])
-    _check_subsets(config)
+        if not config["models"]:  # of which it is the most
+            _check_class_size(config, name, config["probe"]["images_per_class"])
+    if not config["models"]:
+        _check_subsets(config)
 
 
 def _images_of_a_class(config: dict[str, Any], name: str) -> int | None:

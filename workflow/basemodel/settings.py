@@ -93,4 +93,7 @@ def from_files(config: dict[str, Any]) -> list[str]:
 
 
 def used(config: dict[str, Any]) -> list[str]:
+    """The data sets of the experiment. With `models` there is no source; targets may be paths."""
+    if config["models"]:
+        return [name for name in config["targets"] if name in config["datasets"]]
     return [config["source"], *config["targets"]]

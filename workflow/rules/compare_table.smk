@@ -2,6 +2,15 @@
 # Not a stage of the experiment, and never run by itself.
 
 
+# The modules of metrics and figures that it could import by name, of which it uses two.
+COMPARE_CODE = fingerprint(
+    "compare_table.py",
+    *module_names(METRICS[:1]),
+    "basemodel.report.figures.figure6",
+    "basemodel.report.figures.figure7",
+)
+
+
 # What users ask for; the output is for the terminal.
 rule compare:
     input:
@@ -36,13 +45,7 @@ rule compare_table:
     conda:
         "../../envs/environment.yaml"
     params:
-        # The modules of metrics and figures that it could import by name, of which it uses two.
-        code=fingerprint(
-            "compare_table.py",
-            *module_names(METRICS[:1]),
-            "basemodel.report.figures.figure6",
-            "basemodel.report.figures.figure7",
-        ),
+        code=COMPARE_CODE,
         settings=lambda wildcards: ordered(
             name=str(config["table"]),
             content=content_of(COMPARED_TABLE),

@@ -71,9 +71,9 @@ rule rank_images:
     input:
         folder=images_to_rank,
     output:
-        f"{RANKED}/images.json",
+        f"{EACH}/images.json",
     log:
-        f"<results>/logs/rank/{RANKING}/images.log",
+        "<results>/logs/rank/{ranking}/images.log",
     conda:
         "../../envs/environment.yaml"
     threads: 8
@@ -88,7 +88,7 @@ rule rank_images:
 # would run again when one changes.
 rule rank_check:
     output:
-        f"{RANKED}/checked.json",
+        f"{EACH}/checked.json",
     priority: 3
     handover: True
     conda:
@@ -105,11 +105,11 @@ rule rank_check:
 # All training images, and those that are held out: looked at only when candidates are fine-tuned.
 rule rank_tests:
     input:
-        images=f"{RANKED}/images.json",
+        images=f"{EACH}/images.json",
     output:
-        f"{RANKED}/tests.json",
+        f"{EACH}/tests.json",
     log:
-        f"<results>/logs/rank/{RANKING}/tests.log",
+        "<results>/logs/rank/{ranking}/tests.log",
     conda:
         "../../envs/environment.yaml"
     threads: 8
@@ -121,14 +121,14 @@ rule rank_tests:
 
 rule rank_candidate:
     input:
-        images=f"{RANKED}/images.json",
+        images=f"{EACH}/images.json",
     output:
-        card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        card=f"{EACH}/candidates/{{candidate}}/card.json",
         # As many as the network has; of one that cannot be used, none.
-        arrays=directory(f"{RANKED}/candidates/{{candidate}}/arrays"),
-        failures=update(f"{RANKED}/candidates/{{candidate}}/failures.json"),
+        arrays=directory(f"{EACH}/candidates/{{candidate}}/arrays"),
+        failures=update(f"{EACH}/candidates/{{candidate}}/failures.json"),
     log:
-        f"<results>/logs/rank/{RANKING}/{{candidate}}.log",
+        "<results>/logs/rank/{ranking}/{candidate}.log",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -136,9 +136,9 @@ rule rank_candidate:
     params:
         code=code_for("rank_candidate.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
+            candidate=asdict(EVERY[wildcards.candidate]),
             weights=weights_of(wildcards.candidate),
-            failures=failures_of(wildcards.candidate),
+            failures=failures_of(wildcards.ranking, wildcards.candidate),
             dtype=config["probe"]["dtype"],
         ),
     script:
@@ -147,14 +147,14 @@ rule rank_candidate:
 
 rule rank_scores:
     input:
-        card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        card=f"{EACH}/candidates/{{candidate}}/card.json",
         # Folders have only a time stamp and no checksum: the card has the files' checksums instead.
-        arrays=ancient(f"{RANKED}/candidates/{{candidate}}/arrays"),
-        images=f"{RANKED}/images.json",
+        arrays=ancient(f"{EACH}/candidates/{{candidate}}/arrays"),
+        images=f"{EACH}/images.json",
     output:
-        f"{RANKED}/candidates/{{candidate}}/scores.json",
+        f"{EACH}/candidates/{{candidate}}/scores.json",
     log:
-        f"<results>/logs/rank/{RANKING}/{{candidate}}-scores.log",
+        "<results>/logs/rank/{ranking}/{candidate}-scores.log",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -215,20 +215,20 @@ checkpoint rank_shortlist:
 
 rule rank_finetune:
     input:
-        images=f"{RANKED}/images.json",
-        tests=f"{RANKED}/tests.json",
-        card=f"{RANKED}/candidates/{{candidate}}/card.json",
+        images=f"{EACH}/images.json",
+        tests=f"{EACH}/tests.json",
+        card=f"{EACH}/candidates/{{candidate}}/card.json",
         first=lambda wildcards: (
             []
             if wildcards.seed == "0"
-            else TUNED.format(candidate=wildcards.candidate, seed=0) + ".json"
+            else tuned(wildcards.candidate, 0, ranking=wildcards.ranking)[0]
         ),
     output:
         result=f"{TUNED}.json",
         network=f"{TUNED}.safetensors",
         failures=update(f"{TUNED}-failures.json"),
     log:
-        f"<results>/logs/rank/{RANKING}/{{candidate}}-finetune-{{seed}}.log",
+        "<results>/logs/rank/{ranking}/{candidate}-finetune-{seed}.log",
     wildcard_constraints:
         seed=r"\d+",
     conda:
@@ -238,10 +238,14 @@ rule rank_finetune:
     params:
         code=code_for("rank_finetune.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_BASELINES[wildcards.candidate]),
-            tuning=RANK_TUNING,
+            candidate=asdict(EVERY[wildcards.candidate]),
+            tuning=RANKINGS[wildcards.ranking].tuning,
             seed=int(wildcards.seed),
-            failures=failures_of(wildcards.candidate, f"finetune/{wildcards.seed}-failures.json"),
+            failures=failures_of(
+                wildcards.ranking,
+                wildcards.candidate,
+                f"finetune/{wildcards.seed}-failures.json",
+            ),
         ),
     script:
         "../scripts/rank_finetune.py"
@@ -272,20 +276,18 @@ checkpoint rank_round:
 # The only step that looks at the test images.
 rule rank_test:
     input:
-        images=f"{RANKED}/images.json",
-        tests=f"{RANKED}/tests.json",
-        results=lambda wildcards: expand(
-            f"{TUNED}.json", candidate=wildcards.candidate, seed=seeds_of(wildcards.candidate)
+        images=f"{EACH}/images.json",
+        tests=f"{EACH}/tests.json",
+        results=lambda wildcards: tuned(
+            wildcards.candidate, seeds_of(wildcards), ranking=wildcards.ranking
         ),
-        networks=lambda wildcards: expand(
-            f"{TUNED}.safetensors",
-            candidate=wildcards.candidate,
-            seed=seeds_of(wildcards.candidate),
+        networks=lambda wildcards: tuned(
+            wildcards.candidate, seeds_of(wildcards), "safetensors", wildcards.ranking
         ),
     output:
-        f"{RANKED}/verified/tests/{{candidate}}.json",
+        f"{EACH}/verified/tests/{{candidate}}.json",
     log:
-        f"<results>/logs/rank/{RANKING}/{{candidate}}-test.log",
+        "<results>/logs/rank/{ranking}/{candidate}-test.log",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -293,7 +295,8 @@ rule rank_test:
     params:
         code=code_for("rank_test.py", *catalog.available()),
         settings=lambda wildcards: ordered(
-            candidate=asdict(WITH_BASELINES[wildcards.candidate]), tuning=RANK_TUNING
+            candidate=asdict(EVERY[wildcards.candidate]),
+            tuning=RANKINGS[wildcards.ranking].tuning,
         ),
     script:
         "../scripts/rank_test.py"
@@ -303,8 +306,8 @@ rule rank_kept:
     input:
         images=f"{RANKED}/images.json",
         tests=f"{RANKED}/tests.json",
-        result=lambda wildcards: f"{TUNED}.json".format(candidate=best()[0], seed=best()[1]),
-        network=lambda wildcards: f"{TUNED}.safetensors".format(candidate=best()[0], seed=best()[1]),
+        result=lambda wildcards: tuned(*best())[0],
+        network=lambda wildcards: tuned(*best(), "safetensors")[0],
         tested=lambda wildcards: f"{RANKED}/verified/tests/{best()[0]}.json",
     output:
         weights=f"{RANKED}/verified/best.safetensors",

@@ -1,23 +1,34 @@
-# Names and functions for rank.smk.
+# Names and functions for rank.smk, and for zoo.smk, which takes its steps for each target.
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from basemodel.data import folders
 from basemodel.data.listing import DataError
 from basemodel.files import sha256
 from basemodel.selection import division, names
 from basemodel.selection.measured import BY, measured
+from basemodel.zoo import experiment
+from basemodel.zoo.models import SHELF, models
 
 RANK = config["rank"]
 RANKING = "images"
 if config["images"]:
     RANKING = names.ranking_name(config["images"], Path(config["results"], "rank"))
+# The targets of an experiment with `models` are rankings too.
+ZOO = experiment.targets(config) if config["models"] else {}
+# What the workflow makes of data sets first: class folders, or a table of labels.
+ENDINGS = dict.fromkeys(experiment.generated(config), "") if ZOO else {}
+ENDINGS |= dict.fromkeys(experiment.official(config), ".csv") if ZOO else {}
+if RANKING in ZOO:
+    RANKING = f"{RANKING}-images"
 RANKED = f"<results>/rank/{RANKING}"
+EACH = "<results>/rank/{ranking}"
 # The user's candidates, or those of the shelf whose weights are here; then their untrained baselines.
 CANDIDATES = names.candidates(config["candidates"] or HERE)
 WITH_BASELINES = names.with_baselines(CANDIDATES)
+MODELS = models(HERE if config["models"] == SHELF else config["models"])
 NETWORKS = [candidate.slug for candidate in CANDIDATES if candidate.source != "embeddings"]
 RANK_METRICS, RANK_BY = measured(ALL_METRICS), BY[RANK["by"]]
 # How large a candidate is shows when it is loaded: the same resources for all of them.
@@ -38,25 +49,75 @@ RANK_TUNING = {
     "precision": "float32",
     "compile": False,
 }
-TUNED = f"{RANKED}/candidates/{{candidate}}/finetune/{{seed}}"
+TUNED = f"{EACH}/candidates/{{candidate}}/finetune/{{seed}}"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Which models are ranked for which images, and how they are fine-tuned.
+
+    images: a folder or a table; None if the user names none, or if the workflow makes them first,
+    at `made`. setting: that names the images, in messages.
+    """
+
+    images: str | None
+    candidates: tuple
+    images_per_class: int
+    tuning: dict
+    task: str = "classes"
+    setting: str = "images"
+    made: str = ""
+
+    @property
+    def place(self):
+        return self.made or str(Path(self.images).expanduser())
+
+
+RANKINGS = {
+    name: Ranking(
+        images=None if place is None else str(place),
+        candidates=tuple(MODELS),
+        images_per_class=config["probe"]["images_per_class"],
+        tuning=experiment.tuning(config["finetune"]),
+        setting=f"targets: {name}",
+        made="" if place else f"{config['results']}/images/{name}{ENDINGS[name]}",
+    )
+    for name, place in ZOO.items()
+}
+RANKINGS[RANKING] = Ranking(
+    images=config["images"],
+    candidates=tuple(CANDIDATES),
+    images_per_class=RANK["images_per_class"],
+    tuning=RANK_TUNING,
+    task=RANK["task"],
+)
+EVERY = {**WITH_BASELINES, **names.with_baselines(MODELS)}  # of all rankings, by slug
 
 
 @cache
-def divided_images():
-    """The user's images, found and split. Ends the run with a line if that cannot be done."""
-    if not config["images"]:
+def divided_images(ranking=RANKING):
+    """A ranking's images, found and split. Ends the run with a line if that cannot be done."""
+    of = RANKINGS[ranking]
+    if not of.images:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return division.divide(config["images"], pixels=bool(NETWORKS), task=RANK["task"])
+        return division.divide(of.images, pixels=has_networks(ranking), task=of.task)
     except DataError as error:
-        raise SystemExit(f"config: images: {error}") from None
+        raise SystemExit(f"config: {of.setting}: {error}") from None
+
+
+def has_networks(ranking):
+    return any(candidate.source != "embeddings" for candidate in RANKINGS[ranking].candidates)
 
 
 def images_to_rank(wildcards):
     """The user's folder or table. Ends the run if it is not clear, or if there is nothing to rank.
 
-    Its time stamp says nothing: what is in it is a parameter.
+    Its time stamp says nothing: what is in it is a parameter. (What the workflow makes has none.)
     """
+    if wildcards.ranking in ZOO:
+        of = RANKINGS[wildcards.ranking]
+        return of.made or ancient(of.place)
     if (
         workflow.is_main_process
         and divided_images().length == 0
@@ -77,13 +138,18 @@ def images_to_rank(wildcards):
 
 def choice_of_images(wildcards):
     """What the choice of images depends on. Only the main process walks the user's folder."""
-    pixels = bool(NETWORKS)
+    of, pixels = RANKINGS[wildcards.ranking], has_networks(wildcards.ranking)
     state = ""
-    if workflow.is_main_process:
-        state = folders.state(config["images"], pixels, RANK["task"])
-    place = str(Path(config["images"]).expanduser())
-    chosen = {key: RANK[key] for key in ("images_per_class", "near_copies", "task")}
-    return ordered(images=place, state=state, pixels=pixels, **chosen)
+    if workflow.is_main_process and not of.made:
+        state = folders.state(of.images, pixels, of.task)
+    return ordered(
+        images=of.place,
+        state=state,
+        pixels=pixels,
+        images_per_class=of.images_per_class,
+        near_copies=RANK["near_copies"],
+        task=of.task,
+    )
 
 
 def images_to_verify(wildcards):
@@ -110,7 +176,7 @@ def weights_of(slug):
 
     Sizes and times do not tell: programs that copy files keep them.
     """
-    path = WITH_BASELINES[slug].weights(Path(config["results"], "models"))
+    path = EVERY[slug].weights(Path(config["results"], "models"))
     return content_of(path) if path else ""
 
 
@@ -118,9 +184,9 @@ def content_of(path):
     return sha256(path) if os.path.isfile(path) and os.access(path, os.R_OK) else "not there"
 
 
-def failures_of(slug, file="failures.json"):
+def failures_of(ranking, slug, file="failures.json"):
     """How often a candidate has failed: a parameter, so that the next run tries it again."""
-    file = Path(config["results"], "rank", RANKING, "candidates", slug, file)
+    file = Path(config["results"], "rank", ranking, "candidates", slug, file)
     return len(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else 0
 
 
@@ -150,7 +216,7 @@ def rounds():
 
 def results_of_round(wildcards):
     number = int(wildcards.round)
-    return expand(f"{TUNED}.json", candidate=of_round(number), seed=range(number))
+    return tuned(of_round(number), range(number))
 
 
 def round_before(wildcards):
@@ -166,12 +232,20 @@ def all_results(wildcards):
     return [
         file
         for number in range(1, len(rounds()) + 1)
-        for file in expand(f"{TUNED}.json", candidate=of_round(number), seed=number - 1)
+        for file in tuned(of_round(number), [number - 1])
     ]
 
 
-def seeds_of(slug):
+def tuned(slugs, seeds, ending="json", ranking=RANKING):
+    """Files of fine-tunings, by candidate, then seed."""
+    return expand(f"{TUNED}.{ending}", ranking=ranking, candidate=slugs, seed=seeds)
+
+
+def seeds_of(wildcards):
     """The seeds with which a candidate was fine-tuned."""
+    if wildcards.ranking in ZOO:
+        return range(1 + config["finetune"]["repeats"])
+    slug = wildcards.candidate
     return range(max(found["round"] for found in rounds() if slug in found["values"]))
 
 
@@ -197,12 +271,15 @@ def best_card(wildcards):
 
 def check_settings(wildcards):
     """What rank_check.py looks at."""
+    ranking = wildcards.ranking
+    looked_at = RANKINGS[ranking].candidates
+    embeddings = any(candidate.source == "embeddings" for candidate in looked_at)
     return ordered(
-        candidates=list(map(asdict, CANDIDATES)),
-        labels=LABELS,
-        rows=divided_images().length if len(NETWORKS) < len(CANDIDATES) else 0,
-        weights=[weights_of(candidate.slug) for candidate in CANDIDATES],
-        failures=[failures_of(candidate.slug) for candidate in CANDIDATES],
+        candidates=list(map(asdict, looked_at)),
+        labels=names.labels(names.with_baselines(looked_at).values()),
+        rows=divided_images(ranking).length if embeddings else 0,
+        weights=[weights_of(candidate.slug) for candidate in looked_at],
+        failures=[failures_of(ranking, candidate.slug) for candidate in looked_at],
     )
 
 
@@ -230,3 +307,7 @@ RANK_SETTINGS = {
     | {"rank": {key: value for key, value in RANK.items() if key != "find"}},
     "seed": config["seed"],
 }
+
+
+wildcard_constraints:
+    ranking=any_of(map(re.escape, RANKINGS)),

@@ -1,6 +1,6 @@
-"""Which score to believe, for a table of scores and accuracies from elsewhere.
+"""Which score to believe, for a table of scores and accuracies from elsewhere, or of zoo_table.py.
 
-input:  table: csv (statistics.outside_table.read)
+input:  table: csv (statistics.outside_table.read); failures, trust: csv of zoo_table.py, if there
 settings: name: of the table; larger_is_better: of outside_table.read; bootstrap: the number of
         resamples; seed; dpi: of the PNG files
 output: tables: csv of statistics.outside.compare, named after its tables; summary: txt; page: html;
@@ -15,13 +15,16 @@ from basemodel.report.compare_words import summary
 from basemodel.report.figures import figure6, figure7, style
 from basemodel.run.provenance import verify
 from basemodel.statistics.outside import compare
-from basemodel.tables import write_csv
+from basemodel.tables import read_csv, write_csv
+from basemodel.zoo.words import words
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
 tables, notes = compare(
     snakemake.input.table, settings["larger_is_better"], settings["bootstrap"], settings["seed"]
 )
+if snakemake.input.get("trust"):
+    notes += words(read_csv(snakemake.input.failures), read_csv(snakemake.input.trust))
 for path in snakemake.output.tables:
     write_csv(path, tables[Path(path).stem])
 

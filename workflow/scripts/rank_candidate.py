@@ -17,15 +17,17 @@ from basemodel.files import read_json, write_json
 from basemodel.run.provenance import verify
 from basemodel.selection.names import PYTHON, Candidate, candidates
 from basemodel.selection.one_candidate import card_of
+from basemodel.zoo.models import SHELF, models
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
 candidate = Candidate(**settings["candidate"])
 failures, folder = Path(snakemake.output.failures), Path(snakemake.input.images).parent
 reasons = read_json(failures) if failures.exists() else []
+named = [] if config["models"] == SHELF else config["models"]
 facts = card_of(
     candidate,
-    candidates(config["candidates"]),
+    {*candidates(config["candidates"]), *models(named)},
     read_json(snakemake.input.images),
     Path(snakemake.output.arrays),
     Path(config["results"], "models"),

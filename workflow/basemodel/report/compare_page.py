@@ -10,6 +10,7 @@ from basemodel.files import shown
 from basemodel.report import compare_words as words
 from basemodel.report.conclusions import interval
 from basemodel.report.environment import TEMPLATES, environment
+from basemodel.statistics.scopes import SEVERAL
 
 
 def page(
@@ -22,10 +23,12 @@ def page(
 
     name: of the table; tables, notes: of outside.compare; figures: SVG of figure6 and figure7.
     """
-    order = tables["mean_rho"].sort_values("mean_rho", ascending=False, kind="stable")["metric"]
-    rho = tables["rho"].set_index(["metric", "target"])
-    targets = list(dict.fromkeys(tables["rho"]["target"]))
+    everything = words.of(tables, SEVERAL)
+    order = everything["mean_rho"].sort_values("mean_rho", ascending=False, kind="stable")["metric"]
+    rho = everything["rho"].set_index(["metric", "target"])
+    targets = list(dict.fromkeys(everything["rho"]["target"]))
     cells = [(metric, [_cell(rho.loc[metric, target]) for target in targets]) for metric in order]
+    differences = everything["differences"]
     html = environment().get_template("compare.html.j2").render(
         name=name,
         size=words.size(tables),
@@ -34,15 +37,15 @@ def page(
         intervals=words.INTERVALS,
         css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         figures={key: base64.b64encode(svg).decode() for key, svg in figures.items()},
-        means=words.means(tables),
+        means=[(words.OVER[scope], words.means(tables, scope)) for scope in words.scopes(tables)],
         targets=targets,
         cells=cells,
-        ceilings=tables["ceiling"].set_index("target")["ceiling"].to_dict(),
+        ceilings=everything["ceiling"].set_index("target")["ceiling"].to_dict(),
         differences=[
             (row.first, row.second, interval(row.difference, row.low, row.high),
              f"{row.low_all:.2f} to {row.high_all:.2f}" if row.low_all == row.low_all else "-",
              row.low_all > 0)
-            for row in tables["differences"].sort_values("low_all", ascending=False).itertuples()
+            for row in differences.sort_values("low_all", ascending=False).itertuples()
         ],
     )  # fmt: skip
     return shown(html)

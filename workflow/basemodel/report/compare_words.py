@@ -9,6 +9,7 @@ import pandas as pd
 from basemodel.report.conclusions import TOO_WIDE, WIDTH, interval, number, points
 from basemodel.statistics.outside import listed
 from basemodel.statistics.regret import RANDOM
+from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 
 INTERVALS = (
     "In brackets are 95 % intervals: other models and other targets might have been taken. Regret "
@@ -17,6 +18,10 @@ INTERVALS = (
     "by those of accuracies and of scores."
 )
 NAMES = 40  # letters of a score's name
+OVER = {
+    SEVERAL: "All models of a target in one ranking, mean over targets:",
+    ONE: "The models of one architecture, mean over architectures and targets:",
+}
 
 
 def summary(name: str, tables: Mapping[str, pd.DataFrame], notes: list[str]) -> Iterator[str]:
@@ -28,17 +33,43 @@ def summary(name: str, tables: Mapping[str, pd.DataFrame], notes: list[str]) -> 
     yield from wrap(" ".join(answer(tables)), WIDTH)
     yield ""
     yield from wrap(INTERVALS, WIDTH)
-    yield ""
-    rows = means(tables)
+    for scope in scopes(tables):
+        yield ""
+        if len(scopes(tables)) > 1:
+            yield OVER[scope]
+        yield from _means(tables, scope)
+
+
+def _means(tables: Mapping[str, pd.DataFrame], scope: str) -> Iterator[str]:
+    """A table of text."""
+    rows = means(tables, scope)
     wide = max(len(row["metric"]) for row in rows) + 2
     titles = "score", "mean rho", "mean tau_w, accuracy", "symmetric", "regret"
     yield f"{titles[0]:{wide}}{titles[1]:24}{titles[2]:24}{titles[3]:>9}   {titles[4]}"
     for row in rows:
         line = f"{row['metric']:{wide}}{row['rho']:24}{row['tau_w']:24}{row['symmetric']:>9}"
         yield f"{line}   {row['regret']}".rstrip()
-    ceiling = tables["ceiling"]["ceiling"]
+    ceiling = of(tables, scope)["ceiling"]["ceiling"]
     if ceiling.notna().any():
         yield f"{'ceiling':{wide}}{number(ceiling.mean())}"
+
+
+def scopes(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """All models of a target, and if there are any, those of one architecture."""
+    there = set(tables["mean_rho"]["scope"])
+    return [scope for scope in (SEVERAL, ONE) if scope in there]
+
+
+def of(tables: Mapping[str, pd.DataFrame], scope: str) -> dict[str, pd.DataFrame]:
+    """The rows of one scope."""
+    found = {}
+    for name, table in tables.items():
+        if "scope" in table:
+            table = table[table["scope"] == scope]
+        elif "architecture" in table:
+            table = table[(table["architecture"] == ALL) == (scope == SEVERAL)]
+        found[name] = table
+    return found
 
 
 def size(tables: Mapping[str, pd.DataFrame]) -> str:
@@ -54,6 +85,17 @@ def size(tables: Mapping[str, pd.DataFrame]) -> str:
 
 def answer(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """Sentences: which score has the highest mean ρ, and what it beats for certain."""
+    yield from _of_all(of(tables, SEVERAL))
+    within = of(tables, ONE)["mean_rho"].dropna(subset="mean_rho")
+    if len(within):
+        best = within.loc[within["mean_rho"].idxmax()]
+        yield (
+            f"Among models of one architecture, {best['metric']} has the highest: "
+            f"{interval(best['mean_rho'], best['low'], best['high'])}."
+        )
+
+
+def _of_all(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     table = tables["mean_rho"].sort_values("mean_rho", ascending=False, kind="stable")
     table = table[table["mean_rho"].notna()]
     if table.empty:
@@ -104,8 +146,9 @@ def answer(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     )
 
 
-def means(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
+def means(tables: Mapping[str, pd.DataFrame], scope: str = SEVERAL) -> list[dict[str, str]]:
     """A row for each score and a random choice, best mean ρ first, as text."""
+    tables = of(tables, scope)
     table = tables["mean_rho"].sort_values("mean_rho", ascending=False, kind="stable")
     regret = tables["mean_regret"].set_index("metric")
     rows = []

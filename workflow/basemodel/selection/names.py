@@ -134,24 +134,27 @@ class Candidate:
         return source, name
 
 
-def candidates(settings: Iterable[Any]) -> list[Candidate]:
-    """The candidates of a list in the settings. Raises SettingsError for the first wrong one."""
+def candidates(settings: Iterable[Any], where: str = "candidates") -> list[Candidate]:
+    """The candidates of a list in the settings. Raises SettingsError for the first wrong one.
+
+    `where`: the setting, in messages.
+    """
     found: dict[Candidate, int] = {}
     if isinstance(settings, str | dict):
-        raise SettingsError(f"candidates: {settings!r} is not a list; put it in brackets")
+        raise SettingsError(f"{where}: {settings!r} is not a list; put it in brackets")
     for number, setting in enumerate(settings):
         try:
             candidate = parse(setting)
         except SettingsError as error:
-            raise SettingsError(f"candidates.{number}: {error}") from None
+            raise SettingsError(f"{where}.{number}: {error}") from None
         if candidate in found:
             raise SettingsError(
-                f"candidates.{number}: {candidate.label} is there already, as candidate "
+                f"{where}.{number}: {candidate.label} is there already, as candidate "
                 f"{found[candidate]}; remove one"
             )
         if candidate.source == "embeddings" and candidate.label in {c.label for c in found}:
             raise SettingsError(
-                f"candidates.{number}: {candidate.label} is the name of another one; "
+                f"{where}.{number}: {candidate.label} is the name of another one; "
                 "give each a `name` of its own"
             )
         found[candidate] = number
@@ -297,15 +300,21 @@ def ranking_name(images: str, ranked: Path) -> str:
     hash of the path is added: names stay readable, and no ranking overwrites another.
     """
     path = Path(images).expanduser().absolute()
-    name = unicodedata.normalize("NFC", path.stem if path.is_file() else path.name)
-    name = re.sub(r"[^\w.+-]+", "_", name).lstrip("-.+") or "images"
-    name = name.encode()[:120].decode(errors="ignore")  # files may have names of 255 bytes
+    name = place_name(path)
     hashed = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()
     longer = f"{name}-{hashed[:6]}"
     owner = _images_of(ranked / name)
     if owner == str(path) or (owner is None and _images_of(ranked / longer) is None):
         return name
     return longer
+
+
+def place_name(path: Path) -> str:
+    """What a folder or table is called, safe in paths."""
+    path = path.absolute()
+    name = unicodedata.normalize("NFC", path.stem if path.is_file() else path.name)
+    name = re.sub(r"[^\w.+-]+", "_", name).lstrip("-.+") or "images"
+    return name.encode()[:120].decode(errors="ignore")  # files may have names of 255 bytes
 
 
 def _images_of(ranking: Path) -> str | None:

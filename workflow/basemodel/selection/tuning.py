@@ -67,13 +67,13 @@ def tune(
     """Fine-tune a candidate with each rate, and keep the network of the one that is better.
 
     `chosen`: images.json, with what held_out.for_fine_tuning returns; `models`: the folder of base
-    models. `settings`: those of loop.fit but for optimizer and learning rate; trainable (all or
-    last), and initialisation of the new last layer. `rates`: by default both of RATES for this
-    kind of network. Every image is cropped once, as the candidate crops it, without augmentation:
-    classes may differ by what a flip changes. What does not fit into half of the memory is put on
-    disk, beside `network`. `checkpoint`: gives that of a rate, on a device; without it a training
-    that is stopped begins anew. `allocated`: the arguments of `allocated_device`, whose error this
-    raises.
+    models. `settings`: those of loop.fit; trainable (all or last), and initialisation of the new
+    last layer. An optimizer that is missing or None is the network's (optimizer_for); a learning
+    rate, each of `rates`, by default both of RATES for this optimizer. Every image is cropped once,
+    as the candidate crops it, without augmentation: classes may differ by what a flip changes. What
+    does not fit into half of the memory is put on disk, beside `network`. `checkpoint`: gives that
+    of a rate, on a device; without it a training that is stopped begins anew. `allocated`: the
+    arguments of `allocated_device`, whose error this raises.
 
     Writes `network`, safetensors: last.weight, last.bias and, if all was trained, the others, as
     network.NAME. Returns slug, candidate, seed, failed and remedy (None), optimizer, rate, tried
@@ -97,10 +97,12 @@ def tune(
     targets, wanted = (_targets(each, task, count, scale) for each in (labels, checked))
     features: tuple[Inputs, Inputs] | None = None
     tried, best, why = [], None, None
+    if settings.get("learning_rate"):
+        rates = [settings["learning_rate"]]
     with _memory_told(settings["batch"]):
         for rate in rates or (None, None):
             model = load(**candidate.arguments, models=models).to(where)
-            kind = optimizer_for(model.module)
+            kind = settings.get("optimizer") or optimizer_for(model.module)
             rate = rate or RATES[trainable][kind][len(tried)]
             generator = seed_everything(seed_of("rank_verify", candidate.slug, seed))
             last = model.new_last(count, settings["initialisation"]).to(where)
@@ -199,7 +201,13 @@ def restore(model: Model, network: str | Path) -> nn.Linear:
 
 def failed(candidate: Candidate, seed: int, error: Unusable) -> dict[str, Any]:
     """The result of a candidate that cannot be fine-tuned."""
-    return {**_names(candidate, seed), "failed": error.reason, "remedy": error.remedy}
+    versions = of(candidate)["versions"]
+    return {
+        **_names(candidate, seed),
+        "failed": error.reason,
+        "remedy": error.remedy,
+        "versions": versions,
+    }
 
 
 def _names(candidate: Candidate, seed: int) -> dict[str, Any]:

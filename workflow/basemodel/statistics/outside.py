@@ -2,11 +2,12 @@
 
 The statistics are the experiment's. Other models and other targets might have been taken: models
 are resampled, those of one family together. A metric is compared on the models of a target that
-have both an accuracy and a score.
+have both an accuracy and a score; if the table names architectures, on those of one as well.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,32 @@ from basemodel.statistics.comparison import difference_table
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.outside_table import Outside, read
 from basemodel.statistics.regret import RANDOM, mean_regret, order_key, regret, weighted_tau
-from basemodel.statistics.scopes import ALL, SEVERAL
+from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 
 RESAMPLES = 1000
 FEW = 8  # families: with fewer, intervals may be too narrow
 TAUS = "tau_w_accuracy", "tau_w_symmetric"
 SIDES = " (larger is better)", " (smaller is better)"
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Models that are ranked against each other: those of a target, or of it and an architecture.
+
+    names: (architecture or "all", target) of each pool. Arrays are [pools, models], NaN in accuracy
+    for models that are not in the pool; runs: of each seed; oriented: of each metric, so that
+    larger is better.
+    """
+
+    scope: str
+    names: list[tuple[str, str]]
+    accuracy: np.ndarray
+    runs: np.ndarray  # [seeds, pools, models]
+    oriented: dict[str, np.ndarray]
+
+    @property
+    def targets(self) -> np.ndarray:
+        return np.array([target for _, target in self.names])
 
 
 def compare(
@@ -44,60 +65,106 @@ def compare(
     compared both ways, as "NAME (larger is better)" and "NAME (smaller is better)".
     resamples: of models, behind every interval; seed: of the resamples.
 
-    The tables are those of an experiment (scripts/comparison.py), without its architectures and
-    kinds of source tasks, by name: scores (target, model, family, accuracy, metrics as they are);
-    rho and regret (target, metric, …, n, the number of models); mean_rho, mean_regret (metric, …,
-    over targets); differences (first, second, …; low_all and high_all hold for all pairs at once);
-    and ceiling, without rows if there is one fine-tuning of each model. A target and metric with
-    fewer than 3 models that have both is NaN in rho, and not in regret.
+    The tables are those of an experiment (scripts/comparison.py), without its kinds of source
+    tasks, by name: scores (target, model, family, accuracy, metrics as they are); rho and regret
+    (architecture, target, metric, …, n, the number of models); mean_rho, mean_regret (scope,
+    metric, …, over targets); differences (scope, first, second, …; low_all and high_all hold for
+    all pairs at once); and ceiling, without rows if there is one fine-tuning of each model. A pool
+    and metric with fewer than 3 models that have both is NaN in rho, and not in regret. The scope
+    "one architecture" is there if the table names several, and 3 models of one.
     Raises outside_table.TableError, one line, for what cannot be compared.
     """
     found = read(table, larger_is_better)
-    oriented = _oriented(found)
     names, family = np.unique(found.families, return_inverse=True)
     counts = resample(np.zeros(len(names)), resamples, seed)[:, family]
+    everything = _everything(found)
+    there = _there(everything)
     notes = [*found.notes, *_both_ways(found), *_few(found, len(names))]
-
-    known = ~np.isnan(found.accuracy)
-    both = {metric: known & ~np.isnan(values) for metric, values in oriented.items()}
-    there = {metric: enough(mask) for metric, mask in both.items()}
-    rho = {
-        metric: rho_of(values, found.accuracy, there[metric], counts)
-        for metric, values in oriented.items()
+    notes += _left_out(found, there) + _constant(found, everything.oriented, there)
+    scopes, told = [everything], []
+    if len(set(found.architectures)) > 1:
+        within, told = _of_architectures(found, everything)
+        if enough(~np.isnan(within.accuracy)).any():
+            scopes = [within, everything]
+    parts = [_tables(pools, family, counts) for pools in scopes]
+    tables = {
+        name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]
     }
-    notes += _left_out(found, there) + _constant(found, oriented, there)
+    return {"scores": _scores(found), **tables}, notes + told
+
+
+def _everything(found: Outside) -> Pools:
+    names = [(ALL, target) for target in found.targets]
+    return Pools(SEVERAL, names, found.accuracy, found.runs, _oriented(found))
+
+
+def _of_architectures(found: Outside, everything: Pools) -> tuple[Pools, list[str]]:
+    """A pool for each target and architecture of enough models; a note on the others."""
+    several, number = np.unique(found.architectures, return_counts=True)
+    large, small = several[number >= MIN_MODELS], several[number < MIN_MODELS]
+    few = f"Ranked with other architectures only, as they have under {MIN_MODELS} models: "
+    notes = [f"{few}{listed([*small])}."] if len(small) else []
+    inside = np.repeat(found.architectures == large[:, None], len(found.targets), axis=0)
+
+    def parts(array: np.ndarray) -> np.ndarray:
+        """[..., targets, models] → [..., architectures · targets, models]"""
+        return np.concatenate([array] * len(large), axis=-2) if len(large) else array[..., :0, :]
+
+    pools = Pools(
+        ONE,
+        list(product(map(str, large), found.targets)),
+        np.where(inside, parts(everything.accuracy), np.nan),
+        np.where(inside, parts(everything.runs), np.nan),
+        {metric: parts(values) for metric, values in everything.oriented.items()},
+    )
+    return pools, notes
+
+
+def _tables(pools: Pools, family: np.ndarray, counts: np.ndarray) -> dict[str, pd.DataFrame]:
+    """The tables of one scope. family: the number of each model's; counts: [resamples, models]."""
+    there = _there(pools)
+    rho = {
+        metric: rho_of(values, pools.accuracy, there[metric], counts)
+        for metric, values in pools.oriented.items()
+    }
+    known = ~np.isnan(pools.accuracy)
     regrets, mean_regrets = [], []
-    for metric, values in {**oriented, RANDOM: np.zeros_like(found.accuracy)}.items():
+    for metric, values in {**pools.oriented, RANDOM: np.zeros_like(pools.accuracy)}.items():
         mask = there[metric] if metric != RANDOM else enough(known)
         used = mask.any(axis=1)
         if not used.any():
             continue
-        accuracy = np.where(mask, found.accuracy, np.nan)[used]
-        targets = np.array(found.targets)[used]
+        accuracy = np.where(mask, pools.accuracy, np.nan)[used]
+        names = [name for name, of_pool in zip(pools.names, used, strict=True) if of_pool]
         rows = [
-            {"target": target, "metric": metric, **regret(of_target[m], of_metric[m]), "n": m.sum()}
-            for target, of_target, of_metric, m in zip(
-                targets, accuracy, values[used], mask[used], strict=True
+            {"architecture": architecture, "target": target, "metric": metric}
+            | regret(of_pool[m], of_metric[m])
+            | {"n": m.sum()}
+            for (architecture, target), of_pool, of_metric, m in zip(
+                names, accuracy, values[used], mask[used], strict=True
             )
         ]
         regrets += rows
         part = pd.DataFrame(rows).drop(columns="n")
+        targets = pools.targets[used]
         taus = left_out_taus(accuracy, values[used], family) if metric != RANDOM else None
         means = mean_regret(part, targets, accuracy, values[used], counts[1:], taus)
-        mean_regrets.append({"scope": SEVERAL, "metric": metric} | means)
-    targets = np.array(found.targets)
-    tables = {
-        "scores": _scores(found),
-        "rho": _rho_table(found.targets, rho, both),
-        "mean_rho": _mean_rho(targets, rho),
-        "differences": difference_table(
-            SEVERAL, targets, _paired(oriented, found.accuracy, there, rho, counts), True
-        ),
+        mean_regrets.append({"scope": pools.scope, "metric": metric} | means)
+    paired = _paired(pools, there, rho, counts)
+    return {
+        "rho": _rho_table(pools, rho),
+        "mean_rho": _mean_rho(pools, rho),
+        "differences": difference_table(pools.scope, pools.targets, paired, True),
         "regret": pd.DataFrame(regrets),
         "mean_regret": pd.DataFrame(mean_regrets),
-        "ceiling": _ceilings(found, counts),
+        "ceiling": _ceilings(pools, counts),
     }
-    return tables, notes
+
+
+def _there(pools: Pools) -> dict[str, np.ndarray]:
+    """Which models of which pool have both, of each metric: none where there are too few."""
+    known = ~np.isnan(pools.accuracy)
+    return {metric: enough(known & ~np.isnan(values)) for metric, values in pools.oriented.items()}
 
 
 def enough(there: np.ndarray) -> np.ndarray:
@@ -157,8 +224,7 @@ def _oriented(found: Outside) -> dict[str, np.ndarray]:
 
 
 def _paired(
-    oriented: Mapping[str, np.ndarray],
-    accuracy: np.ndarray,
+    pools: Pools,
     there: Mapping[str, np.ndarray],
     rho: Mapping[str, np.ndarray],
     counts: np.ndarray,
@@ -167,13 +233,15 @@ def _paired(
 
     The two ways of one metric are no pair.
     """
-    for first, second in combinations(oriented, 2):
+    for first, second in combinations(pools.oriented, 2):
         if _plain(first) == _plain(second):
             continue
         pair = rho[first], rho[second]
         if (there[first] != there[second]).any():
             both = enough(there[first] & there[second])
-            pair = (rho_of(oriented[m], accuracy, both, counts) for m in (first, second))
+            pair = (
+                rho_of(pools.oriented[m], pools.accuracy, both, counts) for m in (first, second)
+            )
         one, other = pair
         yield first, second, one - other
 
@@ -186,29 +254,28 @@ def _scores(found: Outside) -> pd.DataFrame:
     return table.assign(accuracy=found.accuracy.ravel(), **values)
 
 
-def _rho_table(
-    targets: list[str], rho: Mapping[str, np.ndarray], both: Mapping[str, np.ndarray]
-) -> pd.DataFrame:
-    tables = []
+def _rho_table(pools: Pools, rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    known, tables = ~np.isnan(pools.accuracy), []
     for metric, of_metric in rho.items():
         low, high = interval(of_metric)
-        columns = {"rho": of_metric[:, 0], "low": low, "high": high}
-        names = {"target": targets, "metric": metric}
-        tables.append(pd.DataFrame(names | columns | {"n": both[metric].sum(axis=1)}))
+        table = pd.DataFrame(pools.names, columns=["architecture", "target"])
+        columns = {"metric": metric, "rho": of_metric[:, 0], "low": low, "high": high}
+        number = (known & ~np.isnan(pools.oriented[metric])).sum(axis=1)
+        tables.append(table.assign(**columns, n=number))
     return pd.concat(tables).sort_index(kind="stable", ignore_index=True)
 
 
-def _mean_rho(targets: np.ndarray, rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _mean_rho(pools: Pools, rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
     rows = []
     for metric, of_metric in rho.items():
-        mean, low, high = mean_interval(of_metric[:, 0], targets, of_metric[:, 1:])
+        mean, low, high = mean_interval(of_metric[:, 0], pools.targets, of_metric[:, 1:])
         defined = int(np.isfinite(of_metric[:, 0]).sum())
-        rows.append((SEVERAL, metric, mean, low, high, defined))
+        rows.append((pools.scope, metric, mean, low, high, defined))
     return pd.DataFrame(rows, columns=["scope", "metric", "mean_rho", "low", "high", "cells"])
 
 
-def _ceilings(found: Outside, counts: np.ndarray) -> pd.DataFrame:
-    """The noise ceiling of each target with several fine-tunings of its models.
+def _ceilings(pools: Pools, counts: np.ndarray) -> pd.DataFrame:
+    """The noise ceiling of each pool with several fine-tunings of its models.
 
     r, the mean ρ between two seeds, is the reliability of one fine-tuning; that of the mean of s is
     s·r / (1 + (s − 1)·r) (Spearman and Brown), and the ceiling its root, as in ceiling.py. All were
@@ -217,7 +284,7 @@ def _ceilings(found: Outside, counts: np.ndarray) -> pd.DataFrame:
     """
     columns = ["architecture", "target", "seeds", "n", "between_seeds", "ceiling", "low", "high"]
     rows = []
-    for target, runs in zip(found.targets, np.moveaxis(found.runs, 1, 0), strict=True):
+    for name, runs in zip(pools.names, np.moveaxis(pools.runs, 1, 0), strict=True):
         whole = ~np.isnan(runs).any(axis=0)  # the models with every seed
         seeds = len(runs)
         if seeds < 2 or whole.sum() < MIN_MODELS:
@@ -229,7 +296,7 @@ def _ceilings(found: Outside, counts: np.ndarray) -> pd.DataFrame:
         reliability = seeds * r / (1 + (seeds - 1) * r)
         ends = interval(np.concatenate([np.minimum(reliability[:1], HIGHEST), reliability[1:]]))
         three = np.sqrt(np.clip([reliability[0], *ends], 0, 1))
-        rows.append((ALL, target, seeds, int(whole.sum()), r[0], *three))
+        rows.append((*name, seeds, int(whole.sum()), r[0], *three))
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -2,7 +2,8 @@
 
 Long: target, model, accuracy, metric, score, perhaps larger_is_better; or wide: target, model,
 accuracy and a column for each metric. Either may have family (models that are variants of each
-other) and seed (several fine-tunings of a model).
+other), architecture (models that are ranked among themselves as well) and seed (several
+fine-tunings of a model).
 """
 
 import csv
@@ -18,10 +19,11 @@ from basemodel.statistics.bootstrap import MIN_MODELS
 
 KEYS = "target", "model", "accuracy"
 LONG = "metric", "score"
-OPTIONAL = "family", "seed", "larger_is_better"
+OPTIONAL = "family", "architecture", "seed", "larger_is_better"
 MISSING = {"", "-", "–", "—", "na", "n/a", "nan", "null", "none", "?"}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-RESERVED = "random", *KEYS, "family"  # the row of a random choice, and columns of `scores`
+# The row of a random choice, and columns of `scores`.
+RESERVED = "random", *KEYS, "family", "architecture"
 
 
 class TableError(ValueError):
@@ -35,6 +37,7 @@ class Outside:
     targets: list[str]
     models: list[str]
     families: np.ndarray  # of each model, str [models]; its own name without such a column
+    architectures: np.ndarray  # likewise; empty without such a column
     accuracy: np.ndarray  # 0 to 1, the mean over seeds
     runs: np.ndarray  # of each seed, [seeds, targets, models]
     metrics: dict[str, np.ndarray]  # as they are in the table
@@ -84,7 +87,8 @@ def read(
     found = Outside(
         targets=targets,
         models=models,
-        families=_families(rows, models),
+        families=_of_models(rows, models, "family", "families"),
+        architectures=_of_models(rows, models, "architecture", "architectures"),
         accuracy=mean,
         runs=runs,
         metrics={m: _scores(rows, score, m, targets, models, "seed" in rows) for m in metrics},
@@ -294,17 +298,15 @@ def _scores(
     return table.reindex(index=targets, columns=models).to_numpy(np.float64)
 
 
-def _families(rows: pd.DataFrame, models: list[str]) -> np.ndarray:
-    """The family of each model; one of its own where the table has none."""
-    if "family" not in rows:
-        return np.array(models)
-    families = {}
-    for line, model, family in zip(rows.index, rows["model"], rows["family"], strict=True):
-        if family and families.setdefault(model, family) != family:
-            raise TableError(
-                f"row {line}: {model} is of two families, {families[model]} and {family}"
-            )
-    return np.array([families.get(model, f"{model} alone") for model in models])
+def _of_models(rows: pd.DataFrame, models: list[str], column: str, several: str) -> np.ndarray:
+    """The family, or the architecture, of each model; one of its own where the table has none."""
+    if column not in rows:
+        return np.array(models if column == "family" else [""] * len(models))
+    found = {}
+    for line, model, name in zip(rows.index, rows["model"], rows[column], strict=True):
+        if name and found.setdefault(model, name) != name:
+            raise TableError(f"row {line}: {model} is of two {several}, {found[model]} and {name}")
+    return np.array([found.get(model, f"{model} alone") for model in models])
 
 
 def _directions(rows: pd.DataFrame, given: bool | Mapping[str, bool] | None) -> dict[str, bool]:

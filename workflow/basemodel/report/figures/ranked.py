@@ -27,6 +27,7 @@ LOOKS = {
     OUTSIDE: (style.COLOURS[5], "s"),
 }
 TITLES = {ONE: "base models of one architecture", SEVERAL: "all base models of a target"}
+TITLES_OUTSIDE = {ONE: "models of one architecture", SEVERAL: "all models of a target"}
 
 
 def panels(
@@ -49,9 +50,7 @@ def panels(
     figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
     axes = figure.subplots(1, len(scopes), sharey=True, squeeze=False)[0]
     for panel, scope in zip(axes, scopes, strict=True):
-        panel.set_title(
-            TITLES[scope] if paper is not None else "all models of a target", loc="left"
-        )
+        panel.set_title((TITLES if paper is not None else TITLES_OUTSIDE)[scope], loc="left")
         panel.set_xlabel(xlabel)
         panel.tick_params(axis="y", length=0)
         panel.set_axisbelow(True)

@@ -1,0 +1,36 @@
+"""The models of an experiment that trains none itself, as its settings name them."""
+
+from typing import Any
+
+from basemodel.schema import SettingsError
+from basemodel.selection.names import Candidate, candidates
+
+SHELF = "shelf"  # all of the shelf whose weights are on this machine
+FAMILY = "family"
+
+
+def models(settings: Any) -> dict[Candidate, str | None]:
+    """The models of a list in the settings, each with the family that it states, or None.
+
+    An entry is what `candidates` takes; {name: timm:NAME, family: F} or {file: …, family: F} says
+    in addition of what it is a variant. Raises SettingsError for the first wrong one.
+    """
+    plain, families = [], []
+    for number, setting in enumerate(settings):
+        family = None
+        if isinstance(setting, dict):
+            setting = dict(setting)
+            family = setting.pop(FAMILY, None)
+            if set(setting) == {"name"}:
+                setting = setting["name"]
+            if family is not None and not (isinstance(family, str) and family.strip()):
+                raise SettingsError(f"models.{number}.family: {family!r} is no name; write text")
+        plain.append(setting)
+        families.append(family)
+    found = candidates(plain, "models")
+    for number, candidate in enumerate(found):
+        if candidate.source == "embeddings":
+            raise SettingsError(
+                f"models.{number}: embeddings cannot be fine-tuned; name the model that made them"
+            )
+    return dict(zip(found, families, strict=True))
