@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -344,6 +345,7 @@ def test_a_job_that_is_stopped_is_resumed(chosen, candidate, tmp_path, kept):
 def test_what_cannot_be_used_is_a_result_with_the_reason(chosen, candidate, tmp_path):
     Path(candidate.file).unlink()
     result = finetuned(tmp_path, chosen, candidate, LAST)
+    assert result.pop("versions")["timm"] == version("timm")
     assert result == {
         "slug": candidate.slug,
         "candidate": candidate.label,

@@ -1,12 +1,12 @@
 """Base models that differ, from packaged weights and real images, for real.yaml.
 
-    python benchmarks/zoo/models.py data/zoo [--epochs 8] [--most 40]
+    python benchmarks/zoo/models.py data/zoo [--epochs 6] [--most 24]
 
 Writes weights to data/zoo/models/, and data/zoo/models.yaml, which names them for an experiment:
 
 * EfficientNet-Lite0 to 2 as shipped;
-* each of them fine-tuned on two sources of sets.py, shortly and longer, with different seeds:
-  variants of one checkpoint, which have its name as `family`;
+* each of them fine-tuned on the sources of sets.py: variants of one checkpoint, which have its name
+  as `family`;
 * small networks that were trained on a source only: each is a family of its own. Without them there
   would be three independent models, and no interval worth the name.
 
@@ -32,7 +32,7 @@ from basemodel.python.load import Transform
 
 SHIPPED = [f"tf_efficientnet_lite{size}.in1k" for size in range(3)]
 SCRATCH = ("resnet10t", "mobilenetv3_small_050", "regnetx_002", "efficientvit_b0")
-SIDE = 96  # pixels that networks without weights are trained at
+SIDE = 96  # pixels: of images of their own size, networks would learn six times as slowly
 HELD_OUT = 5  # every fifth image
 BATCH = 16
 
@@ -49,7 +49,7 @@ class Recipe:
     @property
     def name(self) -> str:
         start = self.start.partition(".")[0]
-        return f"{start}-{self.source}-{self.epochs}epochs"
+        return f"{start}-{self.source}"
 
     @property
     def shipped(self) -> bool:
@@ -57,28 +57,17 @@ class Recipe:
 
     def setting(self, folder: Path) -> dict[str, str]:
         """Its entry in `models`."""
-        family = f"timm:{self.start}" if self.shipped else self.name
+        name = f"timm:{self.start}@{SIDE}"
         file = str(folder / f"{self.name}.safetensors")
-        side = "" if self.shipped else f"@{SIDE}"
-        return {"file": file, "architecture": f"timm:{self.start}{side}", "family": family}
+        family = name if self.shipped else self.name
+        return {"file": file, "architecture": name, "family": family}
 
 
 def recipes(epochs: int) -> list[Recipe]:
-    short = max(1, epochs // 4)
-    found = [
-        Recipe(start, source, passes, seed)
-        for seed, (start, source, passes) in enumerate(
-            (start, source, passes)
-            for start in SHIPPED
-            for source in SOURCES[:2]
-            for passes in (short, epochs)
-        )
-    ]
-    return found + [
-        Recipe(start, source, 4 * epochs, 100 + seed)
-        for seed, (start, source) in enumerate(
-            (start, source) for start in SCRATCH for source in SOURCES
-        )
+    made = [(start, source) for start in (*SHIPPED, *SCRATCH) for source in SOURCES]
+    return [
+        Recipe(start, source, epochs if start in SHIPPED else 4 * epochs, seed)
+        for seed, (start, source) in enumerate(made)
     ]
 
 
@@ -96,7 +85,7 @@ def network(recipe: Recipe, classes: int) -> tuple[torch.nn.Module, Transform]:
     """The network with a new last layer, and how it takes images."""
     torch.manual_seed(recipe.seed)
     if recipe.shipped:
-        return basemodel.load(f"timm:{recipe.start}", num_classes=classes)
+        return basemodel.load(f"timm:{recipe.start}@{SIDE}", num_classes=classes)
     # Only for its preprocessing: timm's way of making networks without weights needs no file.
     made = timm.create_model(recipe.start, num_classes=classes)
     data = timm.data.resolve_model_data_config(made) | {"input_size": (3, SIDE, SIDE)}
@@ -138,13 +127,13 @@ def make(recipe: Recipe, source: Path, most: int, weights: Path) -> float:
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     given.add_argument("folder", type=Path)
-    given.add_argument("--epochs", type=int, default=8)
-    given.add_argument("--most", type=int, default=40, help="images of a class")
+    given.add_argument("--epochs", type=int, default=6)
+    given.add_argument("--most", type=int, default=24, help="images of a class")
     given.add_argument("--only", default="", help="part of the names of those to make")
     given = given.parse_args()
     folder = given.folder / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    settings: list = [f"timm:{name}" for name in SHIPPED]
+    settings: list = [f"timm:{name}@{SIDE}" for name in SHIPPED]
     for recipe in recipes(given.epochs):
         if given.only not in recipe.name:
             continue

