@@ -78,6 +78,7 @@ if config["models"]:
     localrules:
         zoo_labels,
         zoo_table,
+        zoo_pairs,
         zoo,
 
 else:
@@ -102,6 +103,8 @@ else:
 
 if config["models"]:
     TABLES = [*ZOO_TABLES, "zoo", "trust", "failures"]
+    if ZOO_PAIRS:
+        TABLES += ["pairs", "held_out", "optimism"]
 else:
     TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
     TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]

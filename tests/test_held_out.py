@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import jobs
+from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.held_out import choose, evaluate
 from basemodel.statistics.pairs import alpha_grid, best_row, curves, scale, search
 from basemodel.statistics.spearman import spearman
@@ -29,8 +30,8 @@ def made(seed, skill=0.0, cells=6, models=30, metrics=3):
 
 def evaluated(scaled, accuracy, cells=CELLS, names=NAMES, resamples=50):
     found = curves(scaled, accuracy, ALPHAS)
-    kinds = np.zeros(accuracy.shape[1])
-    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, kinds, resamples, 0)
+    counts = resample(np.zeros(accuracy.shape[1]), resamples, 0)
+    return evaluate(scaled, accuracy, ALPHAS, found, names, cells, counts)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,6 +3,7 @@
 
 
 include: "zoo_common.smk"
+include: "draw.smk"
 
 
 # Images that this project generates, as files: models crop them by their own preprocessing.
@@ -87,8 +88,37 @@ rule zoo_table:
         "../scripts/zoo_table.py"
 
 
+rule zoo_pairs:
+    input:
+        table="<results>/tables/zoo.csv",
+    output:
+        pairs="<results>/tables/pairs.csv",
+        curves="<results>/tables/pair_curves.npy",
+        held_out="<results>/tables/held_out.csv",
+        optimism="<results>/tables/optimism.csv",
+    log:
+        "<results>/logs/zoo_pairs.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=fingerprint("zoo_pairs.py", *module_names(ZOO_PAPER)),
+        settings=ordered(
+            metrics=ZOO_PAPER,
+            alpha_step=config["correlation"]["alpha_step"],
+            bootstrap=config["comparison"]["bootstrap"],
+            seed=config["seed"],
+        ),
+    script:
+        "../scripts/zoo_pairs.py"
+
+
 rule zoo:
     input:
+        **(
+            {"pairs": "<results>/tables/pairs.csv", "optimism": "<results>/tables/optimism.csv"}
+            if ZOO_PAIRS
+            else {}
+        ),
         table="<results>/tables/zoo.csv",
         failures="<results>/tables/failures.csv",
         trust="<results>/tables/trust.csv",

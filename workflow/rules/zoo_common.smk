@@ -1,5 +1,7 @@
 # Names and functions for zoo.smk.
 
+from basemodel.statistics.scopes import ALL
+
 ZOO_MODELS = [candidate.slug for candidate in MODELS]
 ZOO_ALL = list(names.with_baselines(MODELS))
 ZOO_LABELS = names.labels(MODELS)
@@ -10,7 +12,28 @@ ZOO_TUNED = [
     for file in tuned(ZOO_MODELS, range(1 + config["finetune"]["repeats"]), ranking=name)
 ]
 ZOO_TABLES = ["scores", "rho", "mean_rho", "differences", "regret", "mean_regret", "ceiling"]
-SHOWN = ["figure6", "figure7"]
+ZOO_TITLES = [[name, config["datasets"].get(name, {}).get("title", name)] for name in ZOO]
+ZOO_PAPER = [metric for metric in METRICS if metric in RANK_METRICS]
+# Figures 6 and 7 are made with the page; by name, as in figures.smk:
+FIGURES, PATTERNS = {}, {}
+if ZOO_PAPER:
+    FIGURES["figure2"] = (
+        {"correlation": "<results>/tables/rho.csv", "ceiling": "<results>/tables/ceiling.csv"},
+        {"architectures": None, "targets": ZOO_TITLES, "metrics": ZOO_PAPER},
+        ZOO_PAPER,
+    )
+ZOO_PAIRS = len(ZOO_PAPER) > 1  # one alone makes no pair
+if ZOO_PAIRS:
+    FIGURES["figure3"] = (
+        {"curves": "<results>/tables/pair_curves.npy", "pairs": "<results>/tables/pairs.csv"},
+        {
+            "architectures": [ALL],
+            "targets": ZOO_TITLES,
+            "alpha_step": config["correlation"]["alpha_step"],
+        },
+        ZOO_PAPER,
+    )
+SHOWN = [*FIGURES, "figure6", "figure7"]
 CHECKED = f"<results>/rank/{next(iter(ZOO))}/checked.json"  # the models are those of all targets
 
 

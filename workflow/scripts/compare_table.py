@@ -1,6 +1,7 @@
 """Which score to believe, for a table of scores and accuracies from elsewhere, or of zoo_table.py.
 
-input:  table: csv (statistics.outside_table.read); failures, trust: csv of zoo_table.py, if there
+input:  table: csv (statistics.outside_table.read); if there: failures, trust: csv of zoo_table.py;
+        pairs, optimism: csv of zoo_pairs.py
 settings: name: of the table; larger_is_better: of outside_table.read; bootstrap: the number of
         resamples; seed; dpi: of the PNG files
 output: tables: csv of statistics.outside.compare, named after its tables; summary: txt; page: html;
@@ -16,7 +17,7 @@ from basemodel.report.figures import figure6, figure7, style
 from basemodel.run.provenance import verify
 from basemodel.statistics.outside import compare
 from basemodel.tables import read_csv, write_csv
-from basemodel.zoo.words import words
+from basemodel.zoo.words import of_pairs, words
 
 verify(snakemake.params.code)
 settings = snakemake.params.settings
@@ -25,6 +26,8 @@ tables, notes = compare(
 )
 if snakemake.input.get("trust"):
     notes += words(read_csv(snakemake.input.failures), read_csv(snakemake.input.trust))
+if snakemake.input.get("pairs"):
+    notes.append(of_pairs(read_csv(snakemake.input.pairs), read_csv(snakemake.input.optimism)))
 for path in snakemake.output.tables:
     write_csv(path, tables[Path(path).stem])
 

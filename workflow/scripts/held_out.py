@@ -27,9 +27,7 @@ folds, optimism = evaluate(
     np.load(files.curves),
     list(scores.metrics),
     scores.names,
-    scores.policies,
-    settings["bootstrap"],
-    settings["seed"],
+    scores.resample(settings["bootstrap"], settings["seed"]),
 )
 
 write_csv(snakemake.output.held_out, folds)

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from basemodel.statistics.bootstrap import mean_of_defined, resample, resampled_rho
+from basemodel.statistics.bootstrap import mean_of_defined, resampled_rho
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.pairs import first_best
 
@@ -61,15 +61,13 @@ def evaluate(
     curves: np.ndarray,
     metrics: Sequence[str],
     cells: Sequence[tuple[str, str]],
-    policies: np.ndarray,
-    resamples: int,
-    seed: object,
+    counts: np.ndarray,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The choices of every fold, and the optimism of choosing.
 
     scaled: metrics as the pairs were made of them (pairs.scale), [metrics, cells, models];
     accuracy: [cells, models]; alphas: [alphas]; curves: [pairs, alphas, cells] from pairs.curves;
-    cells: (architecture, target) of each; policies, resamples, seed: of bootstrap.resample.
+    cells: (architecture, target) of each; counts: of bootstrap.resample, [1 + resamples, models].
 
     Folds, one row for each target and each architecture that is left out (none if there is only
     one): left_out ("target" or "architecture"), name; first, second, alpha, the pair chosen on the
@@ -83,7 +81,6 @@ def evaluate(
     that leaves it out; optimism, in_sample minus held_out. Each with a 95 % interval, _low and
     _high (means.mean_interval): choices stay as they are in the resamples, which are paired.
     """
-    counts = resample(policies, resamples, seed)
     singles = resampled_rho(scaled, accuracy[None], counts)
     targets = np.array([target for _, target in cells])
     halves = list(combinations(range(len(metrics)), 2))

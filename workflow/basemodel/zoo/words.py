@@ -2,7 +2,9 @@
 
 import pandas as pd
 
+from basemodel.report.conclusions import held_out, number
 from basemodel.statistics.outside import listed
+from basemodel.statistics.pairs import best_row
 
 
 def words(failures: pd.DataFrame, trust: pd.DataFrame) -> list[str]:
@@ -19,3 +21,13 @@ def words(failures: pd.DataFrame, trust: pd.DataFrame) -> list[str]:
             f"{targets} targets {listed(told, len(told))} (tables/trust.csv)."
         )
     return notes
+
+
+def of_pairs(pairs: pd.DataFrame, optimism: pd.DataFrame) -> str:
+    """A note on the best pair of the paper's metrics. pairs, optimism: of scripts/zoo_pairs.py."""
+    found = ""
+    if (best := best_row(pairs)) is not None:
+        chosen = f"{best['first']} + {best['second']} at alpha = {best['alpha']:g}"
+        found = f"The best pair of the paper's metrics is {chosen}, with a mean rho of "
+        found += f"{number(best['mean_rho'])}. "
+    return found + " ".join(held_out(optimism))

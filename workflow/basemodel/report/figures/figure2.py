@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from basemodel.models.catalog import architecture_title
 from basemodel.report.figures import style
 from basemodel.statistics.spearman import HIGH
 
@@ -19,18 +18,21 @@ SLANTED = 24  # letters of a slanted title that fit the figure's height
 @style.printed
 def draw(
     correlation: pd.DataFrame,
-    architectures: Sequence[str],
+    architectures: Sequence[str] | None,
     targets: Sequence[tuple[str, str]],
     metrics: Sequence[str],
     ceiling: pd.DataFrame | None = None,
 ) -> Figure:
-    """One panel per architecture, one group per target (name, title), one bar per metric.
+    """One panel per architecture (None: as in the table), one group per target (name, title), one
+    bar per metric.
 
     correlation: columns architecture, target, metric, rho (of metrics oriented so that larger is
     better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
     architecture, target, ceiling, drawn as a line over its group. An undefined ρ is shown as a
     cross instead of a bar.
     """
+    if architectures is None:
+        architectures = list(dict.fromkeys(correlation["architecture"]))
     table = correlation.set_index(["architecture", "target", "metric"])
     rho = table["rho"]
     limits = None if ceiling is None else ceiling.set_index(["architecture", "target"])["ceiling"]
@@ -68,7 +70,7 @@ def draw(
             known = np.isfinite(levels)
             left = groups[known] - GROUP / 2
             panel.hlines(levels[known], left, left + GROUP, color=CEILING, linewidth=1.3)
-        _axes(panel, architecture_title(architecture), len(targets))
+        _axes(panel, style.architecture(architecture), len(targets))
     _name_targets(panels[-1], [title for _, title in targets])
     handles.append(style.key(color="black", linewidth=0.7, linestyle="--", label=f"|ρ| = {HIGH}"))
     if "low" in table:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from basemodel.metrics import load
-from basemodel.models.catalog import architecture_line, architecture_title
+from basemodel.models.catalog import architecture_line
 from basemodel.report.figures import style
 from basemodel.statistics.bootstrap import mean_of_defined
 from basemodel.statistics.pairs import alpha_grid, best_row
@@ -119,7 +119,7 @@ def _legend(
             color="0.2",
             linewidth=1.1,
             linestyle=architecture_line(architecture),
-            label=architecture_title(architecture),
+            label=style.architecture(architecture),
         )
         for architecture in architectures
     ]

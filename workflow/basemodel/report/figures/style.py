@@ -16,6 +16,8 @@ from matplotlib.lines import Line2D
 
 from basemodel.files import whole
 from basemodel.metrics import load
+from basemodel.models.catalog import architecture_title
+from basemodel.statistics.scopes import ALL, SEVERAL
 
 WIDTH = 7.2  # inches: the text width of A4 and letter, so that fonts do not shrink in print
 PRINT = {
@@ -62,6 +64,11 @@ def label(metric: str, oriented: bool = True) -> str:
     minus = "−" if oriented and not module.LARGER_IS_BETTER else ""
     name = module.NAME if module.LABEL in module.NAME else f"{module.LABEL}  {module.NAME}"
     return minus + name
+
+
+def architecture(name: str) -> str:
+    """Its title; models of all architectures may be ranked together."""
+    return SEVERAL.capitalize() if name == ALL else architecture_title(name)
 
 
 def key(**look) -> Line2D:
