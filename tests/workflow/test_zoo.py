@@ -103,6 +103,11 @@ def test_a_zoo(zoo, tmp_path):
     summary = " ".join((results / "summary.txt").read_text().split())
     assert f"Not compared: {WRONG} on beetles and greek: timm has no model" in summary
     assert "3 models of 2 families" in summary and "3 models, 2 targets" in summary
+    held_out = pd.read_csv(results / "tables" / "held_out.csv").set_index("left_out")
+    assert set(held_out.loc["target", "name"]) == {"beetles", "greek"}
+    assert (results / "figures/figure2.svg").is_file() and (
+        results / "figures/figure3.pdf"
+    ).is_file()
     assert (results / "report.html").is_file() and (results / "figures/figure7.pdf").is_file()
     assert (results / "tables" / "versions_zoo.csv").is_file()
     assert not list(results.glob("rank/*/cropped"))
@@ -131,6 +136,7 @@ def test_a_zoo(zoo, tmp_path):
 def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
     """Dry runs in one process; paths need not be there but for the targets."""
     project, config = zoo
+    config = config | {"results": "results/nothing"}  # whatever has been run
     cases = [
         {},
         {"images": config["targets"][0], "candidates": ["timm:a", "timm:b"]},
