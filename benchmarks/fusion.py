@@ -4,12 +4,14 @@ For a table of scores and accuracies (statistics.outside_table.read): ridge regr
 accuracy on a score and a prior, standardised within each target, fitted on all other targets and
 judged by ρ on the one left out. The priors:
 
-imagenet  accuracy on ImageNet, of torchvision's weights of that name (IMAGENET1K_V1)
+imagenet  accuracy on ImageNet, of torchvision's weights of that name (IMAGENET1K_V1); for other
+          models, the table's score `parameters`
 others    the mean standardised accuracy after fine-tuning on the other targets, without the one
           left out and without the one that is fitted to
 
-Intervals are those of `snakemake compare`, with models resampled and every ridge fitted again;
-differences also for all of a column at once (Bonferroni).
+Scores that some model lacks are left out. Intervals are those of `snakemake compare`, with families
+of models resampled and every ridge fitted again; differences also for all of a column at once
+(Bonferroni).
 
 Usage: python benchmarks/fusion.py [TABLE] [--resamples 1000]
 """
@@ -18,12 +20,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from torchvision.models import get_model_weights
+from torchvision.models import get_model_weights, list_models
 
 from basemodel.report.conclusions import interval
 from basemodel.statistics.bootstrap import LEVEL, resample, resampled_rho
 from basemodel.statistics.means import mean_interval
-from basemodel.statistics.outside_table import read
+from basemodel.statistics.outside_table import Outside, read
 
 TABLE = Path(__file__).parent / "tables" / "zoo10.csv"
 PENALTY = 1.0  # of the ridge, for standardised columns; as much as one model of one target
@@ -90,21 +92,35 @@ def gain(difference: np.ndarray, level: float) -> str:
     return f"{both[0]:24}{both[1].partition(' ')[2]}"
 
 
+def static_prior(found: Outside) -> tuple[str, np.ndarray]:
+    """What is known of the models without any target: its name, and values for [models]."""
+    if set(found.models) <= set(list_models()):
+        weights = [get_model_weights(model)["IMAGENET1K_V1"] for model in found.models]
+        return "imagenet", np.array(
+            [one.meta["_metrics"]["ImageNet-1K"]["acc@1"] for one in weights]
+        )
+    return "parameters", found.metrics.pop("parameters")[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", default=TABLE)
     parser.add_argument("--resamples", type=int, default=1000)
     options = parser.parse_args()
-    found = read(options.table, True)
+    found = read(options.table)
     accuracy = standardised(found.accuracy)
-    counts = resample(np.zeros(len(found.models)), options.resamples, 0)
-    imagenet = [
-        get_model_weights(model)["IMAGENET1K_V1"].meta["_metrics"]["ImageNet-1K"]["acc@1"]
-        for model in found.models
-    ]
-    imagenet = np.tile(standardised(np.array(imagenet)), (len(found.targets), 1))
-    scores = {name: standardised(values) for name, values in found.metrics.items()}
-    for name, prior in (("imagenet", imagenet), ("others", None)):
+    families, family = np.unique(found.families, return_inverse=True)
+    counts = resample(np.zeros(len(families)), options.resamples, 0)[:, family]
+    static, known = static_prior(found)
+    known = np.tile(standardised(known), (len(found.targets), 1))
+    scores = {
+        name: standardised(values if found.larger_is_better.get(name, True) else -values)
+        for name, values in found.metrics.items()
+        if np.isfinite(values).all() and np.ptp(values, axis=1).all()
+    }
+    if left_out := sorted(set(found.metrics) - set(scores)):
+        print(f"Left out, not there for every model, or equal for all: {', '.join(left_out)}")
+    for name, prior in ((static, known), ("others", None)):
         alone = rho_of_ridge([], prior, accuracy, counts)
         print(f"\nPrior {name}: rho {shown(alone)}")
         print(f"{'score':18}{'alone':22}{'with prior':22}{'gain over score':24}gain over prior")
