@@ -343,7 +343,7 @@ def test_as_a_command(here):
     assert "The page: results/rank/photos/python/report.html" in run.stdout
     assert run.stderr.endswith("Fewer than two candidates could be used: name some more.\n")
     run = subprocess.run([*asked[:4], "nowhere"], capture_output=True, text=True)
-    assert run.stderr == "error: nowhere: there is no such folder; `images` names it\n"
+    assert run.stderr == "error: nowhere: there is no such folder; correct its name\n"
 
 
 @pytest.mark.full

@@ -155,7 +155,7 @@ def test_without_class_folders_images_are_unlabelled(tmp_path, layout):
 def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(DataError, match="no image in it .looked for .jpg"):
         choose(tmp_path, 5)
-    with pytest.raises(DataError, match="there is no such folder; `images` names it"):
+    with pytest.raises(DataError, match="there is no such folder; correct its name"):
         choose(tmp_path / "missing", 5)
     (tmp_path / "a.jpg").write_text("<html>")
     with pytest.raises(DataError, match=r"a.jpg is left out: .*too few images"):

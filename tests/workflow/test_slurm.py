@@ -10,6 +10,7 @@ import slurm_cluster
 
 import miniatures
 from projects import EXPERIMENT, Project, copy_project
+from rank_weights import as_if_trained
 
 pytestmark = pytest.mark.full
 
@@ -149,3 +150,36 @@ def test_a_candidate_of_a_ranking_is_a_job(cluster, on_slurm):
     # Two models, their untrained baselines, the bad name and its baseline.
     assert len([c for c in comments if c.startswith("rule_rank_candidate")]) == 6
     assert not [c for c in comments if "rank_report" in c]  # where the user waits for it
+
+
+def test_an_experiment_on_given_models_has_the_tables_of_a_local_run(cluster, on_slurm):
+    for label in range(3):
+        for number in range(10):
+            file = on_slurm.folder / "beetles" / str(label) / f"{number}.jpg"
+            miniatures.image(file, label, number)
+    settings = {
+        "models": [
+            as_if_trained(on_slurm.folder / f"w{seed}.safetensors", seed) for seed in range(3)
+        ],
+        "targets": ["beetles", "greek"],
+        "datasets": {"beetles": {"kind": "folder", "title": "Beetles", "path": "../beetles"}},
+        "finetune": {"repeats": 1, "optimizer": None, "learning_rate": None},
+    }
+    outcomes = []
+    for results, start in (
+        ("results/local", lambda overlay: on_slurm.snakemake(overlay=overlay)),
+        ("results/slurm", lambda overlay: on_slurm.start(cluster, overlay=overlay)),
+    ):
+        overlay = on_slurm.folder / f"{Path(results).name}.yaml"
+        overlay.write_text(json.dumps(settings | {"results": results}))
+        run = start((str(overlay),))
+        printed = ended(run, 1500) if isinstance(run, subprocess.Popen) else run.stdout + run.stderr
+        assert run.returncode == 0, printed
+        tables = (on_slurm.folder / results / "tables").glob("*.csv")
+        outcomes.append({file.name: file.read_bytes() for file in tables})
+    here, there = outcomes
+    assert here.keys() == there.keys() and {"zoo.csv", "rho.csv", "held_out.csv"} <= here.keys()
+    for name in here:
+        assert here[name] == there[name], name
+    comments = [row[0] for row in cluster.jobs("%k", states="--states=all")]
+    assert [c for c in comments if c.startswith("rule_rank_finetune")]

@@ -10,28 +10,17 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import save_file
 
 import miniatures
 from basemodel.files import read_json
 from projects import ROOT, copy_project
+from rank_weights import as_if_trained
 from smallest import laid, run, smallest
 
-timm = pytest.importorskip("timm")
+pytest.importorskip("timm")
 
 SEEDS = 2
 WRONG = "timm:no_such_model"
-
-
-def weights(path, seed):
-    torch.manual_seed(seed)
-    network = timm.create_model("test_resnet", num_classes=5)
-    for buffer in network.buffers():  # as if trained: not what an untrained network has
-        if buffer.is_floating_point():
-            buffer.mul_(1 + seed / 10)
-    save_file(network.state_dict(), path)
-    return {"file": str(path), "architecture": "timm:test_resnet", "family": f"f{seed // 2}"}
 
 
 pytestmark = pytest.mark.full
@@ -45,7 +34,7 @@ def zoo(tmp_path_factory):
     for label in range(3):
         for number in range(10):
             miniatures.image(files / "beetles" / str(label) / f"{number}.jpg", label, number)
-    models = [weights(project.folder / f"w{seed}.safetensors", seed) for seed in range(3)]
+    models = [as_if_trained(project.folder / f"w{seed}.safetensors", seed) for seed in range(3)]
     config = smallest(
         {
             "results": "results/zoo",
@@ -119,7 +108,7 @@ def test_a_zoo(zoo, tmp_path):
 
     # A further model costs its own jobs only, and the outcome is that of a run from scratch.
     more = laid({}, config)
-    more["models"] = [*config["models"][:-1], weights(project.folder / "w3.safetensors", 3)]
+    more["models"] = [*config["models"][:-1], as_if_trained(project.folder / "w3.safetensors", 3)]
     added = would_run(project, more)
     assert added["rank_finetune"] == 2 * SEEDS and added["rank_candidate"] == 2, added
     run(project, more)

@@ -76,7 +76,7 @@ def rank(
     by : {"linear_probe", "knn"}
         The score that orders the candidates.
     weights : {"balanced", "natural"}
-        Each image used counts the same, or each class as it does in the folder.
+        Whether each class counts the same, or as it does in the folder.
     near_copies : {"report", "group"}
         Whether images that look nearly alike stay together.
     licence : {"any", "permissive"}

@@ -50,7 +50,7 @@ def divide(images: str | Path, pixels: bool = True, task: str = "classes") -> Di
     """
     root, folder = folders.place_of(images)
     if not (root / folder).exists():
-        raise DataError(f"{root / folder}: there is no such folder; `images` names it")
+        raise DataError(f"{root / folder}: there is no such folder; correct its name")
     try:
         found = folders.find(root, folder, strict=False, pixels=pixels, task=task)
     except DataError:
