@@ -158,11 +158,8 @@ def test_an_experiment_on_given_models_has_the_tables_of_a_local_run(cluster, on
             file = on_slurm.folder / "beetles" / str(label) / f"{number}.jpg"
             miniatures.image(file, label, number)
     settings = {
-        "models": [
-            as_if_trained(on_slurm.folder / f"w{seed}.safetensors", seed) for seed in range(3)
-        ],
-        "targets": ["beetles", "greek"],
-        "datasets": {"beetles": {"kind": "folder", "title": "Beetles", "path": "../beetles"}},
+        "models": [as_if_trained(on_slurm.folder / f"w{n}.safetensors", n) for n in range(3)],
+        "targets": ["./beetles", "greek"],
         "finetune": {"repeats": 1, "optimizer": None, "learning_rate": None},
     }
     outcomes = []
