@@ -54,11 +54,11 @@ else:
     include: "workflow/rules/normal.smk"
     include: "workflow/rules/cuts.smk"
     include: "workflow/rules/figures.smk"
-    include: "workflow/rules/plan.smk"
 
     CHECKED = []
 
 
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/versions.smk"
 
 
@@ -102,7 +102,7 @@ else:
 # ------------------------------------------------------------------------------------------------
 
 if config["models"]:
-    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures"]
+    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", "targets"]
     if ZOO_PAIRS:
         TABLES += ["pairs", "held_out", "optimism"]
 else:

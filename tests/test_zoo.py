@@ -7,19 +7,25 @@ import pandas as pd
 import pytest
 import yaml
 
+from basemodel.metrics import sign
 from basemodel.report.compare_page import page
 from basemodel.report.compare_words import summary
-from basemodel.report.figures import figure6, figure7
+from basemodel.report.figures import figure2, figure6, figure7
 from basemodel.schema import SettingsError
 from basemodel.selection.names import parse
 from basemodel.selection.pooled_scores import PAIR
+from basemodel.statistics import held_out
+from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.outside import compare
+from basemodel.statistics.outside_table import read
+from basemodel.statistics.pairs import scale, search
 from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 from basemodel.statistics.spearman import spearman
 from basemodel.zoo import experiment, table
 from basemodel.zoo.architectures import architecture
 from basemodel.zoo.models import models
-from basemodel.zoo.words import words
+from basemodel.zoo.pairs import compared
+from basemodel.zoo.words import of_pairs, words
 from projects import ROOT
 
 
@@ -35,6 +41,9 @@ def test_models_state_what_they_are_variants_of():
     assert found == {parse("timm:a"): None, parse("timm:b"): "B", parse(file): "B"}
     for wrong, said in (
         ([{"name": "timm:a", "family": 3}], "models.0.family: 3 is no name"),
+        ([{"name": "timm:a", "family": ""}], "models.0.family: '' is no name"),
+        ([{"name": "timm:a", "famly": "B"}], "models.0.famly: .* did you mean family"),
+        ([{**file, "famly": "B"}], "models.0.famly: .* did you mean family"),
         (["timm:a", "timm:a"], "models.1: timm:a is there already"),
         ([{"embeddings": "e.npy"}], "models.0: embeddings cannot be fine-tuned"),
         (["resnet18"], "models.0: 'resnet18' does not say where the model is from"),
@@ -58,6 +67,16 @@ def test_targets_are_data_sets_folders_and_tables(config, tmp_path):
     config["targets"] = [paths[0], "grek"]
     with pytest.raises(SettingsError, match="targets.1: grek is no folder .* mean greek"):
         experiment.targets(config)
+    config["targets"] = ["~nobody/photos"]
+    with pytest.raises(SettingsError, match="targets.0: ~nobody/photos is no folder"):
+        experiment.targets(config)
+    (tmp_path / "link").symlink_to(tmp_path / "my beetles")
+    (tmp_path / "moths").mkdir()
+    (tmp_path / "link_to_moths").symlink_to(tmp_path / "moths")
+    for same in ([paths[0], str(tmp_path / "link")], ["moths", str(tmp_path / "link_to_moths")]):
+        config["targets"] = same
+        with pytest.raises(SettingsError, match="targets.1: .* same images as the target m"):
+            experiment.targets(config)
     config["targets"] = ["moths"]
     config["datasets"]["moths"]["test_share"] = 0.3
     with pytest.raises(SettingsError, match="datasets.moths.test_share: with `models`"):
@@ -131,8 +150,11 @@ def test_a_row_for_each_model_seed_and_metric():
     }  # fmt: skip
     assert not of_a["larger_is_better"]["S5"] and of_a["larger_is_better"][PAIR]
     assert list(table.failures("t", cards, scored, tested)) == [
-        ("t", "b", "diverged"), ("t", "c", "too large"),
+        ("t", "b", "1", "diverged"), ("t", "c", "all", "too large"),
     ]  # fmt: skip
+    scored[1] = scores(0, failed="no embeddings")
+    tested[1] = {"failed": None, "answers": [[1, 1, 1], [0, 1, 1]]}
+    assert ("t", "b", "scores", "no embeddings") in table.failures("t", cards, scored, tested)
 
 
 def test_a_score_that_puts_an_untrained_network_first_is_told():
@@ -140,11 +162,70 @@ def test_a_score_that_puts_an_untrained_network_first_is_told():
     verdicts = table.trusted("t", cards, [scores(0.1), scores(0.3), scores(0.2)], ["LogME"])
     trust = pd.DataFrame(verdicts, columns=["target", "metric", "trust", "why"])
     assert trust["why"].to_list() == ["puts untrained above a"]
-    failures = pd.DataFrame([("t", "c", "no weights")], columns=["target", "model", "reason"])
-    missing, untrusted = words(failures, trust)
+    failed = [("t", "c", "all", "no weights"), ("t", "a", "1", "diverged")]
+    failures = pd.DataFrame(failed, columns=table.FAILURES)
+    targets = pd.DataFrame([target("t"), target("u", told="")], columns=table.IMAGES)
+    images, told, missing, seed, untrusted = words(targets, failures, trust)
+    assert "t 8, 2 and 3 of 2 classes; u 8, 2 and 3 of 2 classes. Scores are of 6 images." in images
+    assert told == "t: class 3 is left out: only 1 image; x.jpg: truncated."
     assert missing == "Not compared: c on t: no weights."
-    assert "of 1 targets LogME on 1" in untrusted
-    assert words(failures[:0], trust[:0]) == []
+    assert seed == "Without the fine-tuning of seed 1: a on t: diverged."
+    assert "the 1 targets: LogME on 1" in untrusted
+    assert len(words(targets[1:], failures[:0], trust[:0])) == 1
+
+
+def target(name, told="class 3 is left out: only 1 image"):
+    problems = [told] if told else []
+    chosen = {"classes": ["1", "2"], "problems": problems, "probe": [{}] * 6}
+    divided = {"train": [{}] * 8, "validation": [{}] * 2, "test": [{}] * 3}
+    return table.images(name, chosen, divided | {"problems": ["x.jpg: truncated"] if told else []})
+
+
+PAPER = ["S1", "S4", "S5"]
+
+
+def paired(found, targets):
+    """The search of scripts/zoo_pairs.py, with its note."""
+    values, accuracy, whole = compared(found, targets, PAPER)
+    accuracy, scaled, alphas = accuracy[:, whole], scale(values[..., whole]), np.array([0, 1])
+    cells = [(ALL, target) for target in targets]
+    pairs, curves = search(scaled, accuracy, alphas, PAPER, cells)
+    counts = resample(np.zeros(whole.sum()), 20, 0)
+    _, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, PAPER, cells, counts)
+    return of_pairs(pairs.assign(models=whole.sum()), optimism)
+
+
+def wide(targets="xy", models="abcde"):
+    """A table of scores where no model has S5, as where no network has zeros."""
+    rng = np.random.default_rng(0)
+    keys = [(target, model) for target in targets for model in models]
+    rows = [(*key, *rng.uniform(0.1, 0.9, 3), "") for key in keys]
+    return pd.DataFrame(rows, columns=["target", "model", "accuracy", "S1", "S4", "S5"])
+
+
+def test_pairs_where_a_metric_or_a_target_has_nothing():
+    """What is missing everywhere is no reason to lose all others, at the end of a long run."""
+    found = read(wide())
+    values, accuracy, whole = compared(found, ["x", "failed", "y"], PAPER)
+    assert whole.all() and np.isnan(accuracy[1]).all() and np.isnan(values[2]).all()
+    np.testing.assert_array_equal(values[1][[0, 2]], sign("S4") * found.metrics["S4"])
+    text = paired(found, ["x", "failed", "y"])
+    assert "S1 + S4 at alpha" in text and "of the 5 models" in text and "nan" not in text
+
+    gap = wide()
+    gap.loc[0, "S1"] = np.nan
+    assert "of the 4 models that have all" in paired(read(gap), ["x", "y"])
+    assert "One target alone leaves none" in paired(read(wide("x")), ["x"])
+    assert "No pair" in paired(read(wide().drop(columns="S4")), ["x", "y"])
+
+
+def test_figure_2_of_what_is_there():
+    """One fine-tuning of each model gives no ceiling; a target or a metric may have no ρ."""
+    tables, _ = compare(wide(), True, resamples=20)
+    titles = [(name, name) for name in ("x", "failed", "y")]
+    [panel] = figure2.draw(tables["rho"], None, titles, PAPER, tables["ceiling"]).axes
+    crosses = [line for line in panel.lines if line.get_marker() == "x"]
+    assert [len(line.get_xdata()) for line in crosses] == [1, 1, 3]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,12 @@ from smallest import laid, run, smallest
 pytest.importorskip("timm")
 
 SEEDS = 2
+# Targets that cannot be one, and why.
+UNUSABLE = {
+    "numbers.csv": "config: targets: numbers: its labels are numbers",
+    "tags.csv": "config: targets: tags: its labels are tags",
+    "one class": "config: targets: one_class: the images are taken as unlabelled: it has one class",
+}
 WRONG = "timm:no_such_model"
 
 
@@ -34,6 +40,12 @@ def zoo(tmp_path_factory):
     for label in range(3):
         for number in range(10):
             miniatures.image(files / "beetles" / str(label) / f"{number}.jpg", label, number)
+            if label == 0:
+                miniatures.image(files / "one class" / "0" / f"{number}.jpg", label, number)
+    paths = [f"beetles/{label}/{number}.jpg" for label in range(3) for number in range(10)]
+    for name, labels in (("numbers", "0.5"), ("tags", "a|b")):
+        rows = [f"{path},{labels[: 1 + 2 * (i % 2)]}" for i, path in enumerate(paths)]
+        (files / f"{name}.csv").write_text("\n".join(["file,label", *rows]))
     models = [as_if_trained(project.folder / f"w{seed}.safetensors", seed) for seed in range(3)]
     config = smallest(
         {
@@ -91,6 +103,7 @@ def test_a_zoo(zoo, tmp_path):
     assert set(failures["model"]) == {WRONG} and len(failures) == 2
     summary = " ".join((results / "summary.txt").read_text().split())
     assert f"Not compared: {WRONG} on beetles and greek: timm has no model" in summary
+    assert "to test on: beetles 18, 6 and 6 of 3 classes; greek " in summary
     assert "3 models of 2 families" in summary and "3 models, 2 targets" in summary
     held_out = pd.read_csv(results / "tables" / "held_out.csv").set_index("left_out")
     assert set(held_out.loc["target", "name"]) == {"beetles", "greek"}
@@ -133,6 +146,7 @@ def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
         {"targets": ["none"]},
         {"finetune": {"trainable": "head"}},
         {"models": []},
+        *({"targets": [str(project.folder / "files" / name)]} for name in UNUSABLE),
     ]
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests/dag_of.py")],
@@ -154,6 +168,7 @@ def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
             "config: targets.0: none is no folder or table that is there",
             "config: finetune.trainable: only base models",
             "config: targets: no data set is named",
+            *UNUSABLE.values(),
         ),
         strict=True,
     ):

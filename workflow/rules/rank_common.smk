@@ -21,7 +21,7 @@ ZOO = experiment.targets(config) if config["models"] else {}
 # What the workflow makes of data sets first: class folders, or a table of labels.
 ENDINGS = dict.fromkeys(experiment.generated(config), "") if ZOO else {}
 ENDINGS |= dict.fromkeys(experiment.official(config), ".csv") if ZOO else {}
-if RANKING in ZOO:
+while RANKING in ZOO:
     RANKING = f"{RANKING}-images"
 RANKED = f"<results>/rank/{RANKING}"
 EACH = "<results>/rank/{ranking}"
@@ -95,13 +95,16 @@ EVERY = {**WITH_BASELINES, **names.with_baselines(MODELS)}  # of all rankings, b
 
 
 @cache
-def divided_images(ranking=RANKING):
-    """A ranking's images, found and split. Ends the run with a line if that cannot be done."""
+def divided_images(ranking=RANKING, task=None):
+    """A ranking's images, found and split. Ends the run with a line if that cannot be done.
+
+    task: what the labels are taken as; without it, the ranking's.
+    """
     of = RANKINGS[ranking]
     if not of.images:
         raise SystemExit("config: images: names no folder; add --config images=FOLDER")
     try:
-        return division.divide(of.images, pixels=has_networks(ranking), task=of.task)
+        return division.divide(of.images, pixels=has_networks(ranking), task=task or of.task)
     except DataError as error:
         raise SystemExit(f"config: {of.setting}: {error}") from None
 

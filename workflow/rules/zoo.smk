@@ -71,6 +71,7 @@ rule zoo_table:
         table="<results>/tables/zoo.csv",
         trust="<results>/tables/trust.csv",
         failures="<results>/tables/failures.csv",
+        targets="<results>/tables/targets.csv",
     log:
         "<results>/logs/zoo_table.log",
     conda:
@@ -103,6 +104,7 @@ rule zoo_pairs:
     params:
         code=fingerprint("zoo_pairs.py", *module_names(ZOO_PAPER)),
         settings=ordered(
+            targets=list(ZOO),
             metrics=ZOO_PAPER,
             alpha_step=config["correlation"]["alpha_step"],
             bootstrap=config["comparison"]["bootstrap"],
@@ -122,6 +124,7 @@ rule zoo:
         table="<results>/tables/zoo.csv",
         failures="<results>/tables/failures.csv",
         trust="<results>/tables/trust.csv",
+        targets="<results>/tables/targets.csv",
     output:
         summary="<results>/summary.txt",
         page="<results>/report.html",

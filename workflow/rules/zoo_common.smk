@@ -46,11 +46,16 @@ def images_of_targets(wildcards):
                 + ("" if config["models"] != SHELF else ", or run `snakemake rank_fetch`")
             )
         for name in (name for name, place in ZOO.items() if place):
-            divided = divided_images(name)
+            divided = divided_images(name, RANK["task"])
+            if divided.task != "classes":
+                raise SystemExit(
+                    f"config: targets: {name}: its labels are {divided.task.rstrip('s')}s, and with "
+                    "`models` they can only be classes; `rank.task: classes` takes each as one"
+                )
             if not divided.labelled:
                 raise SystemExit(
-                    f"config: targets: {name}: nothing can be fine-tuned without labels; put the "
-                    "images into one folder per class, or name a table of labels"
+                    f"config: targets: {name}: {divided.problems[-1]}; nothing can be fine-tuned "
+                    "without labels, so put them into one folder per class, or name a table of labels"
                 )
             if not any(divided.test.values()):
                 raise SystemExit(

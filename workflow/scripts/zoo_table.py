@@ -7,7 +7,7 @@ settings: targets: names; models: how each is called, by slug; families: of what
         slug, where it states that; metrics; metadata: the user's table of ImageNet accuracies and
         its checksum, or null
 output: table: csv, zoo.table.COLUMNS, which `snakemake compare` reads; trust: csv target, metric,
-        trust, why (pooled_scores.trust); failures: csv target, model, reason
+        trust, why (pooled_scores.trust); failures, targets: csv, zoo.table.FAILURES and IMAGES
 """
 
 import shutil
@@ -35,7 +35,7 @@ def of_target(number, paths):
     return [read_json(path) for path in paths[number * each : (number + 1) * each]]
 
 
-rows, trust, failures = [], [], []
+rows, trust, failures, images = [], [], [], []
 for number, target in enumerate(targets):
     cards, scores, tested = (
         of_target(number, paths) for paths in (files.cards, files.scores, files.tested)
@@ -50,13 +50,16 @@ for number, target in enumerate(targets):
         card["architecture"] = architecture(named)
         if card.get("imagenet_top1") is None:
             card["imagenet_top1"] = metadata.accuracy(named, published)
-    labels = [image["label"] for image in read_json(files.tests[number])["test"]]
+    divided = read_json(files.tests[number])
+    images.append(table.images(target, read_json(files.images[number]), divided))
+    labels = [image["label"] for image in divided["test"]]
     rows += table.rows(target, cards, scores, tested, labels, names)
     failures += table.failures(target, cards, scores, tested)
     # Images as models crop them: none needs them any more.
     shutil.rmtree(Path(files.images[number]).parent / "cropped", ignore_errors=True)
 
 write_csv(snakemake.output.trust, pd.DataFrame(trust, columns=["target", "metric", "trust", "why"]))
-write_csv(snakemake.output.failures, pd.DataFrame(failures, columns=["target", "model", "reason"]))
+write_csv(snakemake.output.failures, pd.DataFrame(failures, columns=table.FAILURES))
+write_csv(snakemake.output.targets, pd.DataFrame(images, columns=table.IMAGES))
 write_csv(snakemake.output.table, pd.DataFrame(rows, columns=table.COLUMNS))
 print(f"{len(targets)} targets, {len(models)} models, {len(failures)} failures")

@@ -3,6 +3,7 @@
 Every cluster job parses the Snakefile again, so this module must stay fast: no torch.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ def targets(config: dict[str, Any]) -> dict[str, Path | None]:
     generates, and the tables of labels of official data sets. Raises SettingsError.
     """
     found: dict[str, Path | None] = {}
+    seen: dict[Path, str] = {}  # two targets of the same images are no two samples
     for number, target in enumerate(config["targets"]):
         dataset = config["datasets"].get(target)
         place = None
         if dataset is None:
-            place = Path(target).expanduser()
+            place = Path(target)
+            with contextlib.suppress(RuntimeError):  # of ~nobody
+                place = place.expanduser()
             if not place.exists():
                 near = nearest(target, list(config["datasets"]))
                 raise SettingsError(
@@ -42,6 +46,11 @@ def targets(config: dict[str, Any]) -> dict[str, Path | None]:
         if name in found:
             raise SettingsError(f"targets.{number}: {name} is there already; rename one")
         found[name] = place
+        if place and (first := seen.setdefault(place.resolve(), name)) != name:
+            raise SettingsError(
+                f"targets.{number}: {target} has the same images as the target {first}; take one "
+                "of them out"
+            )
     return found
 
 

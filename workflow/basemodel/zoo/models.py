@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from basemodel.schema import SettingsError
-from basemodel.selection.names import Candidate, candidates
+from basemodel.schema import SettingsError, nearest
+from basemodel.selection.names import KEYS, Candidate, candidates
 
 SHELF = "shelf"  # all of the shelf whose weights are on this machine
 FAMILY = "family"
@@ -20,6 +20,13 @@ def models(settings: Any) -> dict[Candidate, str | None]:
         family = None
         if isinstance(setting, dict):
             setting = dict(setting)
+            known = (*KEYS, FAMILY) if "file" in setting else ("name", FAMILY)
+            for key in setting if "embeddings" not in setting else ():
+                if key not in known:
+                    raise SettingsError(
+                        f"models.{number}.{key}: there is no such setting; "
+                        f"{nearest(str(key), list(known))}"
+                    )
             family = setting.pop(FAMILY, None)
             if set(setting) == {"name"}:
                 setting = setting["name"]

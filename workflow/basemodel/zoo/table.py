@@ -17,6 +17,9 @@ COLUMNS = [
     *("accuracy", "metric", "score", "larger_is_better"),
 ]
 
+FAILURES = ["target", "model", "lacks", "reason"]
+IMAGES = ["target", "classes", "train", "validation", "test", "scores", "told"]
+
 
 def rows(
     target: str,
@@ -77,8 +80,23 @@ def failures(
     cards: Sequence[Mapping[str, Any]],
     scored: Sequence[Mapping[str, Any]],
     tested: Sequence[Mapping[str, Any]],
-) -> Iterator[tuple[str, str, str]]:
-    """Target, model and reason of each model that has no score, or no accuracy, there."""
+) -> Iterator[tuple[str, str, str, str]]:
+    """The rows of FAILURES: each model that has no score, or lacks accuracies, on one target.
+
+    lacks: "all", or "scores", or the seeds of the fine-tunings that failed: "0 and 2".
+    """
     for card, scores, test in zip(cards, scored, tested, strict=True):
-        if reason := scores["failed"] or test["failed"]:
-            yield target, card["model"], reason
+        lost = [str(seed) for seed, answers in enumerate(test["answers"]) if answers is None]
+        if len(lost) == len(test["answers"]):
+            yield target, card["model"], "all", test["failed"] or scores["failed"]
+        elif lost:
+            yield target, card["model"], " and ".join(lost), test["failed"]
+        elif scores["failed"]:
+            yield target, card["model"], "scores", scores["failed"]
+
+
+def images(target: str, chosen: Mapping[str, Any], divided: Mapping[str, Any]) -> tuple:
+    """The row of IMAGES of one target. chosen: images.json; divided: of rank_tests.py."""
+    numbers = (len(divided[part]) for part in ("train", "validation", "test"))
+    told = [*chosen["problems"], *divided["problems"]]
+    return target, len(chosen["classes"]), *numbers, len(chosen["probe"]), "; ".join(told)

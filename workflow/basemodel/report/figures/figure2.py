@@ -28,14 +28,15 @@ def draw(
 
     correlation: columns architecture, target, metric, rho (of metrics oriented so that larger is
     better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
-    architecture, target, ceiling, drawn as a line over its group. An undefined ρ is shown as a
-    cross instead of a bar.
+    architecture, target, ceiling, drawn as a line over its group. An undefined ρ, or one
+    that the table lacks, is shown as a cross instead of a bar.
     """
     if architectures is None:
         architectures = list(dict.fromkeys(correlation["architecture"]))
     table = correlation.set_index(["architecture", "target", "metric"])
-    rho = table["rho"]
-    limits = None if ceiling is None else ceiling.set_index(["architecture", "target"])["ceiling"]
+    limits = None
+    if ceiling is not None and len(ceiling):  # with one fine-tuning of each model there is none
+        limits = ceiling.set_index(["architecture", "target"])["ceiling"]
     figure, panels, *_ = style.panels(len(architectures), 1, extra=1.1, row=1.9, sharex=True)
     groups = np.arange(len(targets))
     width = GROUP / len(metrics)
@@ -43,7 +44,8 @@ def draw(
     for panel, architecture in zip(panels, architectures, strict=True):
         handles = []
         for i, metric in enumerate(metrics):
-            heights = np.array([rho[architecture, target, metric] for target, _ in targets])
+            cells = table.reindex([(architecture, target, metric) for target, _ in targets])
+            heights = cells["rho"].to_numpy(np.float64)
             centres = groups + (i - (len(metrics) - 1) / 2) * width
             handles.append(
                 panel.bar(
@@ -58,15 +60,15 @@ def draw(
                 )
             )
             if "low" in table:
-                rows = [(architecture, target, metric) for target, _ in targets]
-                low, high = table.loc[rows, ["low", "high"]].to_numpy(np.float64).T
+                low, high = cells[["low", "high"]].to_numpy(np.float64).T
                 known = np.isfinite(low) & np.isfinite(high)
                 panel.vlines(centres[known], low[known], high[known], color="black", linewidth=0.6)
             missing = centres[np.isnan(heights)]
             undefined |= len(missing) > 0
             panel.plot(missing, np.zeros_like(missing), "x", color="black", markersize=3)
         if limits is not None:
-            levels = np.array([limits[architecture, target] for target, _ in targets])
+            cells = limits.reindex([(architecture, target) for target, _ in targets])
+            levels = cells.to_numpy(np.float64)
             known = np.isfinite(levels)
             left = groups[known] - GROUP / 2
             panel.hlines(levels[known], left, left + GROUP, color=CEILING, linewidth=1.3)
