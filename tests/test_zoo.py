@@ -7,25 +7,19 @@ import pandas as pd
 import pytest
 import yaml
 
-from basemodel.metrics import sign
 from basemodel.report.compare_page import page
 from basemodel.report.compare_words import summary
-from basemodel.report.figures import figure2, figure6, figure7
+from basemodel.report.figures import figure6, figure7
 from basemodel.schema import SettingsError
 from basemodel.selection.names import parse
 from basemodel.selection.pooled_scores import PAIR
-from basemodel.statistics import held_out
-from basemodel.statistics.bootstrap import resample
 from basemodel.statistics.outside import compare
-from basemodel.statistics.outside_table import read
-from basemodel.statistics.pairs import scale, search
 from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 from basemodel.statistics.spearman import spearman
 from basemodel.zoo import experiment, table
 from basemodel.zoo.architectures import architecture
 from basemodel.zoo.models import models
-from basemodel.zoo.pairs import compared
-from basemodel.zoo.words import of_pairs, words
+from basemodel.zoo.words import words
 from projects import ROOT
 
 
@@ -39,6 +33,9 @@ def test_models_state_what_they_are_variants_of():
     file = {"file": "w.pth", "architecture": "timm:resnet18"}
     found = models(["timm:a", {"name": "timm:b", "family": "B"}, {**file, "family": "B"}])
     assert found == {parse("timm:a"): None, parse("timm:b"): "B", parse(file): "B"}
+    # The same weights, given images of another size.
+    sides = models(["timm:a@160", "timm:a", "timm:b@64", {"name": "timm:b", "family": "B"}])
+    assert list(sides.values()) == ["timm:a", None, "B", "B"]
     for wrong, said in (
         ([{"name": "timm:a", "family": 3}], "models.0.family: 3 is no name"),
         ([{"name": "timm:a", "family": ""}], "models.0.family: '' is no name"),
@@ -179,53 +176,6 @@ def target(name, told="class 3 is left out: only 1 image"):
     chosen = {"classes": ["1", "2"], "problems": problems, "probe": [{}] * 6}
     divided = {"train": [{}] * 8, "validation": [{}] * 2, "test": [{}] * 3}
     return table.images(name, chosen, divided | {"problems": ["x.jpg: truncated"] if told else []})
-
-
-PAPER = ["S1", "S4", "S5"]
-
-
-def paired(found, targets):
-    """The search of scripts/zoo_pairs.py, with its note."""
-    values, accuracy, whole = compared(found, targets, PAPER)
-    accuracy, scaled, alphas = accuracy[:, whole], scale(values[..., whole]), np.array([0, 1])
-    cells = [(ALL, target) for target in targets]
-    pairs, curves = search(scaled, accuracy, alphas, PAPER, cells)
-    counts = resample(np.zeros(whole.sum()), 20, 0)
-    _, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, PAPER, cells, counts)
-    return of_pairs(pairs.assign(models=whole.sum()), optimism)
-
-
-def wide(targets="xy", models="abcde"):
-    """A table of scores where no model has S5, as where no network has zeros."""
-    rng = np.random.default_rng(0)
-    keys = [(target, model) for target in targets for model in models]
-    rows = [(*key, *rng.uniform(0.1, 0.9, 3), "") for key in keys]
-    return pd.DataFrame(rows, columns=["target", "model", "accuracy", "S1", "S4", "S5"])
-
-
-def test_pairs_where_a_metric_or_a_target_has_nothing():
-    """What is missing everywhere is no reason to lose all others, at the end of a long run."""
-    found = read(wide())
-    values, accuracy, whole = compared(found, ["x", "failed", "y"], PAPER)
-    assert whole.all() and np.isnan(accuracy[1]).all() and np.isnan(values[2]).all()
-    np.testing.assert_array_equal(values[1][[0, 2]], sign("S4") * found.metrics["S4"])
-    text = paired(found, ["x", "failed", "y"])
-    assert "S1 + S4 at alpha" in text and "of the 5 models" in text and "nan" not in text
-
-    gap = wide()
-    gap.loc[0, "S1"] = np.nan
-    assert "of the 4 models that have all" in paired(read(gap), ["x", "y"])
-    assert "One target alone leaves none" in paired(read(wide("x")), ["x"])
-    assert "No pair" in paired(read(wide().drop(columns="S4")), ["x", "y"])
-
-
-def test_figure_2_of_what_is_there():
-    """One fine-tuning of each model gives no ceiling; a target or a metric may have no ρ."""
-    tables, _ = compare(wide(), True, resamples=20)
-    titles = [(name, name) for name in ("x", "failed", "y")]
-    [panel] = figure2.draw(tables["rho"], None, titles, PAPER, tables["ceiling"]).axes
-    crosses = [line for line in panel.lines if line.get_marker() == "x"]
-    assert [len(line.get_xdata()) for line in crosses] == [1, 1, 3]
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,8 @@ def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
     """Dry runs in one process; paths need not be there but for the targets."""
     project, config = zoo
     config = config | {"results": "results/nothing"}  # whatever has been run
+    copied = str(project.folder / "copy.safetensors")
+    shutil.copy(project.folder / "w0.safetensors", copied)
     cases = [
         {},
         {"images": config["targets"][0], "candidates": ["timm:a", "timm:b"]},
@@ -146,6 +148,7 @@ def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
         {"targets": ["none"]},
         {"finetune": {"trainable": "head"}},
         {"models": []},
+        {"models": [*config["models"], {**config["models"][0], "file": copied}]},
         *({"targets": [str(project.folder / "files" / name)]} for name in UNUSABLE),
     ]
     done = subprocess.run(
@@ -168,6 +171,7 @@ def test_the_jobs_of_a_zoo_and_what_cannot_be_one(zoo):
             "config: targets.0: none is no folder or table that is there",
             "config: finetune.trainable: only base models",
             "config: targets: no data set is named",
+            "config: models: file:w0 and file:copy have the same weights",
             *UNUSABLE.values(),
         ),
         strict=True,

@@ -12,7 +12,10 @@ ZOO_TUNED = [
     for file in tuned(ZOO_MODELS, range(1 + config["finetune"]["repeats"]), ranking=name)
 ]
 ZOO_TABLES = ["scores", "rho", "mean_rho", "differences", "regret", "mean_regret", "ceiling"]
-ZOO_TITLES = [[name, config["datasets"].get(name, {}).get("title", name)] for name in ZOO]
+ZOO_TITLES = [
+    [name, config["datasets"][name]["title"] if name in settings.used(config) else name]
+    for name in ZOO
+]
 ZOO_PAPER = [metric for metric in METRICS if metric in RANK_METRICS]
 # Figures 6 and 7 are made with the page; by name, as in figures.smk:
 FIGURES, PATTERNS = {}, {}
@@ -45,6 +48,15 @@ def images_of_targets(wildcards):
                 f"config: models: {len(MODELS)} are too few to compare; name three or more"
                 + ("" if config["models"] != SHELF else ", or run `snakemake rank_fetch`")
             )
+        seen = {}
+        for model in (model for model in MODELS if model.file):
+            weights = weights_of(model.slug), model.name, model.key
+            first = seen.setdefault(weights, model.slug)
+            if first != model.slug and weights[0] != "not there":
+                raise SystemExit(
+                    f"config: models: {ZOO_LABELS[first]} and {ZOO_LABELS[model.slug]} have the same "
+                    "weights; take one of them out"
+                )
         for name in (name for name, place in ZOO.items() if place):
             divided = divided_images(name, RANK["task"])
             if divided.task != "classes":

@@ -1,5 +1,6 @@
 """The models of an experiment that trains none itself, as its settings name them."""
 
+from dataclasses import replace
 from typing import Any
 
 from basemodel.schema import SettingsError, nearest
@@ -10,7 +11,8 @@ FAMILY = "family"
 
 
 def models(settings: Any) -> dict[Candidate, str | None]:
-    """The models of a list in the settings, each with the family that it states, or None.
+    """The models of a list in the settings, each with the family that it states, or None. What is
+    given images of another size, timm:NAME@SIDE, is of the family of timm:NAME if it states none.
 
     An entry is what `candidates` takes; {name: timm:NAME, family: F} or {file: …, family: F} says
     in addition of what it is a variant. Raises SettingsError for the first wrong one.
@@ -40,4 +42,9 @@ def models(settings: Any) -> dict[Candidate, str | None]:
             raise SettingsError(
                 f"models.{number}: embeddings cannot be fine-tuned; name the model that made them"
             )
-    return dict(zip(found, families, strict=True))
+    of = dict(zip(found, families, strict=True))
+    for candidate in found:
+        if of[candidate] is None and candidate.source == "timm" and "@" in candidate.name:
+            original = replace(candidate, name=candidate.name.partition("@")[0])
+            of[candidate] = of.get(original) or original.label
+    return of
