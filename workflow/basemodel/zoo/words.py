@@ -29,5 +29,5 @@ def of_pairs(pairs: pd.DataFrame, optimism: pd.DataFrame) -> str:
     if (best := best_row(pairs)) is not None:
         chosen = f"{best['first']} + {best['second']} at alpha = {best['alpha']:g}"
         found = f"The best pair of the paper's metrics is {chosen}, with a mean rho of "
-        found += f"{number(best['mean_rho'])}. "
+        found += f"{number(best['mean_rho'])} over the {best['n']} models that have all. "
     return found + " ".join(held_out(optimism))
