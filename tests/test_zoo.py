@@ -102,6 +102,7 @@ def test_architectures_have_neither_sizes_nor_weights():
         ("torchvision:densenet121", "densenet"),
         ("base:alexnet/class10-03", "alexnet"),
         ({"file": "w.pth", "architecture": "timm:resnet50.x"}, "resnet"),
+        ({"file": "w.pth", "architecture": "timm:regnetx_002@96"}, "regnet"),
         ("timm:no_such_model", "no_such_model"),
     ):
         assert architecture(parse(name)) == family

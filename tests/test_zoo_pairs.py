@@ -25,7 +25,7 @@ def paired(found, targets):
     pairs, curves = search(scaled, accuracy, alphas, PAPER, cells)
     counts = resample(np.zeros(whole.sum()), 20, 0)
     _, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, PAPER, cells, counts)
-    return of_pairs(pairs.assign(models=whole.sum()), optimism)
+    return of_pairs(pairs.assign(n=whole.sum()), optimism)
 
 
 def wide(targets="xy", models="abcde"):

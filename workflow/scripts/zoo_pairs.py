@@ -3,8 +3,8 @@ targets that it was not chosen on.
 
 input:  table: csv of zoo_table.py
 settings: targets: names; metrics; alpha_step; bootstrap: the number of resamples; seed
-output: pairs: csv (pairs.search; models: how many are compared); curves: npy float64 [pairs,
-        alphas, targets]; held_out, optimism: csv (held_out.evaluate)
+output: pairs: csv (pairs.search; n, the number of models); curves: npy float64 [pairs, alphas,
+        targets]; held_out, optimism: csv (held_out.evaluate)
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ cells = [(ALL, target) for target in settings["targets"]]
 pairs, curves = search(scaled, accuracy, alphas, metrics, cells)
 folds, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, metrics, cells, counts)
 
-write_csv(snakemake.output.pairs, pairs.assign(models=whole.sum()))
+write_csv(snakemake.output.pairs, pairs.assign(n=whole.sum()))
 write_npy(snakemake.output.curves, curves)
 write_csv(snakemake.output.held_out, folds)
 write_csv(snakemake.output.optimism, optimism)

@@ -28,6 +28,7 @@ from basemodel.statistics.regret import RANDOM, mean_regret, order_key, regret, 
 from basemodel.statistics.scopes import ALL, ONE, SEVERAL
 
 RESAMPLES = 1000
+SAY_LITTLE = range(MIN_MODELS, 6)  # numbers of models: a rho can be high or low by chance
 FEW = 8  # families: with fewer, intervals may be too narrow
 TAUS = "tau_w_accuracy", "tau_w_symmetric"
 SIDES = " (larger is better)", " (smaller is better)"
@@ -102,8 +103,10 @@ def _of_architectures(found: Outside, everything: Pools) -> tuple[Pools, list[st
     """A pool for each target and architecture of enough models; a note on the others."""
     several, number = np.unique(found.architectures, return_counts=True)
     large, small = several[number >= MIN_MODELS], several[number < MIN_MODELS]
-    few = f"Ranked with other architectures only, as they have under {MIN_MODELS} models: "
-    notes = [f"{few}{listed([*small])}."] if len(small) else []
+    alone = f"Ranked with other architectures only, as they have under {MIN_MODELS} models: "
+    notes = [f"{alone}{listed([*small])}."] if len(small) else []
+    if few := [f"{name} ({n})" for name, n in zip(several, number, strict=True) if n in SAY_LITTLE]:
+        notes.append(f"Architectures of few models, whose rho says little: {listed(few)}.")
     inside = np.repeat(found.architectures == large[:, None], len(found.targets), axis=0)
 
     def parts(array: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ def architecture(candidate: Candidate) -> str:
     say it (efficientnet has EfficientNet-Lite0 to 4 and MobileNetV2); of this project's networks,
     the architecture. A name that the library does not know is its own family.
     """
-    name = candidate.architecture.partition(":")[2].partition("@")[0]
+    name = candidate.architecture.partition(":")[2]
     if candidate.source == "file":
         name = candidate.model.partition(".")[0]
+    name = name.partition("@")[0]
     try:
         if candidate.library == "timm":
             from timm.models import model_entrypoint  # takes half a second

@@ -51,7 +51,7 @@ def of_pairs(pairs: pd.DataFrame, optimism: pd.DataFrame) -> str:
     pair = f"{best['first']} + {best['second']} at alpha = {best['alpha']:g}"
     found = (
         f"The best pair of the paper's metrics is {pair}: chosen on all targets, it has a mean rho "
-        f"of {number(best['mean_rho'])} there, of the {best['models']} models that have all of "
+        f"of {number(best['mean_rho'])} there, of the {best['n']} models that have all of "
         "these metrics."
     )
     if optimism["held_out"].isna().all():

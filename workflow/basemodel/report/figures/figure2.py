@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from basemodel.report.figures import style
+from basemodel.statistics.scopes import ALL
 from basemodel.statistics.spearman import HIGH
 
 GROUP = 0.84  # fraction of a target's width that its bars take
@@ -23,8 +24,8 @@ def draw(
     metrics: Sequence[str],
     ceiling: pd.DataFrame | None = None,
 ) -> Figure:
-    """One panel per architecture (None: as in the table), one group per target (name, title), one
-    bar per metric.
+    """One panel per architecture (None: of the table, all together first), one group per target
+    (name, title), one bar per metric.
 
     correlation: columns architecture, target, metric, rho (of metrics oriented so that larger is
     better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
@@ -32,7 +33,7 @@ def draw(
     that the table lacks, is shown as a cross instead of a bar.
     """
     if architectures is None:
-        architectures = list(dict.fromkeys(correlation["architecture"]))
+        architectures = sorted(correlation["architecture"].unique(), key=lambda name: name != ALL)
     table = correlation.set_index(["architecture", "target", "metric"])
     limits = None
     if ceiling is not None and len(ceiling):  # with one fine-tuning of each model there is none
