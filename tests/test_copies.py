@@ -125,6 +125,13 @@ def test_a_test_image_that_is_a_copy_of_a_training_image_is_left_out(tmp_path):
     assert "train/b/0.png = test/b/saved.png" in told
 
 
+def test_a_test_that_is_all_copies_is_refused(tmp_path):
+    make(tmp_path / "train", {"a": 6, "b": 6})
+    shutil.copytree(tmp_path / "train", tmp_path / "test")
+    with pytest.raises(DataError, match="no image is left to test on: 12 of 24 images are copies"):
+        for_fine_tuning(choose(tmp_path, 30))
+
+
 @pytest.mark.parametrize("times", [2, 12])
 def test_too_few_different_images_are_refused(tmp_path, times):
     make(tmp_path, {"a": 1}, times)

@@ -195,6 +195,16 @@ def table_to_compare(wildcards):
     return ancient(str(COMPARED_TABLE))
 
 
+def base_models_to_plan(wildcards):
+    """No file. Ends the run if there are none."""
+    if config["models"]:
+        raise SystemExit(
+            "config: models: `snakemake plan` knows only base models that are trained here; with "
+            "`models`, `snakemake -n` lists the jobs"
+        )
+    return []
+
+
 def refuse_unknown():
     """End a run that would make results again only because nothing is on record of them."""
     dag = workflow.dag

@@ -2,16 +2,6 @@
 # for the terminal.
 
 
-def base_models_to_plan(wildcards):
-    """No file. Ends the run if there are none."""
-    if config["models"]:
-        raise SystemExit(
-            "config: models: `snakemake plan` knows only base models that are trained here; with "
-            "`models`, `snakemake -n` lists the jobs"
-        )
-    return []
-
-
 rule plan:
     input:
         base_models_to_plan,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from basemodel.data import folders
+from basemodel.data.listing import DataError
 from basemodel.data.splits import examples
 from basemodel.files import printable
 from basemodel.selection import copies
@@ -33,7 +34,8 @@ def for_fine_tuning(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, An
     training images are left out of the test, also near ones if these are grouped; so are copies of
     each other but one, or all if they have different labels. Groups are not divided.
 
-    Returns train, validation, test, as its probe is, and problems, a line each.
+    Returns train, validation, test, as its probe is, and problems, a line each. Raises DataError if
+    no image is left to test on: all are copies, say, or cannot be decoded.
     """
     root, problems, equal = Path(chosen["folder"]), [], {}
     seen = {row["pixels"]: row["file"] for row in chosen["probe"]}
@@ -70,6 +72,9 @@ def for_fine_tuning(chosen: Mapping[str, Any], threads: int = 1) -> dict[str, An
             "images to test on, or to train on beside the probe, that are copies are not used: "
             f"{examples(left, copies.NAMED)} (of copies of each other with one label, the first is)"
         )
+    if not test:
+        told = "; ".join([*chosen["problems"], *problems])
+        raise DataError(f"{root}: no image is left to test on: {told}")
     train, validation = _split(train, _task(chosen))
     return {"train": train, "validation": validation, "test": test, "problems": problems}
 
