@@ -48,7 +48,7 @@ def test_pairs_where_a_metric_or_a_target_has_nothing():
     gap = wide()
     gap.loc[0, "S1"] = np.nan
     assert "of the 4 models that have all" in paired(read(gap), ["x", "y"])
-    assert "One target alone leaves none" in paired(read(wide("x")), ["x"])
+    assert "on one target only, none is left" in paired(read(wide("x")), ["x"])
     assert "No pair" in paired(read(wide().drop(columns="S4")), ["x", "y"])
 
 

@@ -55,5 +55,5 @@ def of_pairs(pairs: pd.DataFrame, optimism: pd.DataFrame) -> str:
         "these metrics."
     )
     if optimism["held_out"].isna().all():
-        return f"{found} One target alone leaves none to test the choice on."
+        return f"{found} With a rho on one target only, none is left to test that choice on."
     return " ".join([found, *held_out(optimism)])
