@@ -1,4 +1,4 @@
-"""Where jobs would not see the files of the run that starts them, one line says so before any work."""
+"""Where jobs would not see the files of their run, one line says so before any work."""
 
 import sys
 
@@ -27,12 +27,22 @@ def test_results_in_a_storage_are_refused():
         shared_files.require(ALL, "s3")
 
 
-def test_a_run_on_other_machines_is_refused_before_any_work(fresh):
-    command = [sys.executable, "-m", "snakemake", "-n", "fetch", "--cores", "2"]
-    elsewhere = ["--executor", "slurm-bundles", "--jobs", "1"]
-    run = fresh.forked([*command, *elsewhere, "--shared-fs-usage", "input-output"])
-    printed = run.stdout + run.stderr
+def touched(project, *arguments):
+    """A run of no job, which Snakemake begins like any other; no Slurm is needed."""
+    command = [sys.executable, "-m", "snakemake", "rank_candidates", "--touch", "--cores", "2"]
+    run = project.forked([*command, *arguments, "--shared-fs-usage", "input-output"])
+    assert "Traceback" not in run.stdout + run.stderr
+    return run
+
+
+def test_a_run_on_other_machines_ends_before_any_work(fresh):
+    run = touched(fresh, "--executor", "slurm-bundles", "--jobs", "1")
     assert run.returncode == 1
-    assert printed.count("--shared-fs-usage: not shared: persistence, sources: ") == 1
-    assert "Traceback" not in printed
-    assert not list(fresh.folder.glob(".snakemake/runs/*"))
+    lines = (run.stdout + run.stderr).splitlines()
+    [line] = [line for line in lines if "--shared-fs-usage" in line]
+    assert line.startswith("--shared-fs-usage: not shared: persistence, sources: ")
+    assert line == lines[-1]
+
+
+def test_a_run_on_this_machine_shares_everything(fresh):
+    assert touched(fresh).returncode == 0

@@ -11,15 +11,11 @@ from basemodel.metrics import module_names
 from basemodel.models import catalog
 from basemodel.models.catalog import layers
 from basemodel.selection import shelf
-from basemodel.run import invocation, provenance, records, shared_files
+from basemodel.run import invocation, provenance, records
 from basemodel.run.provenance import fingerprint
 from basemodel.run.records import ordered
 from basemodel.settings import without
 from snakemake.cli import parse_config
-
-if workflow.is_main_process:  # a local executor has set all to be shared
-    of = workflow.storage_settings
-    shared_files.require(map(str, of.shared_fs_usage), of.default_storage_provider)
 
 # A cluster job reads all this again, but with the settings that its run began with.
 if not workflow.is_main_process and (recorded := provenance.recorded_settings()):

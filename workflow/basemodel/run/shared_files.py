@@ -1,4 +1,4 @@
-"""End a run whose jobs would not see its files, before any work: docs/cluster.md says what they are.
+"""End a run whose jobs would not see its files, before any work (docs/cluster.md).
 
 Snakemake moves what rules declare. A user's images and weights are not declared, and what guards a
 run lies in files that are not either: its record (provenance.py), which a job that does not find it
@@ -26,6 +26,6 @@ def require(usages: Iterable[str], storage: str | None) -> None:
         raise SystemExit(f"--shared-fs-usage: not shared: {', '.join(missing)}: {INSTEAD}")
     if storage:
         raise SystemExit(
-            f"--default-storage-provider: results cannot lie in {storage}: the records of what made "
-            "them would be lost; leave it out, and copy the results once the run has ended"
+            f"--default-storage-provider: results cannot lie in {storage}: the records of what "
+            "made them would be lost; leave it out, and copy the results once the run has ended"
         )
