@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from basemodel.run import lock, records, versions
+from basemodel.run import lock, records, shared_files, versions
 from snakemake.utils import min_version
 
 min_version("9.23")
@@ -145,6 +145,9 @@ if not config["models"]:
 
 
 onstart:
+    # Not earlier: only now has the executor said what is shared.
+    of = workflow.storage_settings
+    shared_files.require(map(str, of.shared_fs_usage), of.default_storage_provider)
     # Record the lock's owner, so that `make run` can tell whether that run is dead.
     lock.sign(getattr(workflow.persistence, "_lockfile", {}).values())
     if not workflow.touch:
