@@ -175,7 +175,7 @@ def main() -> None:
 
         def cost(count: int, of: int, into: int) -> Cost:
             if (count, of, into) not in known:
-                drawn = pictures(folder / f"{of} in {into}", of, into)
+                drawn = pictures(folder / f"pictures-{of}-{into}", of, into)
                 with tempfile.TemporaryDirectory(dir=folder) as place:
                     named = networks(folder / "weights", count)
                     known[count, of, into] = rank(
