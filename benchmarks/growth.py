@@ -185,8 +185,10 @@ def main() -> None:
 
         few, some, least = models[0], images[0], classes[0]
         table("candidates", models, [cost(count, some, least) for count in models])
-        table("images", images, [cost(few, of, least) for of in images])
-        table("classes", classes, [cost(few, images[-1], into) for into in classes])
+        if len(images) > 1:
+            table("images", images, [cost(few, of, least) for of in images])
+        if len(classes) > 1:
+            table("classes", classes, [cost(few, images[-1], into) for into in classes])
 
 
 if __name__ == "__main__":
