@@ -45,8 +45,8 @@ def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
     Its files may be paths. `params` are the settings; `code` is added, unless they name one, and
-    `config` says `models: []` and `runtime.device: auto`, unless it says otherwise. Without resources, the job asks
-    for no GPU.
+    `config` says `models: []` and `runtime.device: auto`, unless it says otherwise. Without
+    resources, the job asks for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
     settings = dict(job.get("params", {}))
