@@ -45,8 +45,8 @@ def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
     Its files may be paths. `params` are the settings; `code` is added, unless they name one, and
-    `config` says `runtime.device: auto`, unless it says otherwise. Without resources, the job asks
-    for no GPU.
+    `config` says `models: []` and `runtime.device: auto`, unless it says otherwise. Without
+    resources, the job asks for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
     settings = dict(job.get("params", {}))
@@ -56,7 +56,7 @@ def run(script, **job):
     config = job.get("config", {})
     runtime = {"device": "auto", **config.get("runtime", {})}
     snakemake = SimpleNamespace(
-        config={**config, "runtime": runtime},
+        config={"models": [], **config, "runtime": runtime},
         threads=job.get("threads", 1),
         resources=job.get("resources", {"gpu": 0}),
         **values,

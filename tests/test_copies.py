@@ -13,6 +13,7 @@ from basemodel import metrics
 from basemodel.data.folders import hold_out
 from basemodel.data.listing import DataError
 from basemodel.files import read_json, write_json
+from basemodel.selection import copies
 from basemodel.selection.copies import joined, near, perceptual_hash
 from basemodel.selection.division import divide
 from basemodel.selection.held_out import for_fine_tuning
@@ -220,6 +221,15 @@ def test_near_copies_are_told_and_kept_together_if_asked(tmp_path):
     tests = {row["file"].split(".")[0] for row in for_fine_tuning(grouped)["test"]}
     assert not tests & {row["file"].split(".")[0] for row in grouped["probe"]}
     assert len(for_fine_tuning(found)["test"]) == 4
+
+
+def test_near_sets_go_through_all_blocks(monkeypatch):
+    """Frames of a film: each is like the one before, the first is not like the last."""
+    film = [f"{2 ** (3 * frame) - 1:016x}" for frame in range(20)]
+    mixed = [*film[::2], "f0f0f0f0f0f0f0f0", *film[1::2]]
+    for block in (1, 50, 10_000):
+        monkeypatch.setattr(copies, "BLOCK", block)
+        assert near(mixed) == [[*range(10), *range(11, 21)]]
 
 
 def test_near_pairs_and_sets_that_overlap():

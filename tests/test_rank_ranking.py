@@ -163,6 +163,10 @@ def test_trust_by_hand():
     assert of("S1", (2, "a", False), (3, "a", True)) == (
         "untrusted", "puts untrained a above trained a"
     )  # fmt: skip
+    # The first of several is named
+    assert of("LogME", (3, "a", False), (1, "b", False), (0, "c", False), (2, "d", True)) == (
+        "untrusted", "puts untrained d above trained b"
+    )  # fmt: skip
     # Smaller is better
     assert of("S5", (0.2, "a", False), (0.3, "a", True), (0.1, "b", True))[0] == "within"
     assert of("S5", (0.2, "a", False), (0.1, "a", True))[0] == "untrusted"
@@ -384,6 +388,21 @@ def test_a_table_gives_its_ranking_its_name(tmp_path):
 
 
 # The scripts --------------------------------------------------------------------------------
+
+
+def test_arrays_that_were_deleted_are_told_in_one_line(tmp_path):
+    cards, _ = experiment()
+    (tmp_path / "arrays").mkdir()
+    write_json(tmp_path / "images.json", chosen(tmp_path))
+    write_json(tmp_path / "card.json", cards[0] | {"arrays": {"featuremaps": "sha"}})
+    named = {"card": "card.json", "arrays": "arrays", "images": "images.json"}
+    with pytest.raises(SystemExit, match=r"arrays/featuremaps.npy is not .*delete .*/card.json"):
+        jobs.run(
+            "rank_scores.py",
+            input={name: tmp_path / file for name, file in named.items()},
+            output=[tmp_path / "scores.json"],
+            params={"metrics": METRICS, "seed": 0},
+        )
 
 
 def test_scripts(tmp_path):

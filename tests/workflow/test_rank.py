@@ -117,6 +117,15 @@ def test_a_page_stays_until_the_next_is_whole(ranked):
     assert json.loads(kept[2].read_text())["failures"] == []
 
 
+def test_featuremaps_that_are_deleted_make_nothing_run(ranked):
+    project, _ = ranked
+    before = would_run(project, TRAINED, "rank")
+    file = next((of(project) / "candidates").glob("base-*/arrays/featuremaps.npy"))
+    elsewhere = file.rename(project.folder / "featuremaps.npy")
+    assert would_run(project, TRAINED, "rank") == before
+    elsewhere.rename(file)  # later tests change metrics
+
+
 def test_a_new_candidate_costs_its_own_jobs(ranked):
     project, _ = ranked
     more = [*TRAINED, "base:vgg16/class5-1"]

@@ -18,7 +18,7 @@ from basemodel.report.rank_files import write_answer
 from basemodel.run import versions
 from basemodel.run.invocation import command
 from basemodel.run.provenance import verify
-from basemodel.selection import metadata
+from basemodel.selection import metadata, pooled_scores
 from basemodel.selection.ranking import ranking
 from basemodel.selection.verify import verified
 
@@ -38,7 +38,7 @@ if snakemake.input.get("tests"):
 found = ranking(
     chosen,
     cards,
-    [read_json(path) for path in snakemake.input.scores],
+    [pooled_scores.read(path) for path in snakemake.input.scores],
     settings["metrics"],
     settings["by"],
     settings["weights"],

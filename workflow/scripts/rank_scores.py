@@ -15,12 +15,18 @@ from basemodel.selection.scores import scores_of
 
 verify(snakemake.params.code)
 settings, card = snakemake.params.settings, read_json(snakemake.input.card)
-found = scores_of(
-    card,
-    Path(snakemake.input.arrays),
-    read_json(snakemake.input.images),
-    settings["metrics"],
-    settings["seed"],
-    [Path(snakemake.input.images).parent / PYTHON / "candidates" / card["slug"]],
-)
+try:
+    found = scores_of(
+        card,
+        Path(snakemake.input.arrays),
+        read_json(snakemake.input.images),
+        settings["metrics"],
+        settings["seed"],
+        [Path(snakemake.input.images).parent / PYTHON / "candidates" / card["slug"]],
+    )
+except FileNotFoundError as error:  # deleted to save space (docs/costs.md)
+    raise SystemExit(
+        f"{error.filename} is not there any more: delete {snakemake.input.card}, and the next run "
+        "passes the images through the network again"
+    ) from None
 write_json(snakemake.output[0], found)

@@ -186,10 +186,11 @@ def _requests(
     device: str,
 ) -> list[dict[str, Any]]:
     """What a worker is to do for each candidate."""
+    fields = [asdict(one) for one in trained]  # only baselines need them
     return [
         {
             "candidate": asdict(candidate),
-            "trained": [asdict(one) for one in trained],
+            "trained": fields if candidate.untrained else [],
             "images": str(folder / "images.json"),
             "folder": str(folder / "candidates" / slug),
             "folders": [str(each / "candidates" / slug) for each in (folder, folder.parent)],
@@ -242,6 +243,7 @@ def _write(
     facts: Mapping[str, Any],
 ) -> None:
     from basemodel.report.rank_files import write_answer
+    from basemodel.selection import pooled_scores
     from basemodel.selection.ranking import ranking
 
     names, python = labels_of(everyone.values()), {c.slug: c.python for c in trained}
@@ -254,7 +256,7 @@ def _write(
     found = ranking(
         chosen,
         cards,
-        [read_json(place / earlier.SCORES) for place in places],
+        [pooled_scores.read(place / earlier.SCORES) for place in places],
         METRICS,
         BY[settings["by"]],
         settings["weights"],

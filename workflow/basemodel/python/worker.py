@@ -1,11 +1,11 @@
 """Compute one candidate after the other: python -m basemodel.python.worker THREADS [MODULE...].
 
-A line of stdin is a request, JSON: candidate and trained, the fields of names.Candidate of it and
-of all that a baseline may be for; images, the path of images.json; folder, the candidate's, where
-card, arrays and scores are written; folders, where they may be already; models, cropped, dtype,
-allocated: as in one_candidate.card_of; metrics, seed: as in scores.scores_of. A line of stdout
-answers each: {"stop": null}, or why everything should stop. What else is printed goes to log.txt in
-the folder.
+A line of stdin is a request, JSON: candidate and trained, the fields of names.Candidate of it and,
+for a baseline, of all that it may be for; images, the path of images.json; folder, the candidate's,
+where card, arrays and scores are written; folders, where they may be already; models, cropped,
+dtype, allocated: as in one_candidate.card_of; metrics, seed: as in scores.scores_of. A line of
+stdout answers each: {"stop": null}, or why everything should stop. What else is printed goes to
+log.txt in the folder.
 """
 
 import contextlib

@@ -191,11 +191,12 @@ def _confusion(ranking: Ranking) -> dict[str, Any] | None:
             ],
         }
         for i, (label, total, row) in enumerate(zip(classes, totals, counts, strict=True))
+        if len(classes) <= MATRIX
     ]
     return {
         "candidate": confusion["candidate"],
         "classes": classes,
-        "rows": rows if len(classes) <= MATRIX else [],
+        "rows": rows,
         "mistakes": [
             {"true": classes[t], "predicted": classes[p], "n": -n, "total": totals[t]}
             for n, t, p in mistakes[:MISTAKES]

@@ -65,17 +65,17 @@ def near(hashes: Sequence[str]) -> list[list[int]]:
 
     given = np.array([int(each, 16) for each in hashes], np.uint64)
     bits, number = np.unique(given, return_inverse=True)
-    found, rows = [], max(1, BLOCK // max(1, len(bits)))
+    first, rows = np.arange(len(bits)), max(1, BLOCK // max(1, len(bits)))  # in the same set
     for start in range(0, len(bits), rows):
-        differ = np.bitwise_count(bits[start : start + rows, None] ^ bits)
-        found.append(np.argwhere(differ <= NEAR) + [start, 0])
-    if not found:
-        return []
-    pairs = np.concatenate(found).T
-    graph = sparse.coo_array((np.ones(pairs.shape[1], bool), pairs), (len(bits), len(bits)))
-    _, component = sparse.csgraph.connected_components(graph, directed=False)
+        differ = np.bitwise_count(bits[start : start + rows, None] ^ bits[start:])
+        pairs = np.argwhere(differ <= NEAR).T + start
+        # Joined block by block: of frames of a film nearly all pairs may be alike.
+        ends = np.concatenate([pairs, [np.arange(len(bits)), first]], axis=1)
+        graph = sparse.coo_array((np.ones(ends.shape[1], bool), ends), (len(bits), len(bits)))
+        _, component = sparse.csgraph.connected_components(graph, directed=False)
+        first = np.unique(component, return_index=True)[1][component]
     sets: dict[int, list[int]] = defaultdict(list)
-    for image, one in enumerate(component[number].tolist()):
+    for image, one in enumerate(first[number].tolist()):
         sets[one].append(image)
     return [images for images in sets.values() if len(images) > 1]
 

@@ -140,6 +140,7 @@ def candidates(settings: Iterable[Any], where: str = "candidates") -> list[Candi
     `where`: the setting, in messages.
     """
     found: dict[Candidate, int] = {}
+    embeddings: set[str] = set()  # their names
     if isinstance(settings, str | dict):
         raise SettingsError(f"{where}: {settings!r} is not a list; put it in brackets")
     for number, setting in enumerate(settings):
@@ -152,12 +153,14 @@ def candidates(settings: Iterable[Any], where: str = "candidates") -> list[Candi
                 f"{where}.{number}: {candidate.label} is there already, as candidate "
                 f"{found[candidate]}; remove one"
             )
-        if candidate.source == "embeddings" and candidate.label in {c.label for c in found}:
+        if candidate.source == "embeddings" and candidate.label in embeddings:
             raise SettingsError(
                 f"{where}.{number}: {candidate.label} is the name of another one; "
                 "give each a `name` of its own"
             )
         found[candidate] = number
+        if candidate.source == "embeddings":
+            embeddings.add(candidate.label)
     return list(found)
 
 

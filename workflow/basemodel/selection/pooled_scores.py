@@ -2,12 +2,13 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
-from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from basemodel import metrics
+from basemodel.files import read_json
 from basemodel.models.failures import told
 from basemodel.selection.scores import NO_ZEROS
 from basemodel.statistics import published
@@ -16,6 +17,19 @@ from basemodel.statistics.pairs import scale
 PAIR = f"C_{published.FIRST[1:]},{published.SECOND[1:]}({published.ALPHA:g})"
 RHO = "rho"  # Spearman's, of predicted numbers
 SIGMAS = 1.96  # of a normal 95 % interval
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The scores of one candidate, from the file of scripts/rank_scores.py.
+
+    Its predictions become arrays: as lists, those of many candidates for many images would take
+    several GB.
+    """
+    found = read_json(path)
+    for name, values in found.get("predictions", {}).items():
+        given = np.array(values)
+        found["predictions"][name] = given.astype(np.int32) if given.dtype.kind == "i" else given
+    return found
 
 
 def pooled_scores(
@@ -62,11 +76,15 @@ def trust(
         return "n/a", next(filter(None, notes), "undefined for every candidate")
     across = name == RHO or (name != PAIR and metrics.compares_architectures(name))
     sign = 1 if larger_is_better(name) else -1
-    for baseline, rival in product(baselines, trained):
-        better = sign * (measured[baseline]["value"] - measured[rival]["value"])
-        if better >= 0 and (across or architectures[rival] == architectures[baseline]):
-            where = "above" if better > 0 else "level with"
-            return "untrusted", f"puts {labels[baseline]} {where} {labels[rival]}"
+    rivals = np.array([sign * measured[i]["value"] for i in trained])
+    of_rivals = np.array([architectures[i] for i in trained])
+    for baseline in baselines:
+        better = sign * measured[baseline]["value"] - rivals
+        wrong = (better >= 0) & (across | (of_rivals == architectures[baseline]))
+        if wrong.any():
+            first = int(wrong.argmax())
+            where = "above" if better[first] > 0 else "level with"
+            return "untrusted", f"puts {labels[baseline]} {where} {labels[trained[first]]}"
     if not across:
         return "within", "its values do not compare architectures"
     return "trusted", ""

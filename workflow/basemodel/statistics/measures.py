@@ -31,7 +31,8 @@ def average_precision(outputs: np.ndarray, tag: np.ndarray) -> float:
     As scikit-learn's average_precision_score. outputs: float [images]; tag: 0 or 1 [images], 1 for
     one image at least.
     """
-    return _average_precision(outputs, tag, np.zeros(len(tag), int))[0]
+    _, tagged, above, tagged_above = _levels(outputs, tag)
+    return float(tagged @ (tagged_above / above) / tagged.sum())
 
 
 def macro_average_precision(
@@ -98,28 +99,45 @@ def rank_correlation(
 def _average_precision(
     outputs: np.ndarray, tag: np.ndarray, group: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """With all groups and without each [groups]."""
-    order, starts = _sorted(group)
-    has = tag[order] == 1
-    given, group = outputs[order], group[order]
-    with_tag = np.flatnonzero(has)
-    whole, left = 0.0, np.zeros(len(starts))
-    rows = max(1, BLOCK // len(given))
-    for start in range(0, len(with_tag), rows):
-        some = with_tag[start : start + rows]
-        above = given >= given[some, None]
-        all_above, tagged_above = above.sum(axis=1), above[:, has].sum(axis=1)
-        whole += (tagged_above / all_above).sum()
-        gone, tagged_gone = (
-            np.add.reduceat(each, starts, axis=1, dtype=int) for each in (above, above & has)
-        )
-        all_left, tagged_left = all_above[:, None] - gone, tagged_above[:, None] - tagged_gone
-        precision = tagged_left / np.maximum(all_left, 1)
-        precision[np.arange(len(some)), group[some]] = 0
-        left += precision.sum(axis=0)
-    whole /= len(with_tag)
-    others = len(with_tag) - np.bincount(group[with_tag], minlength=len(starts))
+    """With all groups and without each [groups].
+
+    Of the A images with at least the output of one with the tag, T have the tag: its precision is
+    T / A. Without a group of which k images are among these, t of them with the tag, it is
+    (T − t) / (A − k). Where k stays the same as outputs get smaller, the precisions of a group are
+    added by differences of cumulative sums, for all groups at once.
+    """
+    level, tagged, above, tagged_above = _levels(outputs, tag)
+    key = group * len(above) + level
+    order = np.argsort(key, kind="stable")
+    key, of, level, has = key[order], group[order], level[order], tag[order] == 1
+    starts = np.searchsorted(of, np.arange(of[-1] + 2))  # and the end
+    sizes, before = np.diff(starts), np.append(0, np.cumsum(has))
+    left = np.zeros(len(sizes))
+    for k in range(sizes.max() + 1):
+        some = np.flatnonzero(sizes >= k)
+        at = starts[some] + k
+        first = level[at - 1] if k else np.zeros(len(some), int)
+        last = np.where(sizes[some] > k, np.append(level, 0)[at], len(above))
+        share = tagged / np.maximum(above - k, 1)
+        sums = np.append(0, np.cumsum(share * tagged_above))
+        shares = np.append(0, np.cumsum(share))
+        t = before[at] - before[starts[some]]
+        left[some] += sums[last] - sums[first] - t * (shares[last] - shares[first])
+    # The images of a group itself are not there without it.
+    last = np.searchsorted(key, key, "right")
+    k, t = last - starts[of], before[last] - before[starts[of]]
+    left -= np.bincount(of, has * (tagged_above[level] - t) / np.maximum(above[level] - k, 1))
+    whole = float(tagged @ (tagged_above / above) / tagged.sum())
+    others = tagged.sum() - np.bincount(of, has)
     return whole, np.where(others > 0, left / np.maximum(others, 1), whole)
+
+
+def _levels(outputs: np.ndarray, tag: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The level of each image, 0 for the largest output; and for each level the images with the
+    tag, all images down to it, and those of them with the tag."""
+    _, level = np.unique(-outputs, return_inverse=True)
+    tagged = np.bincount(level, tag == 1)
+    return level, tagged, np.bincount(level).cumsum(), tagged.cumsum()
 
 
 def _correlations(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> np.ndarray:
