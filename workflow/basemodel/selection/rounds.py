@@ -12,7 +12,10 @@ from basemodel.selection.quality import sample
 from basemodel.statistics.possible_best import compare
 
 RATES = 2  # that are tried with the first seed
-PASSES = 3  # of an image through the network, forwards, take as long as one in training
+# Passes of an image through the network, forwards, that take as long as one in training on a CPU.
+# Multiply-adds would say 3. AlexNet, ResNet-18 and VGG-16 take 3.5 to 5 on a quiet CPU
+# (docs/costs.md), EfficientNet-Lite 3.4 to 8 beside other work.
+PASSES = 5
 
 Result = dict[str, Any]  # what tuning.tune or tuning.failed returns
 
