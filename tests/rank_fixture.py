@@ -159,6 +159,7 @@ def ranking() -> dict[str, Any]:
                 for i, a in enumerate(names)
             ],
         },
+        "tags": [],
         "hard_images": [
             {
                 "file": "birds/bat.png",

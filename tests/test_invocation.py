@@ -40,11 +40,12 @@ def test_configuration_files_come_first_and_can_be_found(tmp_path, monkeypatch):
 def test_the_command_is_that_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv(provenance.VARIABLE, "")
     options = invocation.options([], parse_config(["images=my photos"]), parse_config)
-    provenance.start_run(tmp_path, {"options": options})
+    provenance.start_run(tmp_path, {"options": options, "cores": 3})
     try:
-        command = invocation.command("rank_verify")
+        command, cores = invocation.command("rank_verify"), invocation.cores()
     finally:
         monkeypatch.undo()
         provenance.run_record.cache_clear()
         provenance._current.cache_clear()
     assert command == "snakemake rank_verify --cores all --config 'images=my photos'"
+    assert cores == 3

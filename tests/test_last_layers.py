@@ -9,6 +9,7 @@ from basemodel.compute.device import seed_everything
 from basemodel.files import write_json
 from basemodel.models import architectures, trained
 from basemodel.models.preprocessing import Preprocessing
+from basemodel.training import finetuning
 from basemodel.training.finetuning import finetune_packed
 from basemodel.training.last_layers import new_layer, train_last_layers
 from basemodel.training.loop import fit
@@ -99,9 +100,9 @@ def target(tmp_path):
     return tmp_path / "target"
 
 
-def tuned(target, trainable="last", repeats=(), **changes):
+def tuned(target, trainable="last", repeats=(), architecture="resnet18", **changes):
     generator = seed_everything(5)
-    network = architectures.build("resnet18", CLASSES, width=0.125, stem="small", dropout=0)
+    network = architectures.build(architecture, CLASSES, width=0.125, stem="small", dropout=0)
     crop = Preprocessing(size=32, crop=32)
     card = {"network": {"classes": CLASSES}, "preprocessing": crop.as_card()}
     settings = {**ADAMW, "trainable": trainable, **changes}
@@ -137,3 +138,28 @@ def test_what_cannot_be_repeated_cheaply_is_refused_before_training(
         tuned(target, trainable, [11], augmentation=augmentation)
     unrepeated = tuned(target, trainable, augmentation=augmentation, epochs=1)
     assert len(unrepeated["correct"]) == 40
+
+
+def test_a_head_keeps_images_and_featuremaps_within_its_memory(target, monkeypatch):
+    """VGG16 at full width: 401 KB of featuremaps for an image of 224 pixels."""
+    images = (24 + 40) * 32 * 32 * 3
+    held, taken, results = [], [], []
+
+    def recorded(place):
+        def keep(*arguments):
+            found = place(*arguments)
+            held.append(found.nbytes)
+            return found
+
+        return keep
+
+    for name in ("load", "kept"):
+        monkeypatch.setattr(finetuning, name, recorded(getattr(finetuning, name)))
+    for free in (2**40, 2 * images + 2000, 0):  # device_memory is a half of it
+        monkeypatch.setattr(finetuning, "free_memory", lambda where, free=free: free)
+        held.clear()
+        results.append(tuned(target, "head", architecture="vgg16"))
+        assert len(held) == 4 and sum(held) <= free / 2
+        taken.append(sum(held))
+    assert taken[0] > images == taken[1] and taken[2] == 0, taken
+    assert results[0] == results[1] == results[2]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
-from sklearn.metrics import average_precision_score, r2_score
+from sklearn.metrics import average_precision_score, mean_absolute_error, r2_score
 
 from basemodel.metrics import LinearProbe, LogME, kNN
 from basemodel.metrics._embeddings import strata
@@ -51,7 +51,11 @@ def test_macro_average_precision_is_scikit_learns(block):
 
 @pytest.mark.parametrize(
     ("measure", "by_others"),
-    [(r_squared, r2_score), (rank_correlation, lambda y, outputs: spearmanr(y, outputs)[0])],
+    [
+        (r_squared, r2_score),
+        (measures.mean_absolute_error, mean_absolute_error),
+        (rank_correlation, lambda y, outputs: spearmanr(y, outputs)[0]),
+    ],
 )
 def test_measures_of_numbers_are_those_of_others(block, measure, by_others):
     rng = np.random.default_rng(1)

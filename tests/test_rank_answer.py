@@ -1,5 +1,6 @@
 """The answer in words and the terminal's text of a ranking."""
 
+import re
 import unicodedata
 
 import pytest
@@ -94,6 +95,15 @@ def test_answer_with_two_that_may_be_the_best():
         f"Not the best: {LITE.format(0)}, 6.7 points behind (2.4 to 11.0), and 3 others. "
         "208 images show only differences of 9 points; 832 would show 4 points."
     )
+
+
+def test_the_sign_of_what_may_be_the_best_has_its_words_beside_it():
+    lines = terminal(ranking()).splitlines()
+    [heading] = [i for i, line in enumerate(lines) if "(= may be the best as well)" in line]
+    assert lines[heading + 2].startswith(" 2= ") and lines[heading + 3].startswith("  3 ")
+    made = ranking()
+    made["evidence"] |= {"verdict": "untrusted"}
+    assert not re.search(r"\d=", terminal(made))
 
 
 def test_groups_are_told():

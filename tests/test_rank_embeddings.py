@@ -78,7 +78,7 @@ def answer(folder, table, named):
             input={"images": images},
             output={"card": card, "arrays": place / "arrays", "failures": place / "failures.json"},
             params={"candidate": asdict(candidate), "dtype": "float32"},
-            config={"results": str(folder), "candidates": named},
+            config={"results": str(folder), "candidates": named, "models": []},
         )
         jobs.run(
             "rank_scores.py",

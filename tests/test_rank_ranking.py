@@ -143,7 +143,8 @@ def test_a_score_that_puts_an_untrained_network_first_is_not_trusted(tmp_path):
     found = ranked(tmp_path, *experiment(models=models))
     by = {score["name"]: score for score in found["scores"]}
     assert by["LogME"]["trust"] == "untrusted"
-    assert by["LogME"]["why"] == "puts untrained timm:good above timm:fair.a"
+    why = "puts untrained timm:good above timm:fair.a, by more than chance explains"
+    assert by["LogME"]["why"] == why
 
 
 def test_trust_by_hand():
@@ -173,6 +174,23 @@ def test_trust_by_hand():
     # Nor is a pair of metrics of which neither compares architectures
     assert of(PAIR, (2, "a", False), (3, "b", True))[0] == "within"
     assert of("S5", (None, "a", False), (0.1, "a", True)) == ("n/a", "none")
+
+
+def test_a_verdict_says_whether_chance_explains_it():
+    def of(difference, *halves):
+        measured = [
+            {"value": 1.0, "halves": [1.0, 0.9, 1.1]},
+            {"value": 1.0 + difference, "halves": [1.0 + each for each in halves]},
+        ]
+        return trust("LogME", measured, ["good", "bare"], ["a", "a"], [False, True])
+
+    # What is the same for both is in no difference: 0.3, 0.3 and 0.31 here.
+    assert of(0.3, 0.3, 0.2, 0.41) == (
+        "untrusted", "puts bare above good, by more than chance explains"
+    )  # fmt: skip
+    assert of(0.3, 0.9, -0.4, 0.4) == ("untrusted", "puts bare above good, by what may be chance")
+    assert of(0.0, 0.0, -0.1, 0.1) == ("untrusted", "puts bare level with good")
+    assert of(-0.3, 0.0, 0.0, 0.0) == ("trusted", "")
 
 
 def test_without_zeros_the_paper_pair_is_not_applicable(tmp_path):

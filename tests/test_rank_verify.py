@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, r2_score
 
 from basemodel.selection.quality import sample, value
-from basemodel.selection.rounds import decide, plan, seconds, shortlist
+from basemodel.selection.rounds import PASSES, decide, plan, seconds, shortlist
 from basemodel.selection.verify import verified
 from basemodel.statistics.possible_best import compare, difference
 from projects import ROOT
@@ -86,16 +86,27 @@ def test_the_shortlist(static, k, budget, expected):
 def test_the_time_is_told_beforehand():
     settings = {"trainable": "all", "epochs": 10}
     assert seconds([10, None], 100, 20, settings) is None
-    once = seconds([10, 100], 100, 20, settings)
-    assert once == pytest.approx((3 * 10 * 100 + 20) * (1 / 10 + 1 / 100))
-    assert seconds([10], 100, 20, {**settings, "trainable": "last"}) == 12
-    said = plain(plan(600, 300, candidates=4, rounds=5, budget=20))
-    assert said.endswith(
-        "8 fine-tunings, then at most 12 more; about 10 min, at most 25 min, one at a time"
-    )
-    assert (
-        plan(None, None, 1, 5, 20) == "fine-tunes 1 candidates: 2 fine-tunings, then at most 0 more"
-    )
+    slow, fast = seconds([10, 100], 100, 20, settings)
+    assert slow == pytest.approx(10 * fast) == (PASSES * 10 * 100 + 20) / 10
+    assert seconds([10], 100, 20, {**settings, "trainable": "last"}) == [12]
+    none = "fine-tunes 1 candidates: 2 fine-tunings, then at most 0 more"
+    assert plan(None, None, 1, 5, 20, jobs=2) == none
+
+
+@pytest.mark.parametrize(
+    ("seconds", "jobs", "expected"),
+    [
+        ([150, 150, 150, 150], 1, "about 10 min, at most 25 min, one at a time"),
+        ([150, 150, 150, 150], 2, "about 5 min, at most 12 min, 2 at a time"),
+        # As long as the longest, however many run at once.
+        ([600, 30, 30, 30], 9, "about 10 min, at most 25 min, 4 at a time"),
+    ],
+)
+def test_jobs_that_run_at_once_take_less_time(seconds, jobs, expected):
+    once = [each / 2 for each in seconds]
+    said = plain(plan(seconds, once, candidates=4, rounds=5, budget=20, jobs=jobs))
+    start = "8 fine-tunings, then at most 12 more"
+    assert said.endswith(f"{start}; {expected}, if nothing else runs")
 
 
 def report(final, tests, order=("a", "b", "c"), static="c", first=None, **more):

@@ -64,6 +64,13 @@ def test_what_labels_are(case):
     assert task_of(labels, "classes") == ("classes", [])
 
 
+def test_a_tag_called_none_is_told_from_no_tag():
+    found, notes = task_of(["red|round", "none", "", "red"])
+    assert found == "tags"
+    assert "1 row without a label taken as without any tag" in notes[1]
+    assert "none" in notes[2] and "leave the label empty where an image has no tag" in notes[2]
+
+
 def columns(**values):
     return [
         {"file": f"{i}.png", **dict(zip(values, row, strict=True))}
@@ -269,11 +276,18 @@ def test_a_ranking_of_embeddings(embedded, task):
         assert [each["name"] for each in found["images"]["classes"]] == ["x", "y", "z"]
         positives = np.mean([len(row["label"]) / 3 for row in chosen["probe"]])
         assert found["evidence"]["guessing"] == pytest.approx(positives)
+        each = [tag["average_precision"] for tag in found["tags"]]
+        assert np.mean(each) == pytest.approx(probe["value"])
+        assert [tag["name"] for tag in found["tags"]] == ["x", "y", "z"]
+        assert "Which tags are found" in shown
     else:
         assert "images with numbers" in said and "its linear probe gets an R² of about 0." in said
         assert "linear probe, R²" in said and "points" not in said
         assert found["evidence"]["guessing"] == 0
         assert 0.3 < probe["value"] < first["scores"]["rho"]["value"] < 1
+        errors = [each["scores"]["MAE"] for each in found["candidates"]]
+        assert 0 < errors[0]["low"] < errors[0]["value"] < errors[0]["high"] < errors[1]["value"]
+        assert "MAE" in shown and "Which tags" not in shown
         assert "Spearman" in shown and csv_rows(found)[0]["rho"] is not None
     for wrong in ("images right", "Confusion", "get wrong", "None", "these classes"):
         assert wrong not in said and wrong not in shown, wrong

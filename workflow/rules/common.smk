@@ -23,6 +23,7 @@ if not workflow.is_main_process and (recorded := provenance.recorded_settings())
     config.update(recorded)
     HERE = config.pop("weights_here")
     config.pop("options")
+    config.pop("cores")
 else:
     HERE = None
 
@@ -41,7 +42,8 @@ if workflow.is_main_process:
         config["runtime"]["gpu_memory"] = resources.gpu_memory()
     asked = workflow.config_settings
     options = invocation.options(asked.configfiles, asked.config, parse_config)
-    recorded = {**config, "weights_here": HERE, "options": options}
+    cores = workflow.resource_settings.cores
+    recorded = {**config, "weights_here": HERE, "options": options, "cores": cores}
     provenance.start_run(Path(".snakemake/runs"), recorded)
     records.restore(config["results"])
     records.keep(config["results"])  # what a run that was killed has left

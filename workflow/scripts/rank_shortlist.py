@@ -8,6 +8,7 @@ settings: networks: slugs of what can be fine-tuned; verify, seeds, budget: of t
 """
 
 from basemodel.files import read_json, write_json
+from basemodel.run.invocation import cores
 from basemodel.run.provenance import verify
 from basemodel.selection import rounds
 
@@ -25,8 +26,11 @@ once = rounds.seconds(
     settings["tuning"],
 )  # fmt: skip
 # Of frozen features one pass does for all rates.
-both = once and once * (rounds.RATES if settings["tuning"]["trainable"] == "all" else 1)
-said = rounds.plan(both, once, len(slugs), settings["seeds"], settings["budget"])
+rates = rounds.RATES if settings["tuning"]["trainable"] == "all" else 1
+both = once and [rates * seconds for seconds in once]
+# What shares a GPU is not faster by that.
+jobs = cores() if found["timing"]["device"] == "cpu" else 1
+said = rounds.plan(both, once, len(slugs), settings["seeds"], settings["budget"], jobs)
 print(
     f"Trains on {len(tests['train'])} images, chooses on {len(tests['validation'])}, {said}",
     flush=True,

@@ -36,7 +36,10 @@ def line(run: Run, now: float) -> str:
     if every.failed:
         parts.append(f"{every.failed:,} failed")
     seconds, at_least = run.all_seconds_left(now)
-    parts.append(f"{'at least' if at_least else 'about'} {clock(seconds)} left")
+    if not at_least:
+        parts.append(f"about {clock(seconds)} left")
+    elif round(seconds):  # else nothing is known
+        parts.append(f"at least {clock(seconds)} left")
     share = every.done / max(1, every.total)
     return f"[{clock(now - run.start)}] {share:4.0%}  " + ", ".join(parts)
 
@@ -57,7 +60,10 @@ def block(run: Run, now: float, rows: int) -> list[str]:
             known = "complete" if stage.complete else clock(left)
         lines.append(_row(stage, width, known))
     seconds, at_least = run.all_seconds_left(now)
-    return [*lines, _row(run.all_jobs(), width, ("≥ " if at_least else "") + clock(seconds))]
+    known = clock(seconds)
+    if at_least:
+        known = f"≥ {known}" if round(seconds) else ""
+    return [*lines, _row(run.all_jobs(), width, known)]
 
 
 def _row(stage: Stage, width: int, left: str) -> str:

@@ -1,6 +1,6 @@
 """How long is left, from what is known."""
 
-from snakemake_logger_plugin_stages.progress import clock, line
+from snakemake_logger_plugin_stages.progress import block, clock, line
 from snakemake_logger_plugin_stages.run import Run
 
 
@@ -70,6 +70,13 @@ def test_a_line_where_there_is_no_terminal():
     run.job_failed(2, [], 110.0)
     known = "1 of 6 jobs done, a 1/4, 1 failed, at least 0:20 left"
     assert line(run, 110.0) == f"[0:10]  17%  {known}"
+
+
+def test_nothing_is_said_of_the_time_left_while_nothing_is_known():
+    run = planned(a=4, b=2)
+    run.job_started(1, "a", {}, 100.0)
+    assert line(run, 104.0) == "[0:04]   0%  0 of 6 jobs done, a 0/4"
+    assert "≥" not in "".join(block(run, 104.0, 20))
 
 
 def test_clock():

@@ -14,6 +14,7 @@ Label = str | tuple[str, ...] | float  # a class, tags, a number
 
 ALL = ""  # the one class of images with tags or numbers
 BETWEEN = "|"  # tags
+NO_TAG = ("none", "null", "nan", "n/a", "no tag")  # what may be written for it
 BINARY = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 # No code such as 007
 NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -63,6 +64,11 @@ def find(
             )
         if none := len(given) - len(labels):
             notes.append(f"{counted(none, 'row')} without a label taken as without any tag")
+        if called := sorted(tag for tag in tags if tag.casefold() in NO_TAG):
+            notes.append(
+                f"{_shown(called)} taken as a tag like others; leave the label empty where an "
+                "image has no tag"
+            )
     elif task == "number":
         wrong = [label for label in labels if not is_number(label)]
         if wrong:

@@ -33,9 +33,7 @@ def terminal(ranking: Ranking, table: bool = True) -> str:
         *_clipped(" ".join(words.sentences(ranking)), 5),
     ]
     if ranking["labelled"] and len(candidates) > 1:
-        sure = ranking["evidence"]["verdict"] != "untrusted"
-        legend = "= may be the best as well. " if sure and candidates[1]["possible_best"] else ""
-        head += _clipped(legend + words.coverage(ranking), 2)
+        head += _clipped(words.coverage(ranking), 2)
     tail, failures = _tail(ranking), _failures(ranking)
     room = LINES - len(head) - len(tail)
     room = max(room - len(failures), min(room, ROWS + 2))
@@ -60,22 +58,26 @@ def _table(ranking: Ranking, room: int) -> list[str]:
     candidates, by = ranking["candidates"], words.score_named(ranking, ranking["by"])
     if not candidates or room < 2:
         return []
-    rows = [_row(i, each, by) for i, each in enumerate(candidates, 1)]
+    evidence = ranking["evidence"]
+    sure = evidence is not None and evidence["verdict"] != "untrusted"
+    equal = [sure and bool(each["possible_best"]) and i > 1 for i, each in enumerate(candidates, 1)]
+    rows = [_row(i, each, by, equal[i - 1]) for i, each in enumerate(candidates, 1)]
     if len(rows) + 1 > room:
         fitting = max(0, room - 2)
         rows = [*rows[:fitting], f"    … {len(rows) - fitting} more, in the report"]
     title = words.title(ranking, by) if by else ""
-    heading = ["", "candidate", title, "params", "mult-adds", "licence"]
+    name = "candidate (= may be the best as well)" if any(equal) else "candidate"
+    heading = ["", name, title, "params", "mult-adds", "licence"]
     return [_columns(heading), *rows]
 
 
-def _row(i: int, each: RankedCandidate, by: Score | None) -> str:
+def _row(i: int, each: RankedCandidate, by: Score | None, equal: bool) -> str:
     measured = by and each["scores"].get(by["name"]) or {}
     score = words.amount(by, measured.get("value")) if by else ""
     bounds = words.interval(by, measured) if by else ""
     return _columns(
         [
-            f"{i}{'=' if each.get('possible_best') and i > 1 else ''}",
+            f"{i}{'=' if equal else ''}",
             each["name"],
             f"{score} ({bounds})" if bounds else score,
             words.magnitude(each["parameters"]),

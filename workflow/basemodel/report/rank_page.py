@@ -14,7 +14,7 @@ from basemodel.report import rank_plots as plots
 from basemodel.report import rank_words as words
 from basemodel.report.environment import TEMPLATES, environment
 from basemodel.report.rank_table import candidate_table
-from basemodel.selection.pooled_scores import RHO
+from basemodel.selection.pooled_scores import ERROR, RHO
 from basemodel.selection.ranking_json import Ranking, Score
 
 NEAREST = "kNN"  # shown beside the score that orders the table
@@ -51,7 +51,7 @@ def page(ranking: Ranking) -> str:
         script=Markup(script),
         script_hash=digest,
         sentences=words.sentences(ranking),
-        table=candidate_table(ranking, [ranking["by"], RHO, NEAREST]),
+        table=candidate_table(ranking, [ranking["by"], RHO, ERROR, NEAREST]),
         rows=ROWS,
         few=FEW,
         scatters=_scatters(ranking, by),

@@ -39,6 +39,12 @@ def command(target: str) -> str:
     return shlex.join(["snakemake", target, "--cores", "all", *given])
 
 
+def cores() -> int:
+    """How many cores this job's run has; 1 where that is not known, as on a cluster."""
+    record = provenance.run_record()
+    return record.settings["cores"] or 1 if record else 1
+
+
 def _item(name: str, value: Any, parse: Callable[[list[str]], Mapping[str, Any]]) -> str:
     """NAME=VALUE, from which Snakemake reads this value: text that it would not take as it is, and
     what is nested, as JSON, which is YAML too."""

@@ -8,7 +8,15 @@ import numpy as np
 from basemodel import metrics
 from basemodel.files import printable
 from basemodel.selection.mistakes import confusion, hard_images
-from basemodel.selection.pooled_scores import PAIR, RHO, larger_is_better, pooled_scores, trust
+from basemodel.selection.pooled_scores import (
+    ERROR,
+    PAIR,
+    RHO,
+    Beyond,
+    larger_is_better,
+    pooled_scores,
+    trust,
+)
 from basemodel.selection.ranking_json import (
     Agreement,
     Evidence,
@@ -17,11 +25,16 @@ from basemodel.selection.ranking_json import (
     Ranking,
     Score,
     StaticOrder,
+    Tag,
     Timing,
 )
 from basemodel.selection.scores import PREDICTORS, labels_of, sample_of
-from basemodel.statistics.measures import rank_correlation
-from basemodel.statistics.possible_best import Compared, compare, intervals
+from basemodel.statistics.measures import (
+    average_precision,
+    mean_absolute_error,
+    rank_correlation,
+)
+from basemodel.statistics.possible_best import Compared, Sample, compare, difference, intervals
 from basemodel.statistics.spearman import spearman
 
 COPIED = (  # from a card
@@ -66,7 +79,7 @@ def ranking(
     architectures = [card["architecture"] for card in cards_used]
     trained = [i for i, baseline in enumerate(untrained) if not baseline]
 
-    compared = None
+    compared, samples = None, {}
     if labelled and trained:
         groups = np.array([image.get("group") or image["file"] for image in chosen["probe"]])
         shares = _weights(chosen, labels, weights) if task == "classes" else None
@@ -76,7 +89,7 @@ def ranking(
         of_trained = [predicted[by][i] for i in trained]
         compared = compare(sample_of(task, of_trained, labels, shares, groups), seed)
         for name in PREDICTORS:
-            sample = sample_of(task, predicted[name], labels, shares, groups)
+            samples[name] = sample = sample_of(task, predicted[name], labels, shares, groups)
             low, high = intervals(sample)
             if name == by:  # the leader's allows for its choice
                 low[trained], high[trained] = compared.low, compared.high
@@ -87,11 +100,12 @@ def ranking(
                     one["value"] = float(value)
         if task == "number":
             outputs = np.array(predicted[by])[:, :, 0]
-            ordered = rank_correlation(outputs, labels[:, 0], groups)
-            ends = zip(ordered.value, *intervals(ordered), strict=True)
-            measured[RHO] = [
-                dict(zip(("value", "low", "high"), map(float, each), strict=True)) for each in ends
-            ]
+            for name, measure in ((RHO, rank_correlation), (ERROR, mean_absolute_error)):
+                samples[name] = sample = measure(outputs, labels[:, 0], groups)
+                ends = zip(sample.value, *intervals(sample), strict=True)
+                measured[name] = [
+                    dict(zip(("value", "low", "high"), map(float, e), strict=True)) for e in ends
+                ]
 
     rows = [
         _row(card, {name: measured[name][i] for name in measured}, imagenet.get(card["slug"]))
@@ -99,10 +113,11 @@ def ranking(
     ]
     candidates = _ordered([rows[i] for i in trained], compared)
     leader = trained[compared.order[0]] if compared is not None else None
-    ranked_by = [
-        _score(name, task, trust(name, measured[name], names_shown, architectures, untrained))
-        for name in [by, *(name for name in measured if name != by)]
-    ]
+    ranked_by = []
+    for name in [by, *(name for name in measured if name != by)]:
+        beyond = _by_images(samples[name], larger_is_better(name)) if name in samples else None
+        trusted = trust(name, measured[name], names_shown, architectures, untrained, beyond)
+        ranked_by.append(_score(name, task, trusted))
     by_trained = [scored_used[i]["predictions"].get(by) for i in trained if task == "classes"]
     return {
         "folder": printable(chosen["images"], 1000),
@@ -131,6 +146,11 @@ def ranking(
         "failures": _failures(cards),
         "static_order": _static(candidates),
         "agreement": _agreement(candidates, measured),
+        "tags": (
+            _tags(chosen, labels, scored_used[leader]["predictions"][by])
+            if leader is not None and task == "tags"
+            else []
+        ),
         "hard_images": hard_images(chosen, by_trained),
         "confusion": (
             confusion(chosen, scored_used[leader]["predictions"][by], names_shown[leader])
@@ -141,6 +161,30 @@ def ranking(
         "timing": _timing(cards_used, scored_used),
         **facts,
     }
+
+
+def _by_images(sample: Sample, larger: bool) -> Beyond:
+    """Whether one model is better than another in all but `tail` of draws of images."""
+
+    def beyond(one: int, other: int, tail: float) -> bool:
+        _, low, high = difference(sample, one, other, tail)
+        return low > 0 if larger else high < 0
+
+    return beyond
+
+
+def _tags(chosen: Mapping[str, Any], labels: np.ndarray, outputs: Sequence) -> list[Tag]:
+    """outputs: of one candidate, for each image and tag."""
+    parts = zip(chosen["classes"], np.array(outputs).T, labels.T, strict=True)
+    return [
+        {
+            "name": printable(name),
+            "images": int(of_tag.sum()),
+            "average_precision": float(average_precision(given, of_tag)),
+            "guessing": float(of_tag.mean()),
+        }
+        for name, given, of_tag in parts
+    ]
 
 
 def _groups(chosen: Mapping[str, Any]) -> int | None:
@@ -174,7 +218,11 @@ def _row(
         "baseline": card["untrained"],
         "rank": None,
         "scores": {
-            name: {key: value for key, value in one.items() if key != "note" or value}
+            name: {
+                key: value
+                for key, value in one.items()
+                if key != "halves" and (key != "note" or value)
+            }
             for name, one in scores.items()
         },
         "possible_best": None,
@@ -247,6 +295,8 @@ def _score(name: str, task: str | None, trusted: tuple[str, str]) -> Score:
         label, words = PAIR, "the paper's best pair: S5 and S6, scaled over the candidates"
     elif name == RHO:
         label, words = "Spearman's ρ", "of the probe's predictions with the numbers"
+    elif name == ERROR:
+        label, words = ERROR, "mean absolute error of the probe's predictions"
     else:
         label, words = metrics.load(name).LABEL, metrics.load(name).NAME
     unit = "%" if name in PREDICTORS else ""

@@ -61,7 +61,8 @@ class Evidence(TypedDict):
 
 
 class Score(TypedDict):
-    """A metric, the paper's pair of metrics or Spearman's ρ, and whether it is to be trusted here.
+    """A metric, the paper's pair of metrics, Spearman's ρ or the mean absolute error, and whether
+    it is to be trusted here.
 
     LinearProbe and kNN: the accuracy; of tags the macro average precision, of numbers R².
     """
@@ -119,6 +120,15 @@ class StaticOrder(TypedDict):
 class Agreement(TypedDict):
     scores: list[str]  # or "parameters"
     rho: list[list[float | None]]  # Spearman's ρ of any two, over candidates
+
+
+class Tag(TypedDict):
+    """How well the score that orders the candidates finds a tag, by the first candidate."""
+
+    name: str
+    images: int  # that have it
+    average_precision: float
+    guessing: float  # what guessing gets
 
 
 class HardImage(TypedDict):
@@ -196,6 +206,7 @@ class Ranking(TypedDict):
     failures: list[Failure]
     static_order: StaticOrder
     agreement: Agreement
+    tags: list[Tag]  # of images with tags
     hard_images: list[HardImage]  # none of tags and numbers, as
     confusion: Confusion | None
     verify: Verified | None

@@ -12,7 +12,10 @@ from basemodel.selection.quality import sample
 from basemodel.statistics.possible_best import compare
 
 RATES = 2  # that are tried with the first seed
-PASSES = 3  # of an image through the network, forwards, take as long as one in training
+# Passes of an image through the network, forwards, that take as long as one in training on a CPU.
+# Multiply-adds would say 3. AlexNet, ResNet-18 and VGG-16 take 3.5 to 5 on a quiet CPU
+# (docs/costs.md), EfficientNet-Lite 3.4 to 8 beside other work.
+PASSES = 5
 
 Result = dict[str, Any]  # what tuning.tune or tuning.failed returns
 
@@ -88,8 +91,8 @@ def _failure(results: Sequence[Result]) -> str:
 
 def seconds(
     speeds: Sequence[float | None], trained: int, validation: int, settings: Mapping[str, Any]
-) -> float | None:
-    """How long it takes to fine-tune these candidates once, one after another.
+) -> list[float] | None:
+    """How long it takes to fine-tune each of these candidates once.
 
     speeds: images a second through each network, as measured when it was ranked; None if one is not
     known. What is trained on frozen features passes each image once.
@@ -99,23 +102,40 @@ def seconds(
     passes = trained + validation
     if settings["trainable"] == "all":
         passes = PASSES * settings["epochs"] * trained + validation
-    return sum(passes / speed for speed in speeds)
+    return [passes / speed for speed in speeds]
 
 
 def plan(
-    first: float | None, further: float | None, candidates: int, rounds: int, budget: int
+    first: Sequence[float] | None,
+    further: Sequence[float] | None,
+    candidates: int,
+    rounds: int,
+    budget: int,
+    jobs: int,
 ) -> str:
     """What is going to be done, and how long that takes, in a line.
 
-    first, further: seconds of fine-tuning all candidates once with all rates, or with one.
+    first, further: seconds of fine-tuning each candidate once with all rates, or with one; jobs:
+    how many run at once.
     """
     runs = RATES * candidates
     at_most = max(runs, min(budget, runs + (rounds - 1) * candidates if candidates > 1 else runs))
     text = f"fine-tunes {candidates} candidates: {runs} fine-tunings, then at most {at_most - runs}"
     if first is None or further is None:
         return f"{text} more"
-    longest = first + further * (at_most - runs) / candidates
-    return f"{text} more; about {duration(first)}, at most {duration(longest)}, one at a time"
+    jobs = min(jobs, candidates)
+    once = _together(first, jobs)
+    longest = once + _together(further, jobs) * (at_most - runs) / candidates
+    number = "one" if jobs == 1 else jobs
+    return (
+        f"{text} more; about {duration(once)}, at most {duration(longest)}, {number} at a time, if "
+        "nothing else runs"
+    )
+
+
+def _together(seconds: Sequence[float], jobs: int) -> float:
+    """How long these take if so many run at once: at least as long as the longest."""
+    return max(max(seconds), sum(seconds) / jobs)
 
 
 def duration(seconds: float) -> str:

@@ -96,6 +96,20 @@ def rank_correlation(
     return _sample(measure, outputs, group, "fisher")
 
 
+def mean_absolute_error(
+    outputs: np.ndarray, numbers: np.ndarray, groups: np.ndarray | None = None
+) -> Sample:
+    """Each model's, in the unit of the numbers, so that smaller is better. Shapes: r_squared."""
+    group = _numbered(groups, len(numbers))
+    left = len(group) - np.bincount(group)
+
+    def measure(of_model: np.ndarray) -> tuple[float, np.ndarray]:
+        errors = np.bincount(group, np.abs(of_model - numbers))
+        return float(errors.sum() / len(group)), (errors.sum() - errors) / np.maximum(left, 1)
+
+    return _sample(measure, outputs, group, None)
+
+
 def _average_precision(
     outputs: np.ndarray, tag: np.ndarray, group: np.ndarray
 ) -> tuple[float, np.ndarray]:
@@ -150,7 +164,9 @@ def _correlations(first: np.ndarray, second: np.ndarray, kept: np.ndarray) -> np
     return np.where(size > 0, (x * y).sum(axis=1) / np.where(size > 0, size, 1), 0)
 
 
-def _sample(measure: Measure, outputs: np.ndarray, group: np.ndarray, scale: Scale) -> Sample:
+def _sample(
+    measure: Measure, outputs: np.ndarray, group: np.ndarray, scale: Scale | None
+) -> Sample:
     found = [measure(of_model) for of_model in outputs]
     value, without = (np.array(part) for part in zip(*found, strict=True))
     n = without.shape[1]

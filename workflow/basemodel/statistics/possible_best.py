@@ -176,17 +176,20 @@ def intervals(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     return _own(sample, variance if sample.own is None else variance + sample.own, TAIL)
 
 
-def difference(sample: Sample, one: int, other: int) -> tuple[float, float, float]:
+def difference(
+    sample: Sample, one: int, other: int, tail: float = TAIL
+) -> tuple[float, float, float]:
     """How far the value of `one` is above that of `other`, with its 95 % interval.
 
-    Two models that were chosen beforehand, or on other images: there is no correction for a choice.
+    Two models that were chosen beforehand, or on other images: there is no correction for a choice,
+    unless `tail`, the probability at each end, is made smaller.
     """
     value = float(sample.value[one] - sample.value[other])
     of_images = ((sample.influence[one] - sample.influence[other]) ** 2).sum()
     variance = _unbiased(sample) * of_images
     if sample.own is not None:
         variance += sample.own[one] + sample.own[other]
-    reach = float(stats.t.ppf(1 - TAIL, max(1, len(sample.weight) - 1)) * np.sqrt(variance))
+    reach = float(stats.t.isf(tail, max(1, len(sample.weight) - 1)) * np.sqrt(variance))
     reach += sample.step if of_images else 0.0
     return value, value - reach, value + reach
 
