@@ -59,7 +59,7 @@ class Recipe:
         """Its entry in `models`."""
         name = f"timm:{self.start}@{SIDE}"
         file = str(folder / f"{self.name}.safetensors")
-        family = name if self.shipped else self.name
+        family = f"timm:{self.start}" if self.shipped else self.name
         return {"file": file, "architecture": name, "family": family}
 
 
