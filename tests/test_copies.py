@@ -206,8 +206,10 @@ def test_near_copies_are_told_and_kept_together_if_asked(tmp_path):
             smooth(seed + number).resize((60, 60)).save(
                 tmp_path / name / f"{number}.jpg", quality=80
             )
+        for number in range(6, 16):
+            smooth(seed + number).save(tmp_path / name / f"{number}.png")
     found = choose(tmp_path, 30)
-    assert len(found["probe"]) == 20 and not any("group" in row for row in found["probe"])
+    assert len(found["probe"]) == 36 and not any("group" in row for row in found["probe"])
     [told] = found["problems"]
     assert " images look nearly like others (" in told and "near_copies: group`" in told
     grouped = choose(tmp_path, 30, near_copies="group")
@@ -217,10 +219,10 @@ def test_near_copies_are_told_and_kept_together_if_asked(tmp_path):
         by_group.setdefault(row.get("group", row["file"]), []).append(row["file"])
     for of in by_group.values():
         assert len({file.split(".")[0] for file in of}) == 1
-    assert len(by_group) == len({row["file"].split(".")[0] for row in found["probe"]}) < 20
+    assert len(by_group) == len({row["file"].split(".")[0] for row in found["probe"]}) < 36
     tests = {row["file"].split(".")[0] for row in for_fine_tuning(grouped)["test"]}
-    assert not tests & {row["file"].split(".")[0] for row in grouped["probe"]}
-    assert len(for_fine_tuning(found)["test"]) == 4
+    assert tests and not tests & {row["file"].split(".")[0] for row in grouped["probe"]}
+    assert len(for_fine_tuning(found)["test"]) == 8
 
 
 def test_near_sets_go_through_all_blocks(monkeypatch):

@@ -15,7 +15,7 @@ from basemodel.compute.feeding import Streamed, free_memory
 from basemodel.compute.passing import apply
 from basemodel.data import packed
 from basemodel.files import read_json, write_json
-from basemodel.selection import isolated
+from basemodel.selection import isolated, one_candidate
 from basemodel.selection.names import parse
 
 CPU = torch.device("cpu")
@@ -79,17 +79,18 @@ def test_a_process_that_is_forked_gets_plain_values(tmp_path, monkeypatch, scrip
 
     given = []
     monkeypatch.setattr(torch.cuda, "is_available", never)
-    monkeypatch.setattr(isolated, "isolated", lambda *all_of_them: given.append(all_of_them) or {})
+    for module in (isolated, one_candidate):  # where scripts and the library take it from
+        monkeypatch.setattr(module, "isolated", lambda *parts: given.append(parts) or {})
     input = {"images": tmp_path / "images.json", "tests": tmp_path / "tests.json"}
     for path in input.values():
-        write_json(path, {})
+        write_json(path, {"probe": []})
     candidate = asdict(parse("timm:resnet18"))
     settings = {"candidate": candidate, "dtype": "float32", "tuning": {}, "seed": 0}
     output = {name: tmp_path / name for name in ("card", "arrays", "failures", "result", "network")}
     with suppress(KeyError):  # of an outcome that is empty
         jobs.run(
             script, input=input, params=settings, output=output,
-            config={"results": "x"}, resources={"gpu": 1, "gpu_share": 25},
+            config={"results": "x", "candidates": []}, resources={"gpu": 1, "gpu_share": 25},
         )  # fmt: skip
     assert given[0][-1] == ("auto", {"gpu": 1, "gpu_share": 25})
 

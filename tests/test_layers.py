@@ -14,8 +14,8 @@ FOLDERS = [
     "report", "python",
 ]  # fmt: skip
 ABOVE = [
-    "settings", "checks", "prerequisites", "inline", "comparability", "work", "resources", "rates",
-    "plan",
+    "settings", "zoo", "checks", "prerequisites", "inline", "comparability", "work", "resources",
+    "rates", "plan",
 ]  # fmt: skip
 ORDER = [*BELOW, *FOLDERS, *ABOVE]
 

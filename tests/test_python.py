@@ -145,11 +145,12 @@ def test_ctrl_c_keeps_what_is_done_and_ends_all_processes(here):
     Path("labels.csv").write_text("label\n" + "\n".join(LABELS) + "\n")
     Path("run.py").write_text(
         "import basemodel\n"
-        "named = [{'embeddings': 'mine.npy'}, {'embeddings': 'other.npy'}]\n"
+        "others = [{'embeddings': 'other.npy', 'name': f'other{i}'} for i in range(9)]\n"
+        "named = [{'embeddings': 'mine.npy'}, *others]\n"
         "basemodel.rank('labels.csv', named, jobs=1)\n"
     )
     process = subprocess.Popen([sys.executable, "run.py"], stderr=subprocess.PIPE, text=True)
-    assert process.stderr.readline() == "1 of 2: embeddings:mine\n"
+    assert process.stderr.readline() == "1 of 10: embeddings:mine\n"
     workers = psutil.Process(process.pid).children(recursive=True)
     assert workers
     process.send_signal(signal.SIGINT)
@@ -161,7 +162,8 @@ def test_ctrl_c_keeps_what_is_done_and_ends_all_processes(here):
     before = card.stat().st_mtime_ns
     run = subprocess.run([sys.executable, "run.py"], capture_output=True, text=True)
     assert run.returncode == 0
-    assert run.stderr.splitlines() == ["2 of 2: embeddings:other"]
+    assert run.stderr.splitlines()[-1] == "10 of 10: embeddings:other8"
+    assert "embeddings:mine" not in run.stderr
     assert card.stat().st_mtime_ns == before
 
 

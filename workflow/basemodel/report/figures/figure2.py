@@ -29,10 +29,12 @@ def draw(
 
     correlation: columns architecture, target, metric, rho (of metrics oriented so that larger is
     better, as in scores.rho_table) and, if there are intervals, low and high. ceiling: columns
-    architecture, target, ceiling, drawn as a line over its group. An undefined ρ, or one
-    that the table lacks, is shown as a cross instead of a bar.
+    architecture, target, ceiling, drawn as a line over its group. An undefined ρ is shown as a
+    cross instead of a bar; so is one that the table lacks, if architectures is None. Otherwise
+    KeyError is raised.
     """
-    if architectures is None:
+    complete = architectures is not None
+    if not complete:
         architectures = sorted(correlation["architecture"].unique(), key=lambda name: name != ALL)
     table = correlation.set_index(["architecture", "target", "metric"])
     limits = None
@@ -45,7 +47,8 @@ def draw(
     for panel, architecture in zip(panels, architectures, strict=True):
         handles = []
         for i, metric in enumerate(metrics):
-            cells = table.reindex([(architecture, target, metric) for target, _ in targets])
+            rows = [(architecture, target, metric) for target, _ in targets]
+            cells = table.loc[rows] if complete else table.reindex(rows)
             heights = cells["rho"].to_numpy(np.float64)
             centres = groups + (i - (len(metrics) - 1) / 2) * width
             handles.append(
