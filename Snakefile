@@ -48,14 +48,7 @@ if config["models"]:  # base models that are not trained here
 
 else:
 
-    include: "workflow/rules/models.smk"
-    include: "workflow/rules/scores.smk"
-    include: "workflow/rules/compare.smk"
-    include: "workflow/rules/normal.smk"
-    include: "workflow/rules/cuts.smk"
-    include: "workflow/rules/figures.smk"
-
-    CHECKED = []
+    include: "workflow/rules/experiment.smk"
 
 
 include: "workflow/rules/plan.smk"
@@ -73,45 +66,10 @@ localrules:
     rank_report_verified,
 
 
-if config["models"]:
-
-    localrules:
-        zoo_labels,
-        zoo_table,
-        zoo_pairs,
-        zoo,
-
-else:
-
-    localrules:
-        accuracies,
-        correlation,
-        summary,
-        ceiling,
-        comparison,
-        held_out,
-        epoch_accuracies,
-        epoch_metrics,
-        costs,
-        cuts,
-        other_cuts,
-
-
 # ------------------------------------------------------------------------------------------------
 # Targets
 # ------------------------------------------------------------------------------------------------
 
-if config["models"]:
-    TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", "targets"]
-    if ZOO_PAIRS:
-        TABLES += ["pairs", "held_out", "optimism"]
-else:
-    TABLES = ["scores", "correlation", "pairs", "normal_training", "epoch_metrics", "ceiling"]
-    TABLES += ["rho", "mean_rho", "differences", "regret", "mean_regret", "held_out", "optimism"]
-    if CUT_ARCHITECTURES:
-        TABLES.append("cut_choices")
-        if OTHER_CUT_METRICS:
-            TABLES.append("other_cut_choices")
 TABLES += [f"versions_{part}" for part in CARDS]
 
 
@@ -122,21 +80,6 @@ rule all:
         expand("<results>/figures/{figure}.{kind}", figure=SHOWN, kind=["svg", "pdf", "png"]),
         expand("<results>/tables/{table}.csv", table=TABLES),
         CHECKED,
-
-
-if not config["models"]:
-
-    rule pretrain_all:
-        input:
-            expand(
-                "<results>/models/{architecture}/{subset}.safetensors",
-                architecture=ARCHITECTURES,
-                subset=SUBSETS,
-            ),
-
-    rule finetune_all:
-        input:
-            FINE_TUNINGS,
 
 
 # ------------------------------------------------------------------------------------------------

@@ -6,6 +6,19 @@ include: "zoo_common.smk"
 include: "draw.smk"
 
 
+# Short work, which a cluster's head node does.
+localrules:
+    zoo_labels,
+    zoo_table,
+    zoo_pairs,
+    zoo,
+
+
+TABLES = [*ZOO_TABLES, "zoo", "trust", "failures", "targets"]
+if ZOO_PAIRS:
+    TABLES += ["pairs", "held_out", "optimism"]
+
+
 # Images that this project generates, as files: models crop them by their own preprocessing.
 rule zoo_images:
     input:
