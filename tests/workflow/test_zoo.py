@@ -120,8 +120,8 @@ def test_a_zoo(zoo, tmp_path):
     assert "rank_images" not in again and "zoo_images" not in again
 
     # A further model costs its own jobs only, and the outcome is that of a run from scratch.
-    more = laid({}, config)
-    more["models"] = [*config["models"][:-1], as_if_trained(project.folder / "w3.safetensors", 3)]
+    further = as_if_trained(project.folder / "w3.safetensors", 3)
+    more = config | {"models": [*config["models"][:-1], further]}
     added = would_run(project, more)
     assert added["rank_finetune"] == 2 * SEEDS and added["rank_candidate"] == 2, added
     run(project, more)
