@@ -23,7 +23,7 @@ import numpy as np
 from torchvision.models import get_model_weights, list_models
 
 from basemodel.report.conclusions import interval
-from basemodel.statistics.bootstrap import LEVEL, resample, resampled_rho
+from basemodel.statistics.bootstrap import LEVEL, resample_families, resampled_rho
 from basemodel.statistics.means import mean_interval
 from basemodel.statistics.outside_table import Outside, read
 
@@ -109,8 +109,8 @@ def main() -> None:
     options = parser.parse_args()
     found = read(options.table)
     accuracy = standardised(found.accuracy)
-    families, family = np.unique(found.families, return_inverse=True)
-    counts = resample(np.zeros(len(families)), options.resamples, 0)[:, family]
+    _, family = np.unique(found.families, return_inverse=True)
+    counts = resample_families(family, options.resamples, 0)
     static, known = static_prior(found)
     known = np.tile(standardised(known), (len(found.targets), 1))
     scores = {

@@ -12,7 +12,7 @@ import numpy as np
 from basemodel.files import write_npy
 from basemodel.run.provenance import verify
 from basemodel.statistics import held_out
-from basemodel.statistics.bootstrap import resample
+from basemodel.statistics.bootstrap import resample_families
 from basemodel.statistics.outside_table import TableError, read
 from basemodel.statistics.pairs import alpha_grid, scale, search
 from basemodel.statistics.scopes import ALL
@@ -28,8 +28,8 @@ except TableError as error:
     raise SystemExit(f"{snakemake.input.table}: {error}; failures.csv beside it says why") from None
 values, accuracy, whole = compared(found, settings["targets"], metrics)
 accuracy, scaled = accuracy[:, whole], scale(values[..., whole])
-families, family = np.unique(found.families[whole], return_inverse=True)
-counts = resample(np.zeros(len(families)), settings["bootstrap"], settings["seed"])[:, family]
+_, family = np.unique(found.families[whole], return_inverse=True)
+counts = resample_families(family, settings["bootstrap"], settings["seed"])
 cells = [(ALL, target) for target in settings["targets"]]
 pairs, curves = search(scaled, accuracy, alphas, metrics, cells)
 folds, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, metrics, cells, counts)

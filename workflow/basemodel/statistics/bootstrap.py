@@ -34,6 +34,14 @@ def resample(policies: np.ndarray, resamples: int, seed: object) -> np.ndarray:
     return counts
 
 
+def resample_families(family: np.ndarray, resamples: int, seed: object) -> np.ndarray:
+    """`resample` with the models of a family drawn together: float64 [1 + resamples, models].
+
+    family: the number of each model's, from 0, int [models].
+    """
+    return resample(np.zeros(family.max() + 1), resamples, seed)[:, family]
+
+
 def percentiles(resampled: np.ndarray, axis: int = -1) -> np.ndarray:
     """The ends of the 95 % interval, float64 [2, ...]: percentiles without NaN along an axis."""
     tail = (1 - LEVEL) / 2

@@ -17,7 +17,7 @@ from basemodel.statistics.bootstrap import (
     MIN_MODELS,
     interval,
     mean_of_defined,
-    resample,
+    resample_families,
     resampled_rho,
 )
 from basemodel.statistics.ceiling import HIGHEST
@@ -77,7 +77,7 @@ def compare(
     """
     found = read(table, larger_is_better)
     names, family = np.unique(found.families, return_inverse=True)
-    counts = resample(np.zeros(len(names)), resamples, seed)[:, family]
+    counts = resample_families(family, resamples, seed)
     everything = _everything(found)
     there = _there(everything)
     notes = [*found.notes, *_both_ways(found), *_few(found, len(names))]
