@@ -175,7 +175,10 @@ def test_a_file_of_weights(tmp_path, wrapped):
     assert seen(network, noise())["probabilities"].shape == (1, 7)
 
 
-@pytest.mark.parametrize("architecture", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5", "torchvision:regnet_y_400mf"],
+)
 def test_a_file_for_torchvision_may_have_other_classes(tmp_path, architecture):
     state = filled(from_torchvision.get_model(architecture.split(":")[1], num_classes=7))
     save_file(state, tmp_path / "w.safetensors")

@@ -142,8 +142,11 @@ def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str
     name, auxiliary = model.partition(".")[0], True
 
     def network(classes: int | None) -> nn.Module:
+        options = {} if classes is None else {"num_classes": classes}
+        if name.startswith("regnet"):  # it computes its widths with tensors, which meta has not
+            return _build(name, auxiliary, **options)
         with torch.device("meta"):
-            return _build(name, auxiliary, **({} if classes is None else {"num_classes": classes}))
+            return _build(name, auxiliary, **options)
 
     own = network(None)
     state, notes = from_file.stored(file, key, own.state_dict())
