@@ -109,8 +109,7 @@ def main() -> None:
     options = parser.parse_args()
     found = read(options.table)
     accuracy = standardised(found.accuracy)
-    _, family = np.unique(found.families, return_inverse=True)
-    counts = resample_families(family, options.resamples, 0)
+    counts = resample_families(found.families, options.resamples, 0)
     static, known = static_prior(found)
     known = np.tile(standardised(known), (len(found.targets), 1))
     scores = {

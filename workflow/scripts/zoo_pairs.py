@@ -7,8 +7,6 @@ output: pairs: csv (pairs.search; n, the number of models); curves: npy float64 
         targets]; held_out, optimism: csv (held_out.evaluate)
 """
 
-import numpy as np
-
 from basemodel.files import write_npy
 from basemodel.run.provenance import verify
 from basemodel.statistics import held_out
@@ -28,8 +26,7 @@ except TableError as error:
     raise SystemExit(f"{snakemake.input.table}: {error}; failures.csv beside it says why") from None
 values, accuracy, whole = compared(found, settings["targets"], metrics)
 accuracy, scaled = accuracy[:, whole], scale(values[..., whole])
-_, family = np.unique(found.families[whole], return_inverse=True)
-counts = resample_families(family, settings["bootstrap"], settings["seed"])
+counts = resample_families(found.families[whole], settings["bootstrap"], settings["seed"])
 cells = [(ALL, target) for target in settings["targets"]]
 pairs, curves = search(scaled, accuracy, alphas, metrics, cells)
 folds, optimism = held_out.evaluate(scaled, accuracy, alphas, curves, metrics, cells, counts)

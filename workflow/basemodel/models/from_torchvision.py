@@ -143,7 +143,7 @@ def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str
 
     def network(classes: int | None) -> nn.Module:
         options = {} if classes is None else {"num_classes": classes}
-        if name.startswith("regnet"):  # it computes its widths with tensors, which meta has not
+        if name.startswith("regnet"):  # its widths are computed with tensors
             return _build(name, auxiliary, **options)
         with torch.device("meta"):
             return _build(name, auxiliary, **options)

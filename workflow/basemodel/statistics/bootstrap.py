@@ -34,12 +34,13 @@ def resample(policies: np.ndarray, resamples: int, seed: object) -> np.ndarray:
     return counts
 
 
-def resample_families(family: np.ndarray, resamples: int, seed: object) -> np.ndarray:
+def resample_families(families: np.ndarray, resamples: int, seed: object) -> np.ndarray:
     """`resample` with the models of a family drawn together: float64 [1 + resamples, models].
 
-    family: the number of each model's, from 0, int [models].
+    families: that of each model, by name or number, [models].
     """
-    return resample(np.zeros(family.max() + 1), resamples, seed)[:, family]
+    names, family = np.unique(families, return_inverse=True)
+    return resample(np.zeros(len(names)), resamples, seed)[:, family]
 
 
 def percentiles(resampled: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -77,7 +77,7 @@ def compare(
     """
     found = read(table, larger_is_better)
     names, family = np.unique(found.families, return_inverse=True)
-    counts = resample_families(family, resamples, seed)
+    counts = resample_families(found.families, resamples, seed)
     everything = _everything(found)
     there = _there(everything)
     notes = [*found.notes, *_both_ways(found), *_few(found, len(names))]
