@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from torch import nn
 import jobs
 from basemodel.compute import extract as computing
 from basemodel.compute import image_files, passing
-from basemodel.compute.image_files import ImageFiles, kept_at
+from basemodel.compute.cropped import kept_at, writing_all
+from basemodel.compute.image_files import ImageFiles
 from basemodel.compute.passing import Pass, Timed, batch_size
 from basemodel.files import DiskFull, read_json
 from basemodel.models.failures import Unusable
@@ -32,8 +34,11 @@ from basemodel.models.model import Model
 from basemodel.models.preprocessing import Preprocessing
 from basemodel.run import versions
 from basemodel.selection import extract as extracting
+from basemodel.selection.cropping import ways
+from basemodel.selection.images import choose
 from basemodel.selection.isolated import isolated
 from basemodel.selection.names import candidates, labels, parse
+from basemodel.selection.shelf import shelf
 
 TINY = "timm:test_resnet.r160_in1k"
 CPU = torch.device("cpu")
@@ -308,7 +313,8 @@ def small(side=(4, 4)):
 
 
 def crops(images, batch, threads, kept=None):
-    return ImageFiles(paths(images), small(), batch, threads, kept).batches()
+    known = [facts["sha256"] for facts in json.loads(images.read_text())["probe"]]
+    return ImageFiles(paths(images), small(), batch, threads, kept, known).batches()
 
 
 def paths(images):
@@ -368,28 +374,62 @@ def test_cropped_images_are_kept_for_candidates_that_crop_alike(tmp_path, images
     means = means_of(images)
     assert found(kept) == means
     assert list(kept.parent.iterdir()) == [kept]
-    np.save(kept, np.load(kept) + 1)  # so that it shows where they come from
+    rows = np.load(kept)
+    rows["image"] += 1  # so that it shows where they come from
+    np.save(kept, rows[::-1])
     assert found(kept) == [mean + 1 for mean in means]
+    np.save(kept, rows[1:])  # one is missing
+    assert found(kept) == means
+    assert found(kept) == means
 
 
-def test_images_of_an_unfinished_pass_are_not_kept(tmp_path, images):
-    def look(batch):
-        raise torch.OutOfMemoryError("x")
+def test_images_are_cropped_in_all_ways_while_they_are_checked(tmp_path, images, monkeypatch):
+    """So each is decoded once. What a way cannot crop, its candidates do, and tell."""
 
-    with pytest.raises(torch.OutOfMemoryError):
-        list(Pass(look, 4).over(crops(images, 4, 2, tmp_path / "kept" / "x.npy")))
-    assert list((tmp_path / "kept").iterdir()) == []
+    class Broken(Mean):
+        def __call__(self, image):
+            raise ValueError("no such side")
+
+    sides = (4, 4), (5, 6)
+    broken = Preprocessing(None, (7, 7), transform=Broken((7, 7)))
+    with writing_all(tmp_path / "kept", [*map(small, sides), broken]) as keep:
+        chosen = choose(str(tmp_path / "in"), 100, threads=3, keep=keep)
+    monkeypatch.setattr(image_files, "picture", None)
+    files = [Path(chosen["folder"], facts["file"]) for facts in chosen["probe"]]
+    known = [facts["sha256"] for facts in chosen["probe"]]
+    for way in map(small, sides):
+        place = kept_at(tmp_path / "kept", way)
+        given = torch.cat(list(ImageFiles(files, way, 4, 2, place, known).batches()))
+        assert given.shape == (len(files), 3, *way.side)
+        means = [round(np.asarray(Image.open(path)).mean()) for path in files]
+        assert given[:, 0, -1, -1].tolist() == means
+    place = kept_at(tmp_path / "kept", broken)
+    with pytest.raises(TypeError):
+        next(ImageFiles(files, broken, 4, 2, place, known).batches())
 
 
-def test_where_cropped_images_are_kept_depends_on_the_images_and_the_cropping(tmp_path):
+def test_how_candidates_crop_is_known_before_they_are_loaded(tmp_path):
+    pytest.importorskip("timm")
+    others = ("timm:resnet18@128", "timm:vit_tiny_patch16_224@384", "torchvision:inception_v3")
+    for candidate in [*shelf(), *map(parse, others)]:
+        [way] = ways([candidate], tmp_path)
+        # torchvision's RegNets compute their widths with tensors.
+        with nullcontext() if "regnet" in candidate.name else torch.device("meta"):
+            loaded = load(candidate.library, candidate.model, untrained=True).preprocessing
+        assert str(way.transform) == str(loaded.transform), candidate.label
+        assert (way.side, way.mean, way.std) == (loaded.side, loaded.mean, loaded.std)
+
+
+def test_candidates_that_crop_alike_are_one_way(tmp_path):
+    names = ("resnet18", "resnet34", "resnet50.IMAGENET1K_V1", "resnet50", "resnet18.no_such")
+    found = ways([parse(f"torchvision:{name}") for name in names], tmp_path)
+    assert [way.transform.transforms[0].size for way in found] == [[256], [232]]  # resnet50's own
+
+
+def test_where_cropped_images_are_kept_depends_on_the_cropping(tmp_path):
     one, other = (small(side) for side in ((4, 4), (4, 5)))
-    places = {
-        kept_at(tmp_path, preprocessing, shas)
-        for preprocessing in (one, other)
-        for shas in (["a", "b"], ["b", "a"], ["ab"])
-    }
-    assert len(places) == 6
-    assert kept_at(tmp_path, one, ["a", "b"]) in places
+    assert kept_at(tmp_path, one) != kept_at(tmp_path, other)
+    assert kept_at(tmp_path, one) == kept_at(tmp_path, small())
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():

@@ -1,4 +1,5 @@
-"""Choose the images that candidates are compared on, and check that they can be decoded.
+"""Choose the images that candidates are compared on, and check that they can be decoded. While
+they are, they are cropped as the candidates need them; images.json does not depend on these.
 
 settings: images: the user's folder or table; state: data.folders.state of it; images_per_class;
         near_copies: report or group; pixels: whether any candidate looks at the images; task:
@@ -7,23 +8,39 @@ output: images.json, see images.choose
 """
 
 import json
+from pathlib import Path
 
+from basemodel.compute.cropped import writing_all
 from basemodel.data.listing import DataError
 from basemodel.files import shown, write_text
 from basemodel.run.provenance import verify
+from basemodel.selection.cropping import ways
 from basemodel.selection.images import choose
+from basemodel.selection.names import candidates
+from basemodel.selection.shelf import here
+from basemodel.zoo.experiment import targets
+from basemodel.zoo.models import SHELF, models
 
 verify(snakemake.params.code)
-settings = snakemake.params.settings
+settings, config = snakemake.params.settings, snakemake.config
+of_zoo = config["models"] and snakemake.wildcards.ranking in targets(config)
+named = config["models"] if of_zoo else config["candidates"]
+if not named or named == SHELF:
+    ranked = here(config["rank"]["licence"], config["rank"]["most_parameters"])
+else:
+    ranked = models(named) if of_zoo else candidates(named)
+crops = Path(snakemake.output[0]).parent / "cropped"  # deleted when all candidates are done
 try:
-    chosen = choose(
-        settings["images"],
-        settings["images_per_class"],
-        settings["near_copies"],
-        snakemake.threads,
-        settings["pixels"],
-        settings["task"],
-    )
+    with writing_all(crops, ways(ranked, Path(config["results"], "models"))) as keep:
+        chosen = choose(
+            settings["images"],
+            settings["images_per_class"],
+            settings["near_copies"],
+            snakemake.threads,
+            settings["pixels"],
+            settings["task"],
+            keep,
+        )
 except DataError as error:
     raise SystemExit(f"images: {shown(str(error))}") from None
 # In ASCII, so that names that are not UTF-8 can be written, and read back as they are.

@@ -3,20 +3,17 @@
 Threads decode and crop the next batches while the network computes.
 """
 
-import hashlib
-import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from basemodel import files
+from basemodel.compute import cropped
 from basemodel.compute.feeding import Streamed, free_memory, kept
 from basemodel.data.decode import Undecodable, picture
 from basemodel.data.listing import DataError
@@ -30,8 +27,8 @@ SHARE = 0.5  # of the free memory, for images; training needs some as well
 class ImageFiles:
     """Image files as a model crops them, `batch` at a time.
 
-    `threads`: to decode with. `kept`: a file where the crops are found, or kept if they are not
-    there yet (`kept_at`).
+    `threads`: to decode with. `kept`: where crops are found, or kept if they are not there yet
+    (cropped.kept_at), by `known`, the SHA-256 of each file.
     """
 
     paths: Sequence[Path]
@@ -39,6 +36,7 @@ class ImageFiles:
     batch: int
     threads: int
     kept: Path | None = None
+    known: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -50,9 +48,15 @@ class ImageFiles:
         """
         if self.kept is None:
             return self._decoded()
-        if self.kept.is_file():
-            return _read(self.kept, self.batch)
-        return _keep(self.kept, self._decoded(), (len(self), 3, *self.preprocessing.side))
+        return cropped.read(self.kept, self.known, self.batch) or self._keeping()
+
+    def _keeping(self) -> Iterator[Tensor]:
+        known = iter(self.known)
+        with cropped.writing(self.kept, self.preprocessing.side) as add:
+            for images in self._decoded():
+                for image in images:
+                    add(next(known), image)
+                yield images
 
     def load(self, folder: str | Path) -> Tensor | Streamed:
         """All images at once, uint8 [n, 3, H, W]: in the host's memory if they take at most SHARE
@@ -89,34 +93,3 @@ class ImageFiles:
                 f"cannot ({error}): rank again"
             ) from error
         return self.preprocessing.transform(image)
-
-
-def kept_at(folder: Path, preprocessing: Preprocessing, images: Iterable[str]) -> Path:
-    """Where images, known by their SHA-256, are kept as this preprocessing crops them."""
-    known = hashlib.sha256()
-    crop = str(preprocessing.transform)
-    for fact in (crop, version("pillow"), version("torchvision"), *images):
-        known.update(f"{fact}\n".encode())
-    return folder / f"{known.hexdigest()[:16]}.npy"
-
-
-def _read(path: Path, size: int) -> Iterator[Tensor]:
-    images = np.load(path, mmap_mode="r")
-    for start in range(0, len(images), size):
-        yield torch.from_numpy(np.array(images[start : start + size]))
-
-
-def _keep(path: Path, batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Pass the batches on, and keep them once all are there; `shape` is that of them all.
-
-    Several candidates may do so at once: each writes a file of its own, and the last one stays.
-    """
-    own = path.with_name(f"{path.stem}-{os.getpid()}.npy")
-    header = files.npy_header(shape, np.dtype(np.uint8))
-    size = len(header) + int(np.prod(shape))
-    with files.whole(own, size) as part, part.open("r+b") as file:
-        file.write(header)
-        for images in batches:
-            file.write(images.numpy().tobytes())
-            yield images
-    own.replace(path)

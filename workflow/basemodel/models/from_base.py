@@ -39,6 +39,12 @@ def load(name: str, models: str | Path, untrained: bool = False) -> Model:
     return _for_files(model)
 
 
+def preprocessing(name: str, models: str | Path) -> Preprocessing:
+    """What `load` finds, from the card. Raises Unusable if there is no such base model."""
+    card = weights_of(name, models).with_suffix(".json")
+    return _from_files(Preprocessing.from_card(read_json(card)))
+
+
 def weights_of(name: str, models: str | Path) -> Path:
     """Where its weights are. Raises Unusable if they are not there."""
     path = Path(models, name)
@@ -63,5 +69,8 @@ class Squared:
 
 def _for_files(model: Model) -> Model:
     """The model, which takes images from files, too."""
-    squared = Squared(model.preprocessing)
-    return replace(model, preprocessing=replace(model.preprocessing, transform=squared))
+    return replace(model, preprocessing=_from_files(model.preprocessing))
+
+
+def _from_files(preprocessing: Preprocessing) -> Preprocessing:
+    return replace(preprocessing, transform=Squared(preprocessing))

@@ -101,6 +101,16 @@ def load(name: str, file: str = "", key: str = "", untrained: bool = False) -> M
     return Model(module, _preprocessing(timm, of_model), forward, last, facts, notes)
 
 
+def preprocessing(name: str) -> Preprocessing:
+    """What `load` finds, from timm's list alone. Raises Unusable if timm has no such model."""
+    timm, (name, side) = library(), sided(name)
+    check_name(timm, name, weights=False)
+    config = timm.models.get_pretrained_cfg(name).to_dict()
+    return _preprocessing(
+        timm, timm.data.resolve_data_config({"img_size": side}, pretrained_cfg=config)
+    )
+
+
 def _preprocessing(timm: ModuleType, of_model: dict[str, Any]) -> Preprocessing:
     transform = timm.data.create_transform(**of_model, is_training=False, normalize=False)
     side, mean, std = (tuple(of_model[name]) for name in ("input_size", "mean", "std"))

@@ -80,7 +80,12 @@ def load(model: str, file: str = "", key: str = "", untrained: bool = False) -> 
     if last is None:
         notes.append("it has no fully connected layer: embeddings are means of featuremaps")
     forward = _forward(module.eval(), name, last, bool(facts["source_classes"]), notes)
-    return Model(module, _preprocessing(chosen.transforms()), forward, last, facts, notes)
+    return Model(module, preprocessing(model), forward, last, facts, notes)
+
+
+def preprocessing(model: str) -> Preprocessing:
+    """What `load` finds. Raises Unusable if torchvision has no such model."""
+    return _preprocessing(weights_of(model).transforms())
 
 
 def _preprocessing(preset: ImageClassification) -> Preprocessing:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from basemodel.models.model import Model
+from basemodel.models.preprocessing import Preprocessing
 
 
 def check(library: str, name: str, file: str = "", key: str = "", models: str | Path = "") -> None:
@@ -50,3 +51,22 @@ def load(
     from basemodel.models import from_base
 
     return from_base.load(name, models, untrained)
+
+
+def preprocessing(library: str, name: str, models: str | Path = "") -> Preprocessing:
+    """How a model takes images, without loading it; the arguments are those of `load`.
+
+    Raises Unusable if there is no such model. With some weights of a user's own, timm's may take
+    them otherwise.
+    """
+    if library == "timm":
+        from basemodel.models import from_timm
+
+        return from_timm.preprocessing(name)
+    if library == "torchvision":
+        from basemodel.models import from_torchvision
+
+        return from_torchvision.preprocessing(name)
+    from basemodel.models import from_base
+
+    return from_base.preprocessing(name, models)

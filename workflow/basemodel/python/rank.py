@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from basemodel.compute.cropped import writing_all
 from basemodel.data import folders
 from basemodel.files import read_json, shown, write_json, write_text
 from basemodel.metrics import available
@@ -17,6 +18,7 @@ from basemodel.python.again import call, snakemake
 from basemodel.run import versions
 from basemodel.schema import SettingsError, nearest
 from basemodel.selection import card, earlier, metadata
+from basemodel.selection.cropping import ways
 from basemodel.selection.images import choose
 from basemodel.selection.measured import BY, measured
 from basemodel.selection.names import (
@@ -95,7 +97,7 @@ def rank(
     everyone = with_baselines(trained)
     name = ranking_name(images, results / "rank")
     folder = results / "rank" / name / PYTHON
-    chosen = _chosen(images, trained, settings, folder)
+    chosen = _chosen(images, trained, settings, folder, results / "models")
     requests = _requests(everyone, trained, chosen, results, folder, seed, device)
     if device != "cpu" and shutil.which("nvidia-smi"):
         jobs = min(jobs or GPU_JOBS, GPU_JOBS)
@@ -149,7 +151,11 @@ def _as_list(candidates: Any) -> Sequence[Any]:
 
 
 def _chosen(
-    images: str, trained: Sequence[Candidate], settings: Mapping[str, Any], folder: Path
+    images: str,
+    trained: Sequence[Candidate],
+    settings: Mapping[str, Any],
+    folder: Path,
+    models: Path,
 ) -> dict[str, Any]:
     """images.json, made anew if it was made from anything else."""
     pixels = any(candidate.source != "embeddings" for candidate in trained)
@@ -163,14 +169,16 @@ def _chosen(
     file = folder / "images.json"
     if chosen := earlier.made_from(file, made_from):
         return chosen
-    chosen = choose(
-        images,
-        settings["images_per_class"],
-        settings["near_copies"],
-        cores(),
-        pixels,
-        settings["task"],
-    )
+    with writing_all(folder / "cropped", ways(trained, models)) as keep:
+        chosen = choose(
+            images,
+            settings["images_per_class"],
+            settings["near_copies"],
+            cores(),
+            pixels,
+            settings["task"],
+            keep,
+        )
     # In ASCII, so that names that are not UTF-8 can be written.
     write_text(file, json.dumps(chosen | {"made_from": made_from}, indent=1) + "\n")
     return chosen

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from basemodel.compute import extract as compute
+from basemodel.compute.cropped import kept_at
 from basemodel.compute.device import allocated_device, device_name
-from basemodel.compute.image_files import ImageFiles, kept_at
+from basemodel.compute.image_files import ImageFiles
 from basemodel.compute.passing import Timed, batch_size, keep_freed_memory, out_of_memory
 from basemodel.files import sha256
 from basemodel.models.failures import Unusable
+from basemodel.models.fused import fuse
 from basemodel.models.load import load
 from basemodel.selection.card import of
 from basemodel.selection.names import Candidate
@@ -31,8 +33,8 @@ def extract(
     """Write what the candidate gives for the probe images, and return the card.
 
     `outputs` and `dtype` are as in compute.extract; rows are in the order of the probe in `chosen`,
-    which is images.json. `models`: the folder of base models; `kept`: the folder of images that
-    others have cropped; `allocated`: the arguments of `allocated_device`, whose error this raises;
+    which is images.json. `models`: the folder of base models; `kept`: the folder of images that are
+    cropped already; `allocated`: the arguments of `allocated_device`, whose error this raises;
     Unusable if the candidate cannot be used, listing.DataError if an image cannot be decoded any
     more, files.DiskFull.
     """
@@ -45,10 +47,11 @@ def extract(
     images = [Path(chosen["folder"], image["file"]) for image in chosen["probe"]]
     known = [image["sha256"] for image in chosen["probe"]]
     size = batch_size(costs.largest, where)
-    place = kept_at(kept, model.preprocessing, known)
-    crops = ImageFiles(images, model.preprocessing, size, threads, place).batches()
+    place = kept_at(kept, model.preprocessing)
+    crops = ImageFiles(images, model.preprocessing, size, threads, place, known).batches()
     forward = Timed(model.forward, where)
     try:
+        fuse(model)
         timed = replace(model, forward=forward)
         shapes, batch = compute.extract(timed, crops, len(images), outputs, dtype, where, size)
     except (FloatingPointError, OverflowError) as error:

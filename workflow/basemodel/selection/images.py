@@ -15,7 +15,7 @@ from basemodel.data.listing import DataError
 from basemodel.data.splits import counted, examples
 from basemodel.files import printable
 from basemodel.selection import copies
-from basemodel.selection.decoding import good_ones, look
+from basemodel.selection.decoding import Keep, good_ones, look
 from basemodel.selection.division import LEAST, Divided, divide, keep_enough
 from basemodel.selection.held_out import AT_ONCE, TEST_MOST, TEST_SPARE
 
@@ -29,6 +29,7 @@ def choose(
     threads: int = 1,
     pixels: bool = True,
     task: str = "classes",
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """Choose the images, decoding each to check it; what is no image is replaced by another.
 
@@ -37,7 +38,7 @@ def choose(
     Before images are held out, files of equal bytes count as one; of those chosen, all of equal
     pixels do. A test image of the user's that is a copy of a training image is not used.
     `near_copies`: "group" keeps together what looks nearly alike (copies.near), as a table's groups
-    are; "report" only tells of it.
+    are; "report" only tells of it. `keep`: of decoding.look, called from several threads.
 
     Returns what images.json holds:
 
@@ -73,7 +74,7 @@ def choose(
     labels = {file: divided.labels.get(file, name) for file, name in names.items()}
     tested = {file for of in divided.test.values() for file in of} if divided.own_test else set()
     if pixels:
-        good, bad, rest, equal = _look_at(divided, labels, tested, most, threads)
+        good, bad, rest, equal = _look_at(divided, labels, tested, most, threads, keep)
     else:
         first = {name: sorted(files[:most]) for name, files in divided.train.items()}
         good = {name: [{"file": file} for file in files] for name, files in first.items()}
@@ -208,6 +209,7 @@ def _look_at(
     tested: Container[str],
     most: int,
     threads: int,
+    keep: Keep | None,
 ) -> tuple[dict, dict, dict[str | None, list[str]], dict[str, list[str]]]:
     """Decode at most `most` different images of each class, and leave copies out of all.
 
@@ -227,7 +229,7 @@ def _look_at(
         _leave_out(divided, equal, labels)
         seen: dict[str, str] = {}
         for name, files in divided.train.items():
-            good[name], bad[name], again = good_ones(root, files, most, pool.map, seen)
+            good[name], bad[name], again = good_ones(root, files, most, pool.map, seen, keep)
             rest[name] = files[len(good[name]) + len(bad[name]) + len(again) :]
             for first, file in again:
                 equal.setdefault(first, [first]).append(file)
