@@ -14,6 +14,7 @@ from basemodel.selection.division import divide
 from basemodel.selection.images import choose
 from noise import noise
 
+CONFIG = {"candidates": ["torchvision:resnet18"], "results": "results"}
 PARAMS = {
     "state": "", "images_per_class": 5, "near_copies": "report", "pixels": True, "task": "auto"
 }  # fmt: skip
@@ -182,7 +183,7 @@ def test_odd_names_can_be_written_and_read_back(tmp_path):
             image(tmp_path / "in" / os.fsdecode(name) / f"a b'{number}.png")
     out = tmp_path / "images.json"
     params = {**PARAMS, "images": str(tmp_path / "in")}
-    jobs.run("rank_images.py", params=params, output=[out])
+    jobs.run("rank_images.py", params=params, output=[out], config=CONFIG)
     chosen = json.loads(out.read_text())
     assert sorted(chosen["classes"]) == sorted(["caf\\xe9", "日本 {x}"])
     for facts in chosen["probe"] + chosen["test"]:
@@ -191,9 +192,10 @@ def test_odd_names_can_be_written_and_read_back(tmp_path):
 
 def test_the_script_says_what_is_wrong_in_one_line(tmp_path):
     params = {**PARAMS, "images": str(tmp_path)}
+    out = tmp_path / "images.json"
     with pytest.raises(SystemExit, match="^images: .*no image in it"):
-        jobs.run("rank_images.py", params=params, output=[tmp_path / "images.json"])
-    assert not (tmp_path / "images.json").exists()
+        jobs.run("rank_images.py", params=params, output=[out], config=CONFIG)
+    assert not out.exists()
 
 
 def test_checksums_are_of_the_files(tmp_path):
