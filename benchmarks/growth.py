@@ -6,8 +6,8 @@ the images of more classes are the most that are given. Printed for each ranking
 
 * CPU seconds of all its processes, the start of Snakemake and imports among them;
 * the memory of the largest process, resident: what it maps of files counts, too;
-* seconds by the clock, of all candidates: in networks, elsewhere in the jobs with networks, and in
-  those with metrics.
+* seconds by the clock: in all jobs; and of all candidates in networks, elsewhere in the jobs with
+  networks, and in those with metrics.
 
 Below stand the exponents: the slope of log cost over log size, which the start makes smaller; and
 from three sizes on the p with which a + b · size^p fits best, whatever the start takes. A cost that
@@ -21,6 +21,7 @@ With one value for each it is a single ranking. On one core 500 candidates took 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ class Cost:
 
     cpu: float
     memory: float
+    jobs: float
     networks: float
     candidates: float
     scores: float
@@ -112,10 +114,12 @@ def rank(folder: Path, candidates: Sequence[Any], images: Path, most: int, cores
     cards = [read_json(one / "card.json") for one in of_each]
     if process.returncode or not cards or any(card["failed"] for card in cards):
         raise RuntimeError(f"the ranking failed: {log.read_text(encoding='utf-8')[-2000:]}")
+    [*hours, minutes, seconds] = re.findall(r"time in jobs ([\d:]+)", log.read_text())[0].split(":")
     passing = sum(card["seconds"]["network"] for card in cards)
     return Cost(
         cpu=used.ru_utime + used.ru_stime,
         memory=used.ru_maxrss * 1024 / 1e6,
+        jobs=3600 * sum(map(int, hours)) + 60 * int(minutes) + int(seconds),
         networks=passing,
         candidates=sum(card["seconds"]["all"] for card in cards) - passing,
         scores=sum(read_json(one / "scores.json")["seconds"] for one in of_each),

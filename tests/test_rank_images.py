@@ -14,7 +14,12 @@ from basemodel.selection.division import divide
 from basemodel.selection.images import choose
 from noise import noise
 
-CONFIG = {"candidates": ["torchvision:resnet18"], "results": "results"}
+CONFIG = {
+    "images": "in",
+    "candidates": ["torchvision:resnet18"],
+    "results": "results",
+    "rank": {"licence": "any", "most_parameters": None},
+}
 PARAMS = {
     "state": "", "images_per_class": 5, "near_copies": "report", "pixels": True, "task": "auto"
 }  # fmt: skip

@@ -78,7 +78,7 @@ rule rank_images:
         "../../envs/environment.yaml"
     threads: 8
     params:
-        code=fingerprint("rank_images.py"),
+        code=code_for("rank_images.py", *catalog.available()),
         settings=choice_of_images,
     script:
         "../scripts/rank_images.py"

@@ -18,17 +18,16 @@ from basemodel.selection.cropping import ways
 from basemodel.selection.images import choose
 from basemodel.selection.names import candidates
 from basemodel.selection.shelf import here
-from basemodel.zoo.experiment import targets
 from basemodel.zoo.models import SHELF, models
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
-of_zoo = config["models"] and snakemake.wildcards.ranking in targets(config)
-named = config["models"] if of_zoo else config["candidates"]
-if not named or named == SHELF:
-    ranked = here(config["rank"]["licence"], config["rank"]["most_parameters"])
-else:
-    ranked = models(named) if of_zoo else candidates(named)
+shelved = here(config["rank"]["licence"], config["rank"]["most_parameters"])
+ranked = [
+    *models([one.label for one in shelved] if config["models"] == SHELF else config["models"])
+]
+if config["images"]:
+    ranked += candidates(config["candidates"]) or shelved
 crops = Path(snakemake.output[0]).parent / "cropped"  # deleted when all candidates are done
 try:
     with writing_all(crops, ways(ranked, Path(config["results"], "models"))) as keep:
