@@ -122,14 +122,18 @@ def code_for(script, *architectures):
     return fingerprint(script, *map(catalog.module_name, architectures))
 
 
+inputs_by_name = cache(metrics.inputs)  # which parses the metric's file
+
+
 def inputs_of(metric, pattern, card=None, **values):
     """The files that a metric is computed from, a list for each of its inputs by name.
 
     `pattern`: of the arrays, with {what}; `card`: of the networks' cards.
     """
-    wanted = [what for what in metrics.inputs(metric) if what != "labels"]
     return {
-        what: expand(card if what == "card" else pattern, what=what, **values) for what in wanted
+        what: expand(card if what == "card" else pattern, what=what, **values)
+        for what in inputs_by_name(metric)
+        if what != "labels"
     }
 
 
