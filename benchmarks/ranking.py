@@ -6,7 +6,10 @@
    network as its library makes it. The three take turns; printed are medians, and of the ratio to
    the bare loop.
 
-2. The whole: `snakemake rank`, as a user runs it, of the first models of the shelf, with random
+2. Decoding: CPU seconds that an image of 24 megapixels takes until it is checked and cropped in all
+   ways of the shelf, decoded once, and decoded again for each way.
+
+3. The whole: `snakemake rank`, as a user runs it, of the first models of the shelf, with random
    weights in files, and their untrained baselines. Printed are seconds in jobs, and of these in the
    networks, elsewhere in the jobs of candidates, in metrics, and in metrics without half-samples of
    the images, computed once more.
@@ -29,12 +32,16 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from basemodel.compute.cropped import kept_at, writing_all
 from basemodel.compute.extract import extract
+from basemodel.compute.image_files import ImageFiles
 from basemodel.files import read_json
 from basemodel.metrics import available
 from basemodel.models.fused import fuse
 from basemodel.models.load import load
 from basemodel.models.model import OUTPUTS, Model
+from basemodel.selection.cropping import ways
+from basemodel.selection.decoding import look
 from basemodel.selection.measured import measured
 from basemodel.selection.scores import labels_of, predictions, scored
 from basemodel.selection.shelf import shelf
@@ -42,6 +49,7 @@ from basemodel.selection.shelf import shelf
 NAMES = ("torchvision:resnet18", "timm:tf_efficientnet_lite0", "torchvision:resnet50")
 BATCH, PASSED, ROUNDS = 8, 64, 7  # images at a time and in each pass; turns
 CLASSES = 10
+LARGE = 3  # images of 24 megapixels
 
 
 def untrained(name: str) -> Model:
@@ -92,6 +100,32 @@ def passes(folder: Path) -> None:
         print(f"{name:30} {one:6.1f} {other:6.1f} {ratio:6.2f} {third:11.1f}", flush=True)
 
 
+def decoding(folder: Path) -> None:
+    folder.mkdir()
+    files = [folder / f"{number}.jpg" for number in range(LARGE)]
+    for file, pixels in zip(files, speeds.pictures(LARGE, 4000, 6000), strict=True):
+        Image.fromarray(pixels).save(file, quality=90)
+    each = ways(shelf(), Path())
+
+    def cropped(kept: Path | None = None) -> None:
+        for way in each:
+            place = kept and kept_at(kept, way)
+            for _ in ImageFiles(files, way, BATCH, 1, place, known).batches():
+                pass
+
+    began = time.process_time()
+    known = [look(file)["sha256"] for file in files]
+    cropped()
+    again = (time.process_time() - began) / LARGE
+    began = time.process_time()
+    with writing_all(folder, each) as keep:
+        for file in files:
+            look(file, keep)
+    cropped(folder)
+    once = (time.process_time() - began) / LARGE
+    print(f"\n24 megapixels, {len(each)} ways: {once:.2f} s an image, {again:.2f} s decoded again")
+
+
 def networks(folder: Path, count: int) -> Iterator[dict[str, str]]:
     """Entries of `candidates`: architectures of the shelf with random weights."""
     folder.mkdir()
@@ -135,6 +169,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         passes(folder)
+        decoding(folder / "large")
         named = list(networks(folder / "weights", given.models))
         drawn = pictures(folder / "pictures", given.images * 5 // 4)  # a fifth is held out
         found = growth.rank(folder / "ranking", named, drawn, given.images, given.cores)
