@@ -18,6 +18,7 @@ LOADED = (
     "basemodel.metrics.S1", "basemodel.data.kinds.folder", "basemodel.report.figures.figure2",
     "basemodel.models.architectures.alexnet",
 )  # fmt: skip
+CONFIG = {"models": [], "images": None, "results": "results"}
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 
 
@@ -45,7 +46,7 @@ def run(script, **job):
     """Run a script in this process; `job` as in `start`, and threads.
 
     Its files may be paths. `params` are the settings; `code` is added, unless they name one, and
-    `config` says `models: []` and `runtime.device: auto`, unless it says otherwise. Without
+    `config` says CONFIG and `runtime.device: auto`, unless it says otherwise. Without
     resources, the job asks for no GPU.
     """
     kinds = {"input": InputFiles, "output": OutputFiles, "params": Params, "wildcards": Wildcards}
@@ -56,7 +57,7 @@ def run(script, **job):
     config = job.get("config", {})
     runtime = {"device": "auto", **config.get("runtime", {})}
     snakemake = SimpleNamespace(
-        config={"models": [], **config, "runtime": runtime},
+        config={**CONFIG, **config, "runtime": runtime},
         threads=job.get("threads", 1),
         resources=job.get("resources", {"gpu": 0}),
         **values,

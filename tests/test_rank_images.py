@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import jobs
@@ -14,12 +15,6 @@ from basemodel.selection.division import divide
 from basemodel.selection.images import choose
 from noise import noise
 
-CONFIG = {
-    "images": "in",
-    "candidates": ["torchvision:resnet18"],
-    "results": "results",
-    "rank": {"licence": "any", "most_parameters": None},
-}
 PARAMS = {
     "state": "", "images_per_class": 5, "near_copies": "report", "pixels": True, "task": "auto"
 }  # fmt: skip
@@ -188,7 +183,10 @@ def test_odd_names_can_be_written_and_read_back(tmp_path):
             image(tmp_path / "in" / os.fsdecode(name) / f"a b'{number}.png")
     out = tmp_path / "images.json"
     params = {**PARAMS, "images": str(tmp_path / "in")}
-    jobs.run("rank_images.py", params=params, output=[out], config=CONFIG)
+    config = {"images": params["images"], "candidates": ["torchvision:resnet18"]}
+    jobs.run("rank_images.py", params=params, output=[out], config=config)
+    [cropped] = (tmp_path / "cropped").iterdir()
+    assert np.load(cropped)["image"].shape[1:] == (3, 224, 224)
     chosen = json.loads(out.read_text())
     assert sorted(chosen["classes"]) == sorted(["caf\\xe9", "日本 {x}"])
     for facts in chosen["probe"] + chosen["test"]:
@@ -199,7 +197,7 @@ def test_the_script_says_what_is_wrong_in_one_line(tmp_path):
     params = {**PARAMS, "images": str(tmp_path)}
     out = tmp_path / "images.json"
     with pytest.raises(SystemExit, match="^images: .*no image in it"):
-        jobs.run("rank_images.py", params=params, output=[out], config=CONFIG)
+        jobs.run("rank_images.py", params=params, output=[out])
     assert not out.exists()
 
 

@@ -22,12 +22,16 @@ from basemodel.zoo.models import SHELF, models
 
 verify(snakemake.params.code)
 settings, config = snakemake.params.settings, snakemake.config
-shelved = here(config["rank"]["licence"], config["rank"]["most_parameters"])
-ranked = [
-    *models([one.label for one in shelved] if config["models"] == SHELF else config["models"])
-]
+
+
+def shelved():
+    return here(config["rank"]["licence"], config["rank"]["most_parameters"])
+
+
+named = config["models"]
+ranked = list(models([one.label for one in shelved()] if named == SHELF else named))
 if config["images"]:
-    ranked += candidates(config["candidates"]) or shelved
+    ranked += candidates(config["candidates"]) or shelved()
 crops = Path(snakemake.output[0]).parent / "cropped"  # deleted when all candidates are done
 try:
     with writing_all(crops, ways(ranked, Path(config["results"], "models"))) as keep:
