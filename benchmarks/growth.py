@@ -110,11 +110,12 @@ def rank(folder: Path, candidates: Sequence[Any], images: Path, most: int, cores
         # With what all processes took that it, or one that it started, has waited for.
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    said = log.read_text(encoding="utf-8")
     of_each = [*(folder / "results").glob("rank/*/candidates/*")]
     cards = [read_json(one / "card.json") for one in of_each]
     if process.returncode or not cards or any(card["failed"] for card in cards):
-        raise RuntimeError(f"the ranking failed: {log.read_text(encoding='utf-8')[-2000:]}")
-    [*hours, minutes, seconds] = re.findall(r"time in jobs ([\d:]+)", log.read_text())[0].split(":")
+        raise RuntimeError(f"the ranking failed: {said[-2000:]}")
+    [*hours, minutes, seconds] = re.search(r"time in jobs ([\d:]+)", said)[1].split(":")
     passing = sum(card["seconds"]["network"] for card in cards)
     return Cost(
         cpu=used.ru_utime + used.ru_stime,

@@ -383,6 +383,15 @@ def test_cropped_images_are_kept_for_candidates_that_crop_alike(tmp_path, images
     assert found(kept) == means
 
 
+def test_images_of_an_unfinished_pass_are_not_kept(tmp_path, images):
+    def look(batch):
+        raise torch.OutOfMemoryError("x")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        list(Pass(look, 4).over(crops(images, 4, 2, tmp_path / "kept" / "x.npy")))
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
 def test_images_are_cropped_in_all_ways_while_they_are_checked(tmp_path, images, monkeypatch):
     """So each is decoded once. What a way cannot crop, its candidates do, and tell."""
 
