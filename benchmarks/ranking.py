@@ -28,7 +28,6 @@ import growth
 import numpy as np
 import speeds
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -101,10 +100,7 @@ def passes(folder: Path) -> None:
 
 
 def decoding(folder: Path) -> None:
-    folder.mkdir()
-    files = [folder / f"{number}.jpg" for number in range(LARGE)]
-    for file, pixels in zip(files, speeds.pictures(LARGE, 4000, 6000), strict=True):
-        Image.fromarray(pixels).save(file, quality=90)
+    files = speeds.save_jpegs(folder, speeds.pictures(LARGE, 4000, 6000))
     each = ways(shelf(), Path())
 
     def cropped(kept: Path | None = None) -> None:
@@ -136,14 +132,6 @@ def networks(folder: Path, count: int) -> Iterator[dict[str, str]]:
         yield {"file": str(file), "architecture": candidate.architecture}
 
 
-def pictures(folder: Path, count: int) -> Path:
-    for number, pixels in enumerate(speeds.pictures(count, 375, 500)):
-        file = folder / f"class {number % CLASSES}" / f"{number}.jpg"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(file, quality=90)
-    return folder
-
-
 def without_halves(ranked: Path) -> float:
     """Seconds that all metrics of all candidates take if no half-samples are taken."""
     chosen, names = read_json(ranked / "images.json"), measured(available())
@@ -171,8 +159,11 @@ def main() -> None:
         passes(folder)
         decoding(folder / "large")
         named = list(networks(folder / "weights", given.models))
-        drawn = pictures(folder / "pictures", given.images * 5 // 4)  # a fifth is held out
-        found = growth.rank(folder / "ranking", named, drawn, given.images, given.cores)
+        drawn = speeds.pictures(given.images * 5 // 4, 375, 500)  # a fifth is held out
+        speeds.save_jpegs(folder / "pictures", drawn, CLASSES)
+        found = growth.rank(
+            folder / "ranking", named, folder / "pictures", given.images, given.cores
+        )
         [ranked] = (folder / "ranking" / "results" / "rank").iterdir()
         plain = without_halves(ranked)
     resampling = found.scores - plain

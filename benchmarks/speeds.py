@@ -189,9 +189,14 @@ def forward(name, options, where, images):
 def write_jpegs(folder, options):
     """Class folders of JPEG files of ImageNet's usual size, scaled with the side."""
     height, width = round(375 * options.side / 224), round(500 * options.side / 224)
-    for number, picture in enumerate(pictures(min(options.images, 128), height, width)):
-        path = folder / f"{number % 4}" / f"{number}.jpg"
-        path.parent.mkdir(exist_ok=True)
+    return save_jpegs(folder, pictures(min(options.images, 128), height, width))
+
+
+def save_jpegs(folder, images, classes=4):
+    """Write the images to so many class folders, in turn; returns the files."""
+    for number, picture in enumerate(images):
+        path = folder / f"{number % classes}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path, quality=90)
     return sorted(folder.glob("*/*.jpg"))
 

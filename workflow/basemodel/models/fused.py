@@ -5,7 +5,6 @@ its bias moved, once. A network is fused in place, and stays so only if its outp
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +14,7 @@ from basemodel.models.model import Model
 
 # Of the largest value of an output: float32 rounds to 6e-8, in each of some hundred layers.
 TOLERANCE = 1e-4
-
-
-@dataclass
-class Pair:
-    convolution: nn.Conv2d
-    normalisation: nn.BatchNorm2d
+Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
 
 
 def fuse(model: Model) -> int:
@@ -30,18 +24,19 @@ def fuse(model: Model) -> int:
     are no longer those of the architecture. Outputs change by rounding. If one of a test image
     changes by more than TOLERANCE, all is as before.
     """
-    if not any(isinstance(each, nn.BatchNorm2d) for each in model.module.modules()):
+    norms = [each for each in model.module.modules() if _can_be_folded(each)]
+    if not norms:
         return 0
     image = torch.rand(1, 3, *model.preprocessing.side, generator=torch.Generator().manual_seed(0))
-    before, pairs = _observed(model, image)
-    kept = [(pair, pair.convolution.weight, pair.convolution.bias) for pair in pairs]
+    before, pairs = _observed(model, norms, image)
+    kept = [(convolution.weight, convolution.bias) for convolution, _ in pairs]
     for pair in pairs:
-        _fold(pair)
+        _fold(*pair)
     if not pairs or _agree(before, _outputs(model, image)):
         return len(pairs)
-    for pair, weight, bias in kept:
-        pair.convolution.weight, pair.convolution.bias = weight, bias
-        del pair.normalisation.forward  # the class's own again
+    for (convolution, norm), (weight, bias) in zip(pairs, kept, strict=True):
+        convolution.weight, convolution.bias = weight, bias
+        del norm.forward  # the class's own again
     return 0
 
 
@@ -50,7 +45,9 @@ def _outputs(model: Model, image: Tensor) -> dict[str, Tensor]:
         return model.forward(image)
 
 
-def _observed(model: Model, image: Tensor) -> tuple[dict[str, Tensor], list[Pair]]:
+def _observed(
+    model: Model, norms: list[nn.BatchNorm2d], image: Tensor
+) -> tuple[dict[str, Tensor], list[Pair]]:
     """The outputs for an image, and the convolutions whose output a normalisation takes as it is.
 
     Each must be used once, or the other use would get what is normalised.
@@ -67,26 +64,27 @@ def _observed(model: Model, image: Tensor) -> tuple[dict[str, Tensor], list[Pair
         calls[module] = calls.get(module, 0) + 1
         convolution, _, version = made.get(id(inputs[0]), (None, None, 0))
         if convolution and version == inputs[0]._version:  # not changed in place meanwhile
-            pairs.append(Pair(convolution, module))
+            pairs.append((convolution, module))
 
     hooks = [
         each.register_forward_hook(after)
         for each in model.module.modules()
         if isinstance(each, nn.Conv2d)
     ]
-    hooks += [
-        each.register_forward_pre_hook(before)
-        for each in model.module.modules()
-        if isinstance(each, nn.BatchNorm2d) and each.running_var is not None and _rest(each)
-    ]
+    hooks += [each.register_forward_pre_hook(before) for each in norms]
     try:
         found = _outputs(model, image)
     finally:
         for hook in hooks:
             hook.remove()
-    return found, [
-        pair for pair in pairs if calls[pair.convolution] == calls[pair.normalisation] == 1
-    ]
+    return found, [(one, other) for one, other in pairs if calls[one] == calls[other] == 1]
+
+
+def _can_be_folded(module: nn.Module) -> bool:
+    """If a convolution comes before it: it has statistics, and what else it does is known."""
+    if not isinstance(module, nn.BatchNorm2d) or module.running_var is None:
+        return False
+    return _rest(module) is not None
 
 
 def _rest(normalisation: nn.BatchNorm2d) -> Callable[[Tensor], Tensor] | None:
@@ -98,8 +96,7 @@ def _rest(normalisation: nn.BatchNorm2d) -> Callable[[Tensor], Tensor] | None:
     return None
 
 
-def _fold(pair: Pair) -> None:
-    convolution, norm = pair.convolution, pair.normalisation
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps,
         norm.weight, norm.bias,
