@@ -81,19 +81,21 @@ def stored(file: str, key: str, wanted: Iterable[str]) -> tuple[dict[str, Tensor
 
 def fit(
     state: Mapping[str, Tensor],
-    shapes: Callable[[int | None], Mapping[str, Tensor]],
+    own: Mapping[str, Tensor],
+    shapes: Callable[[int], Mapping[str, Tensor]],
     heads: Sequence[str],
     file: str,
     model: str,
 ) -> Fitted:
     """Find every weight of a network in a file's. Raises Unusable, with what does not fit.
 
-    `shapes`: the network's weights, with a number of classes or its own (None), on any device;
+    `own`: the network's weights, on any device; `shapes`: the same with another number of classes;
     `heads`: the names of the layers that are its classifier; `model`: what the user calls it.
     """
-    own, notes = shapes(None), []
-    classes = _classes(state, own, heads)
-    wanted = shapes(classes) if classes else own
+    names = [f"{head}.weight" for head in heads]
+    classes, notes = _classes(state, own, names), []
+    usual = {len(own[name]) for name in names if name in own}
+    wanted = shapes(classes) if classes and usual != {classes} else own
     state, exact = dict(state), True
     if not classes:
         notes.append(NO_CLASSES)
@@ -204,14 +206,17 @@ def _preferred(places: list[str], name: str) -> tuple[str, list[str]]:
     )
 
 
-def _classes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], heads: Sequence[str]) -> int:
-    """How many classes the file's classifiers tell apart, if all are there and take embeddings."""
-    found = [state.get(f"{head}.weight") for head in heads]
+def _classes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], names: Sequence[str]) -> int:
+    """How many classes the file's classifiers tell apart, if all are there and take embeddings.
+
+    `names`: of their weights.
+    """
+    found = [state.get(name) for name in names]
     if not found or any(weight is None or weight.ndim < 2 for weight in found):
         return 0
     fit = all(
-        weight.shape[1:] == own.get(f"{head}.weight", weight).shape[1:]
-        for head, weight in zip(heads, found, strict=True)
+        weight.shape[1:] == own.get(name, weight).shape[1:]
+        for name, weight in zip(names, found, strict=True)
     )
     return len(found[0]) if fit and len({len(weight) for weight in found}) == 1 else 0
 

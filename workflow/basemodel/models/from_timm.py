@@ -229,18 +229,18 @@ def _fitted(
     Raises Unusable if they do not fit.
     """
 
-    def shapes(classes: int | None) -> dict[str, Tensor]:
+    def shapes(**classes: int) -> dict[str, Tensor]:
         with torch.device("meta"):
-            number = {} if classes is None else {"num_classes": classes}
-            return _create(timm, name, side, **number).state_dict()
+            return _create(timm, name, side, **classes).state_dict()
 
-    own = shapes(None)
+    own = shapes()
     heads = timm.models.get_pretrained_cfg(name).classifier or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     state, notes = from_file.stored(file, key, own)
     state = efficientnet_names.renamed(state, own)
     try:
-        fitted, fault = from_file.fit(state, shapes, heads, file, f"timm:{name}"), None
+        of_classes = lambda classes: shapes(num_classes=classes)  # noqa: E731
+        fitted, fault = from_file.fit(state, own, of_classes, heads, file, f"timm:{name}"), None
     except Unusable as error:
         fitted, fault = None, error
     if fitted and fitted.exact:

@@ -21,6 +21,7 @@ from basemodel.models.preprocessing import Preprocessing
 from basemodel.seeds import seed_of
 
 IMAGENET = 1000  # classes
+AUXILIARY = ("googlenet", "inception_v3")  # have further classifiers
 # Which layer gives the last featuremaps, by how the names of models begin; the first that fits.
 NODES = {
     "alexnet": "features.11",  # before the max-pool, as in the paper
@@ -125,7 +126,7 @@ def cached(weights: torchvision.models.WeightsEnum) -> Path:
 
 def _build(name: str, auxiliary: bool = False, **options: int) -> nn.Module:
     """An untrained network; two have further classifiers that only training uses."""
-    if name in ("googlenet", "inception_v3"):
+    if name in AUXILIARY:
         # As with torchvision's weights, which expect another normalisation than their transform's;
         # initialised by torch, as the papers' truncated normals take scipy half a minute.
         options |= {"aux_logits": auxiliary, "transform_input": True, "init_weights": False}
@@ -146,16 +147,17 @@ def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str
     among them. Raises Unusable if they do not fit."""
     name, auxiliary = model.partition(".")[0], True
 
-    def network(classes: int | None) -> nn.Module:
-        options = {} if classes is None else {"num_classes": classes}
+    def network(**classes: int) -> nn.Module:
         if name.startswith("regnet"):  # its widths are computed with tensors
-            return _build(name, auxiliary, **options)
+            return _build(name, auxiliary, **classes)
         with torch.device("meta"):
-            return _build(name, auxiliary, **options)
+            return _build(name, auxiliary, **classes)
 
-    own = network(None)
+    own = network()
     state, notes = from_file.stored(file, key, own.state_dict())
     auxiliary = any(each.lower().startswith("aux") for each in state)
+    if name in AUXILIARY and not auxiliary:
+        own = network()
     if name.startswith("densenet"):  # as it was saved with torch 0.3
         old = re.compile(r"(denselayer\d+\.(norm|conv))\.(?=[12]\.)")
         state = {old.sub(r"\1", each): tensor for each, tensor in state.items()}
@@ -166,8 +168,8 @@ def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str
         notes.append("its position embeddings are resized")
     *_, last = (each for each in own.state_dict() if each.endswith("weight"))
     heads = [last.removesuffix(".weight")]
-    shapes = lambda classes: network(classes).state_dict()  # noqa: E731
-    fitted = from_file.fit(state, shapes, heads, file, f"torchvision:{model}")
+    shapes = lambda classes: network(num_classes=classes).state_dict()  # noqa: E731
+    fitted = from_file.fit(state, own.state_dict(), shapes, heads, file, f"torchvision:{model}")
     return fitted, notes + fitted.notes, auxiliary
 
 
