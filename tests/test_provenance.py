@@ -1,6 +1,7 @@
 """A fingerprint changes with what the code means, and with nothing else; jobs verify theirs."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -226,6 +227,36 @@ def test_a_run_begins_in_a_folder_that_is_read_only(tree, tmp_path):
     provenance.start_run(tmp_path / "file" / "runs", {})
     assert provenance.VARIABLE not in os.environ
     provenance.verify(provenance.fingerprint("job.py"))
+
+
+def test_a_run_parses_what_was_edited_since_the_last(tmp_path, monkeypatch):
+    """The record is the one that a run makes which parses all."""
+    monkeypatch.setenv(provenance.VARIABLE, "")  # to be as before after this test
+    root, parsed, parse = tmp_path / "workflow", [], provenance.parse
+    shutil.copytree(provenance.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    own = root / provenance.OUTSIDE[0]
+    monkeypatch.setattr(provenance, "ROOT", root)
+    monkeypatch.setattr(provenance, "__file__", str(own))
+    monkeypatch.setattr(provenance, "parse", lambda *file: parsed.append(file[1]) or parse(*file))
+
+    def sources(folder):
+        parsed.clear()
+        provenance.start_run(tmp_path / folder, {})
+        return provenance.run_record().sources
+
+    first = sources("runs")
+    assert len(parsed) == len(first)
+    edited, gone = "basemodel/metrics/S1.py", "basemodel/metrics/S2.py"
+    (root / edited).write_text("LABEL = 'other'\n")
+    (root / gone).unlink()
+    second = sources("runs")
+    assert parsed == [edited]
+    assert second == sources("other") and gone not in second
+    own.write_text(own.read_text() + "\n# which parses otherwise now\n")
+    sources("runs")
+    assert len(parsed) == len(second)
+    provenance._current.cache_clear()
+    provenance.run_record.cache_clear()
 
 
 def test_to_verify_code_that_is_still_the_same_parses_nothing(tmp_path, monkeypatch):

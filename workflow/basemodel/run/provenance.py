@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]  # workflow/: modules are found below it
@@ -94,11 +95,13 @@ def verify(code: str) -> None:
 
 
 def start_run(folder: Path, settings: dict[str, Any]) -> None:
-    """Write the run record to a file in `folder` and its path to the environment; takes 0.3 s.
+    """Write the run record to a file in `folder` and its path to the environment.
 
-    For the main process. If nothing can be written, jobs do without it.
+    For the main process. If nothing can be written, jobs do without it. To parse all takes half a
+    second, so what is the same as in the last record there is not parsed again.
     """
-    content = json.dumps(RunRecord(str(ROOT), _sources(), settings)).encode()
+    sources = _sources(_last(folder))
+    content = json.dumps(RunRecord(str(ROOT), sources, settings)).encode()
     path = folder.absolute() / f"{_sha256(content)[:16]}.json"
     part = path.with_name(f".{path.name}.{os.getpid()}")  # others may write the same file
     os.environ.pop(VARIABLE, None)
@@ -136,12 +139,25 @@ def recorded_settings() -> dict[str, Any] | None:
 @cache
 def run_record() -> RunRecord | None:
     """What the main process recorded; None if it recorded nothing or ran other code than this."""
+    record = _read(Path(os.environ.get(VARIABLE, "")))
+    return record if record and record.root == str(ROOT) else None
+
+
+def _read(path: Path) -> RunRecord | None:
     try:
-        record = RunRecord(*json.loads(Path(os.environ.get(VARIABLE, "")).read_bytes()))
+        record = RunRecord(*json.loads(path.read_bytes()))
         sources = {path: Source(*source) for path, source in record.sources.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return None  # missing, damaged, or written by another version of this module
-    return record._replace(sources=sources) if record.root == str(ROOT) else None
+    return record._replace(sources=sources)
+
+
+def _last(folder: Path) -> Sources:
+    """The sources of the last run record in a folder, if this module wrote it as it is now."""
+    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
+    record = _read(files[-1]) if files else None
+    own = record.sources.get(OUTSIDE[0]) if record else None
+    return record.sources if own and own.sha256 == _sha256(Path(__file__).read_bytes()) else {}
 
 
 @cache
@@ -157,9 +173,14 @@ def _paths() -> list[str]:
     return sorted(os.path.relpath(file, ROOT) for file in files if file.exists())
 
 
-def _sources() -> dict[str, Source]:
-    """All as they are now."""
-    return {path: parse((ROOT / path).read_bytes(), path) for path in _paths()}
+def _sources(known: Sources = MappingProxyType({})) -> dict[str, Source]:
+    """All as they are now. A file with the same bytes as one of `known` is not parsed."""
+    found = {}
+    for path in _paths():
+        content, before = (ROOT / path).read_bytes(), known.get(path)
+        same = before and before.sha256 == _sha256(content)
+        found[path] = before if same else parse(content, path)
+    return found
 
 
 def _is_edited(path: str, recorded: Source | None) -> bool:
