@@ -8,13 +8,13 @@ import pytest
 from scipy import special, stats
 from sklearn.covariance import LedoitWolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import NearestNeighbors
 
 from basemodel import metrics
-from basemodel.metrics import LinearProbe, _mixture, kNN
+from basemodel.metrics import LinearProbe, PACTran, _mixture, kNN
 from basemodel.metrics._embeddings import centred, one_hot, principal_components
 from later_metrics import data, terms, value
 
@@ -269,6 +269,32 @@ def test_pactran_is_that_of_its_authors():
         assert found == pytest.approx(PACTRAN[k], rel=1e-5)
         # The published optimiser stops a little before the minimum
         assert found[0] == pytest.approx(PACTRAN_PUBLISHED[k], rel=4e-4)
+
+
+@pytest.mark.parametrize("newton", [True, False])
+@pytest.mark.parametrize("scale", [0.01, 1, 30])
+@pytest.mark.parametrize("case", CASES)
+def test_pactrans_loss_is_that_of_scikit_learns_logistic_regression(
+    case, scale, newton, monkeypatch
+):
+    """Of classes that can be separated, and of others; also where Newton's method gives up."""
+    if not newton:
+        monkeypatch.setattr(PACTran, "NEWTON", 20)
+    given = data(*case)
+    x, y = given["embeddings"] * scale, given["labels"]
+    x = x - x.mean(axis=0)
+    model = LogisticRegression(tol=1e-10, max_iter=100_000).fit(x, y)
+    logs = special.log_softmax(model.decision_function(x), axis=1)[np.arange(len(y)), y]
+    least = -logs.mean() + (model.coef_**2).sum() / 2 / len(y)
+    found = PACTran.compute(x, y)["linear"]
+    assert found == pytest.approx(least, rel=1e-5)
+
+
+def test_pactran_of_classes_that_are_only_just_separable():
+    """Newton's method gives up at 0.3; L-BFGS from the start reaches 0.045."""
+    rng = np.random.default_rng(844926801)
+    y = rng.integers(0, 13, 130)
+    assert PACTran.compute(rng.normal(size=(130, 22)) * 1e4, y)["linear"] < 0.05
 
 
 @pytest.mark.parametrize("case", CASES)
