@@ -127,7 +127,7 @@ def measured(name: str, options: SimpleNamespace, where: torch.device) -> tuple:
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
         paths = speeds.write_jpegs(Path(folder), options)
-        packed = speeds.decoding(paths, 256)
+        packed, _ = speeds.packing(paths, 256)
         c = speeds.data_loader(name, options, where, Path(folder))
     if where.type == "cuda":
         memory = torch.cuda.max_memory_reserved() - images.nbytes

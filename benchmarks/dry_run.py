@@ -1,0 +1,102 @@
+"""What does a dry run take, how much of it is this project's own code, and how does it grow?
+
+The default experiment with more and more source tasks is planned (`snakemake -n`), nothing is run.
+Printed are jobs, CPU seconds, of these in code of this project (or called by it, by samples of the
+stack), and the memory. With --against REVISION another commit's code takes turns with this one's.
+Each has had a dry run before, as it usually has.
+
+Usage: python benchmarks/dry_run.py [--against REVISION] [--rounds 3]
+"""
+
+import argparse
+import io
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ([10, 20], [10, 20, 40], [10, 20, 40, 80, 100])  # of the images of each class
+# Snakemake's command line, watched: every 2 ms of CPU time, is the project's code on the stack?
+WATCHED = """
+import json, os, resource, signal, sys
+from snakemake.cli import main
+seen = [0, 0]
+code = os.path.join(os.getcwd(), "")
+def look(_, frame):
+    seen[0] += 1
+    while frame:
+        file = frame.f_code.co_filename
+        if file.startswith(code) and "site-packages" not in file:
+            seen[1] += 1
+            return
+        frame = frame.f_back
+signal.signal(signal.SIGPROF, look)
+signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+try:
+    main()
+except SystemExit as ended:
+    if ended.code:
+        raise
+signal.setitimer(signal.ITIMER_PROF, 0)
+used = resource.getrusage(resource.RUSAGE_SELF)
+seconds = used.ru_utime + used.ru_stime
+found = seconds, seconds * seen[1] / seen[0], used.ru_maxrss / 1000
+print("found", json.dumps(found), file=sys.stderr)
+"""
+
+
+def dry_run(code: Path, folder: Path, parts: list[int]) -> tuple[int, float, float, float]:
+    """Jobs, CPU seconds, those of them in this project's code, and MB."""
+    own = [code / "workflow", *sorted((code / "plugins").iterdir())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
+    tasks = f"subsets={{class: [10, 20], image: {parts}}}"
+    command = [sys.executable, "-c", WATCHED, "-n", "--cores", "2", "--directory", str(folder)]
+    done = subprocess.run(
+        [*command, "--config", tasks], cwd=code, env=environment, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    if done.returncode or not (found := re.search(r"^found (.*)$", said, re.MULTILINE)):
+        raise RuntimeError(f"the dry run failed: {said[-2000:]}")
+    jobs = re.search(r"([\d,]+) jobs", said)[1]
+    return int(jobs.replace(",", "")), *json.loads(found[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--against", metavar="REVISION")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ways = {"here": ROOT}
+        if given.against:
+            ways[given.against] = folder / "code"
+            archive = ["git", "archive", given.against]
+            packed = subprocess.run(archive, cwd=ROOT, check=True, capture_output=True).stdout
+            with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+                files.extractall(folder / "code", filter="data")
+        for way, code in ways.items():
+            (folder / way).mkdir()
+            dry_run(code, folder / way, PARTS[0])
+        print(f"{'':12} {'jobs':>7} {'CPU s':>7} {'ours':>6} {'share':>6} {'MB':>6}")
+        for parts in PARTS:
+            found: dict[str, list] = {way: [] for way in ways}
+            for _ in range(given.rounds):
+                for way, code in ways.items():
+                    found[way].append(dry_run(code, folder / way, parts))
+            for way, rows in found.items():
+                jobs, cpu, ours, mb = map(statistics.median, zip(*rows, strict=True))
+                print(
+                    f"{way:12} {jobs:7,.0f} {cpu:7.1f} {ours:6.1f} {ours / cpu:6.0%} {mb:6.0f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
