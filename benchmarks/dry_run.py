@@ -1,9 +1,10 @@
 """What does a dry run take, how much of it is this project's own code, and how does it grow?
 
 The default experiment with more and more source tasks is planned (`snakemake -n`), nothing is run.
-Printed are jobs, CPU seconds, of these in code of this project (or called by it, by samples of the
-stack), and the memory. With --against REVISION another commit's code takes turns with this one's.
-Each has had a dry run before, as it usually has.
+Printed are jobs, CPU seconds, of these in this project's code, and the memory. What that code calls
+counts too, as does Snakemake's reading of rules: the stack is sampled. With --against REVISION
+another commit's code takes turns with this one's. Each folder has had one dry run before, as is
+usual.
 
 Usage: python benchmarks/dry_run.py [--against REVISION] [--rounds 3]
 """
@@ -22,9 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ([10, 20], [10, 20, 40], [10, 20, 40, 80, 100])  # of the images of each class
-# Snakemake's command line, watched: every 2 ms of CPU time, is the project's code on the stack?
+# Snakemake's command line, watched: every few ms of CPU time, is the project's code on the stack?
 WATCHED = """
-import json, os, resource, signal, sys
+import json, os, resource, signal, sys, time
 from snakemake.cli import main
 seen = [0, 0]
 code = os.path.join(os.getcwd(), "")
@@ -38,15 +39,16 @@ def look(_, frame):
         frame = frame.f_back
 signal.signal(signal.SIGPROF, look)
 signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+began = time.process_time()
 try:
     main()
 except SystemExit as ended:
     if ended.code:
         raise
 signal.setitimer(signal.ITIMER_PROF, 0)
-used = resource.getrusage(resource.RUSAGE_SELF)
-seconds = used.ru_utime + used.ru_stime
-found = seconds, seconds * seen[1] / seen[0], used.ru_maxrss / 1000
+ended = time.process_time()
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+found = ended, (ended - began) * seen[1] / seen[0], memory
 print("found", json.dumps(found), file=sys.stderr)
 """
 
@@ -61,10 +63,11 @@ def dry_run(code: Path, folder: Path, parts: list[int]) -> tuple[int, float, flo
         [*command, "--config", tasks], cwd=code, env=environment, capture_output=True, text=True
     )
     said = done.stdout + done.stderr
-    if done.returncode or not (found := re.search(r"^found (.*)$", said, re.MULTILINE)):
+    jobs = re.search(r"([\d,]+) jobs", said)
+    found = re.search(r"^found (.*)$", said, re.MULTILINE)
+    if done.returncode or not (jobs and found):
         raise RuntimeError(f"the dry run failed: {said[-2000:]}")
-    jobs = re.search(r"([\d,]+) jobs", said)[1]
-    return int(jobs.replace(",", "")), *json.loads(found[1])
+    return int(jobs[1].replace(",", "")), *json.loads(found[1])
 
 
 def main() -> None:
@@ -74,23 +77,23 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ways = {"here": ROOT}
+        ways = [("here", ROOT, folder / "0")]
         if given.against:
-            ways[given.against] = folder / "code"
+            ways.append((given.against, folder / "code", folder / "1"))
             archive = ["git", "archive", given.against]
             packed = subprocess.run(archive, cwd=ROOT, check=True, capture_output=True).stdout
             with tarfile.open(fileobj=io.BytesIO(packed)) as files:
                 files.extractall(folder / "code", filter="data")
-        for way, code in ways.items():
-            (folder / way).mkdir()
-            dry_run(code, folder / way, PARTS[0])
+        for _, code, place in ways:
+            place.mkdir()
+            dry_run(code, place, PARTS[0])
         print(f"{'':12} {'jobs':>7} {'CPU s':>7} {'ours':>6} {'share':>6} {'MB':>6}")
         for parts in PARTS:
-            found: dict[str, list] = {way: [] for way in ways}
+            found: list[list] = [[] for _ in ways]
             for _ in range(given.rounds):
-                for way, code in ways.items():
-                    found[way].append(dry_run(code, folder / way, parts))
-            for way, rows in found.items():
+                for rows, (_, code, place) in zip(found, ways, strict=True):
+                    rows.append(dry_run(code, place, parts))
+            for rows, (way, *_) in zip(found, ways, strict=True):
                 jobs, cpu, ours, mb = map(statistics.median, zip(*rows, strict=True))
                 print(
                     f"{way:12} {jobs:7,.0f} {cpu:7.1f} {ours:6.1f} {ours / cpu:6.0%} {mb:6.0f}",

@@ -271,30 +271,30 @@ def test_pactran_is_that_of_its_authors():
         assert found[0] == pytest.approx(PACTRAN_PUBLISHED[k], rel=4e-4)
 
 
-@pytest.mark.parametrize("newton", [True, False])
+@pytest.mark.parametrize("way", ["by_lbfgs", "newton"])
 @pytest.mark.parametrize("scale", [0.01, 1, 30])
 @pytest.mark.parametrize("case", CASES)
-def test_pactrans_loss_is_that_of_scikit_learns_logistic_regression(
-    case, scale, newton, monkeypatch
-):
-    """Of classes that can be separated, and of others; also where Newton's method gives up."""
-    if not newton:
-        monkeypatch.setattr(PACTran, "NEWTON", 20)
+def test_pactrans_loss_is_that_of_scikit_learns_logistic_regression(case, scale, way, monkeypatch):
+    """Of classes that can be separated, and of others. Newton's method suffices for all of them."""
+    by_lbfgs, used = PACTran._by_lbfgs, []
+    monkeypatch.setattr(PACTran, "_by_lbfgs", lambda loss: used.append(1) or by_lbfgs(loss))
+    if way == "by_lbfgs":
+        monkeypatch.setattr(PACTran, "HESSIAN_PRODUCTS", 0)
     given = data(*case)
     x, y = given["embeddings"] * scale, given["labels"]
     x = x - x.mean(axis=0)
     model = LogisticRegression(tol=1e-10, max_iter=100_000).fit(x, y)
     logs = special.log_softmax(model.decision_function(x), axis=1)[np.arange(len(y)), y]
     least = -logs.mean() + (model.coef_**2).sum() / 2 / len(y)
-    found = PACTran.compute(x, y)["linear"]
-    assert found == pytest.approx(least, rel=1e-5)
+    assert PACTran.compute(x, y)["linear"] == pytest.approx(least, rel=1e-5)
+    assert bool(used) == (way == "by_lbfgs")
 
 
-def test_pactran_of_classes_that_are_only_just_separable():
-    """Newton's method gives up at 0.3; L-BFGS from the start reaches 0.045."""
+def test_pactran_of_classes_that_only_huge_weights_separate():
+    """Newton's method gives up at 0.6. Rounding decides where L-BFGS ends; it was below 0.03."""
     rng = np.random.default_rng(844926801)
     y = rng.integers(0, 13, 130)
-    assert PACTran.compute(rng.normal(size=(130, 22)) * 1e4, y)["linear"] < 0.05
+    assert PACTran.compute(rng.normal(size=(130, 22)) * 1e4, y)["linear"] < 0.1
 
 
 @pytest.mark.parametrize("case", CASES)

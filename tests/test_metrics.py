@@ -88,12 +88,12 @@ def test_s3_is_scikit_learns_calinski_harabasz():
     assert value("S3", maps, LABELS) == pytest.approx(expected, rel=1e-12)
 
 
-def test_s4_is_numpys_corrcoef():
-    maps = relu_maps((3, 6, 5, 5))
-    upper = np.triu_indices(6, 1)
-    expected = sum(
-        np.abs(np.corrcoef(image.reshape(6, -1).astype(np.float64))[upper]).sum() for image in maps
-    )
+@pytest.mark.parametrize("channels", [6, 128, 129, 300])
+def test_s4_is_numpys_corrcoef(channels):
+    maps = relu_maps((3, channels, 5, 5))
+    flat = maps.reshape(3, channels, -1).astype(np.float64)
+    upper = np.triu_indices(channels, 1)
+    expected = sum(np.abs(np.corrcoef(image)[upper]).sum() for image in flat)
     assert value("S4", maps, np.zeros(3, int)) == pytest.approx(expected, rel=1e-12)
 
 

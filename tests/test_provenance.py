@@ -1,7 +1,6 @@
 """A fingerprint changes with what the code means, and with nothing else; jobs verify theirs."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -229,34 +228,33 @@ def test_a_run_begins_in_a_folder_that_is_read_only(tree, tmp_path):
     provenance.verify(provenance.fingerprint("job.py"))
 
 
-def test_a_run_parses_what_was_edited_since_the_last(tmp_path, monkeypatch):
+def test_a_run_parses_what_was_edited_since_the_last(tree, tmp_path, monkeypatch):
     """The record is the one that a run makes which parses all."""
-    monkeypatch.setenv(provenance.VARIABLE, "")  # to be as before after this test
-    root, parsed, parse = tmp_path / "workflow", [], provenance.parse
-    shutil.copytree(provenance.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
-    own = root / provenance.OUTSIDE[0]
-    monkeypatch.setattr(provenance, "ROOT", root)
+    own, parsed, parse = tree / provenance.OUTSIDE[0], [], provenance.parse
+    own.parent.mkdir()
+    own.write_text("# parses\n")
     monkeypatch.setattr(provenance, "__file__", str(own))
     monkeypatch.setattr(provenance, "parse", lambda *file: parsed.append(file[1]) or parse(*file))
 
-    def sources(folder):
+    def sources(folder="runs"):
         parsed.clear()
         provenance.start_run(tmp_path / folder, {})
         return provenance.run_record().sources
 
-    first = sources("runs")
-    assert len(parsed) == len(first)
-    edited, gone = "basemodel/metrics/S1.py", "basemodel/metrics/S2.py"
-    (root / edited).write_text("LABEL = 'other'\n")
-    (root / gone).unlink()
-    second = sources("runs")
-    assert parsed == [edited]
-    assert second == sources("other") and gone not in second
-    own.write_text(own.read_text() + "\n# which parses otherwise now\n")
-    sources("runs")
-    assert len(parsed) == len(second)
-    provenance._current.cache_clear()
-    provenance.run_record.cache_clear()
+    first = sources()
+    assert sorted(parsed) == sorted(first)
+    edit(tree, FAR, "return 2", "return 3")
+    (tree / "basemodel/named/one.py").unlink()
+    second = sources()
+    assert parsed == [FAR]
+    assert second == sources("elsewhere") != first
+    own.write_text("# parses otherwise\n")
+    sources()
+    assert sorted(parsed) == sorted(second)
+    for record in (tmp_path / "runs").iterdir():
+        record.write_text(record.read_text()[:100])
+    (tmp_path / "runs" / "gone.json").symlink_to("nowhere")
+    assert sorted(sources()) == sorted(parsed)
 
 
 def test_to_verify_code_that_is_still_the_same_parses_nothing(tmp_path, monkeypatch):

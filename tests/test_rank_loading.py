@@ -448,6 +448,31 @@ def test_a_distilled_network_has_two_heads(tmp_path):
     assert same(model, state) and model.facts["source_classes"] == 5
 
 
+def test_a_network_without_classes_of_its_own_takes_those_of_the_file(tmp_path):
+    name = "vit_small_patch14_dinov2"
+    state = timm.create_model(name, num_classes=5, img_size=98).state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    model = of_file(tmp_path / "w.safetensors", f"timm:{name}@98")
+    assert same(model, state) and model.facts["source_classes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "auxiliary", "classes"),
+    [
+        ("googlenet", False, 1000), ("googlenet", True, 7),
+        ("inception_v3", True, 1000), ("inception_v3", False, 1000),
+    ],
+)  # fmt: skip
+def test_classifiers_that_only_training_uses_may_be_in_the_file_or_not(
+    tmp_path, name, auxiliary, classes
+):
+    options = {"aux_logits": auxiliary, "num_classes": classes, "init_weights": False}
+    state = from_torchvision.get_model(name, **options).state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    model = of_file(tmp_path / "w.safetensors", f"torchvision:{name}")
+    assert same(model, state) and model.facts["source_classes"] == classes
+
+
 def test_densenets_old_names(tmp_path):
     network = from_torchvision.get_model("densenet121", num_classes=7)
     old = {

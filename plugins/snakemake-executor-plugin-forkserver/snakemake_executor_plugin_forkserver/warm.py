@@ -5,6 +5,7 @@ import ctypes
 import gc
 import importlib
 import logging
+import shutil
 import sys
 import typing
 import weakref
@@ -44,6 +45,9 @@ def leave_imports_alone() -> None:
     # operator libraries).
     for finalizer in weakref.finalize._registry:
         finalizer.atexit = False
+    # Where no folder is writable that it might use, matplotlib makes one for the process, which the
+    # first child to end would delete.
+    atexit.unregister(shutil.rmtree)
 
 
 def use_huge_pages(libc: ctypes.CDLL) -> None:

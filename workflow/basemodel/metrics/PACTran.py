@@ -15,11 +15,11 @@ COMPARES_ARCHITECTURES = False
 
 PENALTY = 1.0  # λ, of the penalty |W|²/(2λN)
 SPREAD = 100.0  # σ² D, of the prior's variance σ²
-PRECISION = 1e-6  # of the loss, that Newton's last step may gain
-RESIDUAL = 0.2  # of the slope, scaled by curvature, that his steps may leave
-NEWTON = 1000  # products with all images, at most; 100 to 250 are usual
-LBFGS = 1000  # steps after these, at most
-TINY = 1e-12  # curvature, where probabilities are 0 and 1
+PRECISION = 1e-6  # of the loss: less expected gain by a Newton step ends the search
+RESIDUAL = 0.2  # that conjugate gradients may leave of the gradient, in the preconditioner's norm
+HESSIAN_PRODUCTS = 1000  # at most; the default experiment's tasks take 100 to 250
+LBFGS_STEPS = 1000  # at most, where that did not suffice
+SMALLEST = 1e-12  # curvature, where probabilities are 0 and 1; step; gain
 MOST_PRODUCTS = 10_000_000_000  # images × coordinates × classes, in each step: a minute or two
 
 
@@ -36,10 +36,11 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     embeddings: float [N, D]; labels: int64 [N], K classes. It depends on their scale. N < D: the
     best W is in the span of the images, so N coordinates suffice. The minimum is unique and found
-    to six digits, or to two where tails are long or classes only just separable. A class of one
-    image counts like others. Constant embeddings: NaN, for the bound would be among the best. One
-    class: NaN. Raises ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for
-    more than MOST_PRODUCTS.
+    to five digits or more. Only for heavy-tailed embeddings, or classes that only huge weights
+    separate, "linear" may be a few hundredths of a nat too large. A class of one image counts like
+    others. Constant embeddings: NaN, for the bound would be among the best. One class: NaN. Raises
+    ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for more than
+    MOST_PRODUCTS.
 
     Does not compare architectures: the second term, usually the larger one, depends on the scale
     and the number of features.
@@ -62,7 +63,7 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 class _Loss:
-    """Mean cross-entropy plus penalty of weights [K, D + 1], the last of each class its bias."""
+    """Mean cross-entropy and penalty of weights [K, D + 1], the last of each class its bias."""
 
     def __init__(self, x: np.ndarray, targets: np.ndarray) -> None:
         """x: float64 [N, D]; targets: float64 [N, K]."""
@@ -73,19 +74,19 @@ class _Loss:
         self.ridge[-1] = 0  # the biases have no penalty
 
     def at(self, weights: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Its value, its slope [K, D + 1], and the probabilities [K, N]."""
+        """Its value, its gradient [K, D + 1], and the probabilities [K, N]."""
         logs = log_softmax((weights @ self.x.T).T)
         value = -np.vdot(logs, self.targets) / self.n + (self.ridge * weights**2).sum() / 2
         p = np.exp(logs)
-        slope = (p - self.targets).T @ self.x / self.n + self.ridge * weights
-        return float(value), slope, p.T
+        gradient = (p - self.targets).T @ self.x / self.n + self.ridge * weights
+        return float(value), gradient, p.T
 
-    def curvature(self, p: np.ndarray) -> np.ndarray:
-        """The second derivative by each weight, [K, D + 1]."""
-        return (p * (1 - p)) @ self.squares / self.n + np.maximum(self.ridge, TINY)
+    def diagonal(self, p: np.ndarray) -> np.ndarray:
+        """The Hessian's diagonal where the probabilities are p, [K, D + 1]."""
+        return (p * (1 - p)) @ self.squares / self.n + np.maximum(self.ridge, SMALLEST)
 
-    def bend(self, p: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """How the slope changes in a direction, [K, D + 1]."""
+    def hessian_product(self, p: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """The Hessian times a direction, [K, D + 1]."""
         moved = p * (direction @ self.x.T)
         moved -= p * moved.sum(axis=0)
         return moved @ self.x / self.n + self.ridge * direction
@@ -94,67 +95,71 @@ class _Loss:
 def _fit(x: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
     """The least penalised loss, and the probabilities at it, float64 [N, K].
 
-    Newton's method; its steps are found by conjugate gradients, since the matrix of all second
-    derivatives is too large. Where it needs many products, as for classes that are only just
-    separable by huge weights, L-BFGS goes on from there.
+    By Newton's method with inexact steps, as the Hessian [KD, KD] is too large; or by L-BFGS, where
+    that needs many products, as for classes that only huge weights separate.
     """
     loss, products = _Loss(x, targets), 0
     weights = np.zeros((targets.shape[1], x.shape[1] + 1))
-    value, slope, p = loss.at(weights)
-    while products < NEWTON:
-        step, used = _newton_step(loss, slope, p, NEWTON - products)
-        gain = -np.vdot(slope, step) / 2  # if the loss were a parabola
+    value, gradient, p = loss.at(weights)
+    while products < HESSIAN_PRODUCTS:
+        step, used = _newton_step(loss, gradient, p, HESSIAN_PRODUCTS - products)
+        products += used
+        gain = -np.vdot(gradient, step) / 2  # of the whole step, if the loss were quadratic
+        if not gain > 0:
+            break  # rounding
         size, found = 1.0, loss.at(weights + step)
-        while not found[0] <= value - size * gain / 5000 and size > TINY:
-            size /= 2
+        while not found[0] <= value - 2e-4 * size * gain and size > SMALLEST:  # Armijo's condition
+            size, products = size / 2, products + 1
             found = loss.at(weights + size * step)
         if not found[0] <= value:
             break
-        weights, products = weights + size * step, products + used + 1
-        value, slope, p = found
-        if gain <= PRECISION * value + TINY:
+        weights = weights + size * step
+        value, gradient, p = found
+        if gain <= PRECISION * value + SMALLEST and products < HESSIAN_PRODUCTS:
             return value, p.T
-    return _further(loss, weights, p)
+    return _by_lbfgs(loss)
 
 
 def _newton_step(
-    loss: _Loss, slope: np.ndarray, p: np.ndarray, most: int
+    loss: _Loss, gradient: np.ndarray, p: np.ndarray, most: int
 ) -> tuple[np.ndarray, int]:
-    """Weights' step to where the slope is 0, but for RESIDUAL; and the products that it took.
+    """An inexact Newton step, and how many Hessian products it took, at most so many.
 
-    Each weight is scaled by its curvature.
+    Conjugate gradients, preconditioned by the Hessian's diagonal.
     """
-    scale, step, left = loss.curvature(p), np.zeros_like(slope), -slope
-    direction = left / scale
-    length = np.vdot(left, direction)
+    diagonal, step, residual = loss.diagonal(p), np.zeros_like(gradient), -gradient
+    direction = residual / diagonal
+    length = np.vdot(residual, direction)
     enough, used = length * RESIDUAL**2, 0
     while used < most:
         used += 1
-        bend = loss.bend(p, direction)
-        along = np.vdot(direction, bend)
-        if not along > 0:  # rounding
-            break
-        step += length / along * direction
-        left -= length / along * bend
-        scaled = left / scale
-        length, before = np.vdot(left, scaled), length
+        product = loss.hessian_product(p, direction)
+        curvature = np.vdot(direction, product)
+        if not curvature > 0:
+            break  # rounding, or a gradient of 0
+        step += length / curvature * direction
+        residual -= length / curvature * product
+        preconditioned = residual / diagonal
+        length, before = np.vdot(residual, preconditioned), length
         if length <= enough:
             break
-        direction = scaled + length / before * direction
+        direction = preconditioned + length / before * direction
     return step, used
 
 
-def _further(loss: _Loss, weights: np.ndarray, p: np.ndarray) -> tuple[float, np.ndarray]:
-    """As `_fit`, from these weights on, with probabilities `p`, by L-BFGS."""
+def _by_lbfgs(loss: _Loss) -> tuple[float, np.ndarray]:
+    """As `_fit`, from the start: where Newton's method ends, probabilities of 0 and 1 hide how far
+    weights are from the minimum."""
     from scipy import optimize  # takes longer to import than all metrics
 
-    scale = np.sqrt(loss.curvature(p))
+    classes = loss.targets.shape[1]
+    scale = np.sqrt(loss.diagonal(np.full((classes, loss.n), 1 / classes)))
 
     def scaled(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope, _ = loss.at(flat.reshape(scale.shape) / scale)
-        return value, (slope / scale).ravel()
+        value, gradient, _ = loss.at(flat.reshape(scale.shape) / scale)
+        return value, (gradient / scale).ravel()
 
-    options = {"maxiter": LBFGS, "ftol": 1e-9, "gtol": 1e-7}
-    start = (weights * scale).ravel()
+    options = {"maxiter": LBFGS_STEPS, "ftol": 1e-9, "gtol": 1e-7}
+    start = np.zeros(scale.size)
     found = optimize.minimize(scaled, start, jac=True, method="L-BFGS-B", options=options)
     return float(found.fun), loss.at(found.x.reshape(scale.shape) / scale)[2].T

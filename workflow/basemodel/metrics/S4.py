@@ -64,7 +64,7 @@ def _of_small(unit: np.ndarray) -> float:
 
 def _of_large(unit: np.ndarray) -> float:
     """Σ_{i<j} |cor| for one image: matrix products that fit in a cache."""
-    # Adds absolute values in one go: a fifth of the time less. Few channels need no import for it
+    # One pass, a fifth faster than abs and sum; imported here, as few channels do without SciPy
     from scipy.linalg.blas import dasum
 
     total = 0.0

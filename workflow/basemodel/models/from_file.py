@@ -209,7 +209,7 @@ def _preferred(places: list[str], name: str) -> tuple[str, list[str]]:
 def _classes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], names: Sequence[str]) -> int:
     """How many classes the file's classifiers tell apart, if all are there and take embeddings.
 
-    `names`: of their weights.
+    `names`: the classifiers' weights.
     """
     found = [state.get(name) for name in names]
     if not found or any(weight is None or weight.ndim < 2 for weight in found):

@@ -229,9 +229,10 @@ def _fitted(
     Raises Unusable if they do not fit.
     """
 
-    def shapes(**classes: int) -> dict[str, Tensor]:
+    def shapes(classes: int | None = None) -> dict[str, Tensor]:
         with torch.device("meta"):
-            return _create(timm, name, side, **classes).state_dict()
+            number = {} if classes is None else {"num_classes": classes}
+            return _create(timm, name, side, **number).state_dict()
 
     own = shapes()
     heads = timm.models.get_pretrained_cfg(name).classifier or ()
@@ -239,8 +240,7 @@ def _fitted(
     state, notes = from_file.stored(file, key, own)
     state = efficientnet_names.renamed(state, own)
     try:
-        of_classes = lambda classes: shapes(num_classes=classes)  # noqa: E731
-        fitted, fault = from_file.fit(state, own, of_classes, heads, file, f"timm:{name}"), None
+        fitted, fault = from_file.fit(state, own, shapes, heads, file, f"timm:{name}"), None
     except Unusable as error:
         fitted, fault = None, error
     if fitted and fitted.exact:

@@ -153,23 +153,24 @@ def _fitted(model: str, file: str, key: str) -> tuple[from_file.Fitted, list[str
         with torch.device("meta"):
             return _build(name, auxiliary, **classes)
 
-    own = network()
-    state, notes = from_file.stored(file, key, own.state_dict())
+    module = network()
+    state, notes = from_file.stored(file, key, module.state_dict())
     auxiliary = any(each.lower().startswith("aux") for each in state)
     if name in AUXILIARY and not auxiliary:
-        own = network()
+        module = network()
+    own = module.state_dict()
     if name.startswith("densenet"):  # as it was saved with torch 0.3
         old = re.compile(r"(denselayer\d+\.(norm|conv))\.(?=[12]\.)")
         state = {old.sub(r"\1", each): tensor for each, tensor in state.items()}
     where = "encoder.pos_embedding"  # of a vision transformer [1, 1 + positions, C]
-    there, wanted = state.get(where), own.state_dict().get(where)
+    there, wanted = state.get(where), own.get(where)
     if there is not None and wanted is not None and there.shape[1:2] != wanted.shape[1:2]:
-        state = interpolate_embeddings(own.image_size, own.patch_size, OrderedDict(state))
+        state = interpolate_embeddings(module.image_size, module.patch_size, OrderedDict(state))
         notes.append("its position embeddings are resized")
-    *_, last = (each for each in own.state_dict() if each.endswith("weight"))
+    *_, last = (each for each in own if each.endswith("weight"))
     heads = [last.removesuffix(".weight")]
     shapes = lambda classes: network(num_classes=classes).state_dict()  # noqa: E731
-    fitted = from_file.fit(state, own.state_dict(), shapes, heads, file, f"torchvision:{model}")
+    fitted = from_file.fit(state, own, shapes, heads, file, f"torchvision:{model}")
     return fitted, notes + fitted.notes, auxiliary
 
 

@@ -18,7 +18,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]  # workflow/: modules are found below it
@@ -84,7 +83,7 @@ def verify(code: str) -> None:
     script, *modules, expected = code.split()
     record, edited = run_record(), []
     try:
-        closure = import_closure(script, modules, record.sources if record else _sources())
+        closure = import_closure(script, modules, record.sources if record else _sources({}))
         if record:
             edited = [path for path, source in sorted(closure.items()) if _is_edited(path, source)]
         if not edited and _hash(closure) == expected:
@@ -97,8 +96,8 @@ def verify(code: str) -> None:
 def start_run(folder: Path, settings: dict[str, Any]) -> None:
     """Write the run record to a file in `folder` and its path to the environment.
 
-    For the main process. If nothing can be written, jobs do without it. To parse all takes half a
-    second, so what is the same as in the last record there is not parsed again.
+    For the main process. If nothing can be written, jobs do without it. Parsing everything takes
+    half a second, so files unchanged since the last record in `folder` are not parsed again.
     """
     sources = _sources(_last(folder))
     content = json.dumps(RunRecord(str(ROOT), sources, settings)).encode()
@@ -154,8 +153,11 @@ def _read(path: Path) -> RunRecord | None:
 
 def _last(folder: Path) -> Sources:
     """The sources of the last run record in a folder, if this module wrote it as it is now."""
-    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
-    record = _read(files[-1]) if files else None
+    try:
+        newest = max(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
+    except (OSError, ValueError):  # gone meanwhile; or there is none
+        return {}
+    record = _read(newest)
     own = record.sources.get(OUTSIDE[0]) if record else None
     return record.sources if own and own.sha256 == _sha256(Path(__file__).read_bytes()) else {}
 
@@ -163,7 +165,7 @@ def _last(folder: Path) -> Sources:
 @cache
 def _current() -> RunRecord:
     """The run record; outside a run, the state at the first call."""
-    return run_record() or RunRecord(str(ROOT), _sources(), None)
+    return run_record() or RunRecord(str(ROOT), _sources({}), None)
 
 
 def _paths() -> list[str]:
@@ -173,7 +175,7 @@ def _paths() -> list[str]:
     return sorted(os.path.relpath(file, ROOT) for file in files if file.exists())
 
 
-def _sources(known: Sources = MappingProxyType({})) -> dict[str, Source]:
+def _sources(known: Sources) -> dict[str, Source]:
     """All as they are now. A file with the same bytes as one of `known` is not parsed."""
     found = {}
     for path in _paths():
