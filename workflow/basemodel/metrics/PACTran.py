@@ -15,7 +15,7 @@ COMPARES_ARCHITECTURES = False
 
 PENALTY = 1.0  # λ, of the penalty |W|²/(2λN)
 SPREAD = 100.0  # σ² D, of the prior's variance σ²
-PRECISION = 1e-6  # of the loss: less expected gain by a Newton step ends the search
+PRECISION = 1e-7  # of the loss: less expected gain by a Newton step ends the search
 RESIDUAL = 0.2  # that conjugate gradients may leave of the gradient, in the preconditioner's norm
 HESSIAN_PRODUCTS = 1000  # at most; the default experiment's tasks take 100 to 250
 LBFGS_STEPS = 1000  # at most, where that did not suffice
