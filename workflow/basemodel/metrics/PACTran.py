@@ -36,11 +36,11 @@ def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     embeddings: float [N, D]; labels: int64 [N], K classes. It depends on their scale. N < D: the
     best W is in the span of the images, so N coordinates suffice. The minimum is unique and found
-    to five digits or more. Only for heavy-tailed embeddings, or classes that only huge weights
-    separate, "linear" may be a few hundredths of a nat too large. A class of one image counts like
-    others. Constant embeddings: NaN, for the bound would be among the best. One class: NaN. Raises
-    ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for more than
-    MOST_PRODUCTS.
+    to five digits or more. Only for heavy-tailed embeddings, as exp(3z) of normal z, or classes
+    that only huge weights separate, "linear" may be up to 0.2 too large. A class of one image
+    counts like others. Constant embeddings: NaN, for the bound would be among the best. One class:
+    NaN. Raises ValueError for NaN, infinity, or labels that do not fit; NotApplicable, for more
+    than MOST_PRODUCTS.
 
     Does not compare architectures: the second term, usually the larger one, depends on the scale
     and the number of features.
