@@ -57,11 +57,13 @@ def dry_run(code: Path, folder: Path, parts: list[int]) -> tuple[int, float, flo
     """Jobs, CPU seconds, those of them in this project's code, and MB."""
     own = [code / "workflow", *sorted((code / "plugins").iterdir())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
-    tasks = f"subsets={{class: [10, 20], image: {parts}}}"
-    command = [sys.executable, "-c", WATCHED, "-n", "--cores", "2", "--directory", str(folder)]
-    done = subprocess.run(
-        [*command, "--config", tasks], cwd=code, env=environment, capture_output=True, text=True
-    )
+    tasks = folder / "tasks.yaml"
+    tasks.write_text(f"subsets: {{class: [10, 20], image: {parts}}}\n")
+    command = [
+        sys.executable, "-c", WATCHED, "-n", "--cores", "2",
+        "--directory", str(folder), "--configfile", str(tasks),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True)
     said = done.stdout + done.stderr
     jobs = re.search(r"([\d,]+) jobs", said)
     found = re.search(r"^found (.*)$", said, re.MULTILINE)
