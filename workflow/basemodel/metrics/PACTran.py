@@ -20,7 +20,7 @@ RESIDUAL = 0.2  # that conjugate gradients may leave of the gradient, in the pre
 HESSIAN_PRODUCTS = 1000  # at most; the default experiment's tasks take 100 to 250
 LBFGS_STEPS = 1000  # at most, where that did not suffice
 SMALLEST = 1e-12  # curvature, where probabilities are 0 and 1; step; gain
-MOST_PRODUCTS = 10_000_000_000  # images × coordinates × classes: a minute; minutes, where it is hard
+MOST_PRODUCTS = 10_000_000_000  # images × coordinates × classes: a minute, if easily told apart
 
 
 def compute(embeddings: np.ndarray, labels: np.ndarray) -> dict[str, float]:
