@@ -10,18 +10,16 @@ Usage: python benchmarks/dry_run.py [--against REVISION] [--rounds 3]
 """
 
 import argparse
-import io
 import json
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from checkouts import ROOT, environment, extract
+
 PARTS = ([10, 20], [10, 20, 40], [10, 20, 40, 80, 100])  # of the images of each class
 # Snakemake's command line, watched: every few ms of CPU time, is the project's code on the stack?
 WATCHED = """
@@ -55,15 +53,13 @@ print("found", json.dumps(found), file=sys.stderr)
 
 def dry_run(code: Path, folder: Path, parts: list[int]) -> tuple[int, float, float, float]:
     """Jobs, CPU seconds, those of them in this project's code, and MB."""
-    own = [code / "workflow", *sorted((code / "plugins").iterdir())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
     tasks = folder / "tasks.yaml"
     tasks.write_text(f"subsets: {{class: [10, 20], image: {parts}}}\n")
     command = [
         sys.executable, "-c", WATCHED, "-n", "--cores", "2",
         "--directory", str(folder), "--configfile", str(tasks),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=code, env=environment(code), capture_output=True, text=True)
     said = done.stdout + done.stderr
     jobs = re.search(r"([\d,]+) jobs", said)
     found = re.search(r"^found (.*)$", said, re.MULTILINE)
@@ -82,10 +78,7 @@ def main() -> None:
         ways = [("here", ROOT, folder / "0")]
         if given.against:
             ways.append((given.against, folder / "code", folder / "1"))
-            archive = ["git", "archive", given.against]
-            packed = subprocess.run(archive, cwd=ROOT, check=True, capture_output=True).stdout
-            with tarfile.open(fileobj=io.BytesIO(packed)) as files:
-                files.extractall(folder / "code", filter="data")
+            extract(given.against, folder / "code")
         for _, code, place in ways:
             place.mkdir()
             dry_run(code, place, PARTS[0])

@@ -34,12 +34,12 @@ import numpy as np
 import timm
 import torch
 import yaml
+from checkouts import ROOT, environment
 from PIL import Image
 from safetensors.torch import save_file
 
 from basemodel.files import read_json
 
-ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURES = ("test_resnet", "test_efficientnet", "test_byobnet", "test_convnext")
 SIDE = 64  # pixels
 LEAST = 5  # pictures of a class: one is held out
@@ -101,11 +101,9 @@ def rank(folder: Path, candidates: Sequence[Any], images: Path, most: int, cores
         sys.executable, "-m", "snakemake", "--cores", str(cores),
         "--directory", str(folder), "--configfile", str(settings), "--", "rank",
     ]  # fmt: skip
-    own = [ROOT / "workflow", *sorted((ROOT / "plugins").iterdir())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
     with log.open("w") as printed:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=printed, stderr=subprocess.STDOUT
+            command, cwd=ROOT, env=environment(), stdout=printed, stderr=subprocess.STDOUT
         )
         # With what all processes took that it, or one that it started, has waited for.
         _, status, used = os.wait4(process.pid, 0)

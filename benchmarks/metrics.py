@@ -28,7 +28,6 @@ Usage: python benchmarks/metrics.py [--images 2000] [--rates FILE] [--dump FILE 
 """
 
 import argparse
-import io
 import itertools
 import json
 import math
@@ -37,7 +36,6 @@ import os
 import resource
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import tracemalloc
@@ -48,6 +46,7 @@ import numpy as np
 from basemodel import metrics
 
 sys.path.insert(0, str(Path(__file__).parent))
+from checkouts import ROOT, extract
 from speeds import keep, machine
 
 SHAPES = {"alexnet": (256, 13, 13), "vgg16": (512, 14, 14), "resnet18": (512, 7, 7)}
@@ -323,13 +322,9 @@ def once():
 
 def against(revision):
     """Print the seconds of each metric here and at another commit."""
-    root = Path(__file__).parent.parent
     with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(["git", "archive", revision, "workflow/basemodel"], cwd=root,
-                                 check=True, capture_output=True).stdout  # fmt: skip
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
-        here, there = root / "workflow", Path(folder, "workflow")
+        extract(revision, folder, "workflow/basemodel")
+        here, there = ROOT / "workflow", Path(folder, "workflow")
         seconds, values = default_run((here, there))
     shared = {name: [1000 * min(by[way]) for way in (here, there)]
               for name, by in seconds.items() if len(by) == 2}  # fmt: skip

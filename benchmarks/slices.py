@@ -4,7 +4,6 @@ The slice is the dumps of featuremaps and the fine-tunings of one base model of 
 all targets. The base models are made once, in one epoch: what they have learnt costs nothing.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,8 +13,8 @@ from pathlib import Path
 
 import torch
 import yaml
+from checkouts import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 SUBSET = "class10-00"
 ARCHITECTURES = list(CONFIG["architectures"])
@@ -85,9 +84,7 @@ class Slice:
             sys.executable, "-m", "snakemake", "--cores", str(self.cores),
             "--directory", str(self.folder), "--configfile", str(settings), "--", *targets,
         ]  # fmt: skip
-        own = [ROOT / "workflow", *sorted((ROOT / "plugins").iterdir())]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
         with (self.folder / "log").open("w") as log:
             return subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT
             )
